@@ -1,0 +1,156 @@
+#include "analyze/analysis.h"
+
+#include <algorithm>
+#include <cctype>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+#include <sqlite3.h>
+
+#include "analyze/import.h"
+#include "analyze/private_copy.h"
+#include "schema/printable.h"
+#include "schema/sha256.h"
+#include "schema/sql.h"
+
+namespace fdmortem {
+namespace {
+
+void runAll(SQLite::Database& database, std::span<const sql::SqlFile> files) {
+  for (const sql::SqlFile& file : files)
+    database.exec(std::string(file.text));
+}
+
+/// Only reads from here on, from this database and no other.
+void lock(SQLite::Database& database) {
+  sqlite3* handle = database.getHandle();
+  sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  database.exec("PRAGMA query_only = ON");
+  sqlite3_set_authorizer(
+      handle,
+      [](void*, int action, const char*, const char*, const char*, const char*) {
+        const bool is_reading = action == SQLITE_SELECT || action == SQLITE_READ ||
+                                action == SQLITE_FUNCTION || action == SQLITE_RECURSIVE;
+        return is_reading ? SQLITE_OK : SQLITE_DENY;
+      },
+      nullptr);
+}
+
+Value valueOf(const SQLite::Column& column) {
+  if (column.isNull()) return {};
+  if (column.isInteger()) return column.getInt64();
+  if (column.isFloat()) return column.getDouble();
+  if (column.isText()) return column.getString();
+  return printable(column.getString());
+}
+
+void bind(SQLite::Statement& statement, int index, const Value& value) {
+  std::visit(
+      [&](const auto& bound) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(bound)>, std::monostate>) {
+          statement.bind(index);
+        } else {
+          statement.bind(index, bound);
+        }
+      },
+      value);
+}
+
+std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database) {
+  std::vector<std::string> doubts;
+  if (copy.isWal() && !copy.hasWal()) {
+    doubts.emplace_back(
+        "the file was copied without its -wal, while it was recorded or after the recorder was "
+        "killed: the newest snapshots may be missing ('fdcapture copy' makes a whole copy)");
+  }
+  SQLite::Statement open_ended(
+      database, "SELECT id, last_snapshot FROM recording WHERE ended_at IS NULL ORDER BY id");
+  while (open_ended.executeStep()) {
+    doubts.push_back(
+        fmt::format("recording {} has no end: it was still going on, or the recorder was killed; "
+                    "what came after "
+                    "snapshot {} is not in the file",
+                    open_ended.getColumn(0).getInt64(), open_ended.getColumn(1).getInt64()));
+  }
+  return doubts;
+}
+
+/// What follows a statement: nothing but blanks, semicolons and comments may.
+bool isBlank(std::string_view sql) {
+  while (!sql.empty()) {
+    const size_t word = sql.find_first_not_of(" \t\r\n;");
+    if (word == std::string_view::npos) return true;
+    sql.remove_prefix(word);
+    const bool is_line = sql.starts_with("--");
+    if (!is_line && !sql.starts_with("/*")) return false;
+    const size_t end = sql.find(is_line ? "\n" : "*/", 2);
+    if (end == std::string_view::npos) return true;
+    sql.remove_prefix(end + (is_line ? 1 : 2));
+  }
+  return true;
+}
+
+/// sqlite3_prepare takes the first of several statements and says nothing of the others.
+void requireOneStatement(SQLite::Database& database, const std::string& sql) {
+  sqlite3_stmt* statement = nullptr;
+  const char* rest = nullptr;
+  const int error = sqlite3_prepare_v2(database.getHandle(), sql.c_str(),
+                                       static_cast<int>(sql.size() + 1), &statement, &rest);
+  const bool is_empty = error == SQLITE_OK && statement == nullptr;
+  sqlite3_finalize(statement);
+  if (error != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(database.getHandle()));
+  if (is_empty) throw std::runtime_error("the query is empty");
+  if (!isBlank(rest)) throw std::runtime_error("more than one statement; give one");
+}
+
+}  // namespace
+
+Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : path_(path) {
+  const PrivateCopy copy(path);
+  sha256_ = sha256OfFile(copy.path());
+  database_ =
+      std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  database_->exec("PRAGMA temp_store = MEMORY");
+  runAll(*database_, sql::analysis());
+  try {
+    importArchive(copy.path(), *database_);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
+  }
+  SQLite::Statement set(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
+  set.bind(1, static_cast<int64_t>(options.grace.count()));
+  set.exec();
+  runAll(*database_, sql::views());
+  database_->exec("ANALYZE");
+  doubts_ = doubtsOf(copy, *database_);
+  lock(*database_);
+}
+
+Analysis::~Analysis() = default;
+Analysis::Analysis(Analysis&&) noexcept = default;
+
+ResultTable Analysis::query(const std::string& sql, const std::vector<Value>& parameters) const {
+  requireOneStatement(*database_, sql);
+  SQLite::Statement statement(*database_, sql);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    bind(statement, static_cast<int>(i + 1), parameters[i]);
+  }
+  ResultTable result;
+  for (int i = 0; i < statement.getColumnCount(); ++i) {
+    result.columns.emplace_back(statement.getColumnName(i));
+  }
+  while (statement.executeStep()) {
+    auto& row = result.rows.emplace_back();
+    for (int i = 0; i < statement.getColumnCount(); ++i) {
+      row.push_back(valueOf(statement.getColumn(i)));
+    }
+  }
+  return result;
+}
+
+}  // namespace fdmortem

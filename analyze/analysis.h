@@ -1,0 +1,55 @@
+// An archive, imported and worked out: the database that everything fdanalyze says is asked of.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace SQLite {
+class Database;
+}
+
+namespace fdmortem {
+
+/// A value that a query gave.
+using Value = std::variant<std::monostate, int64_t, double, std::string>;
+
+/// What a query gave.
+struct ResultTable {
+  std::vector<std::string> columns;
+  std::vector<std::vector<Value>> rows;
+};
+
+struct AnalysisOptions {
+  std::chrono::milliseconds grace{30'000};  ///< how long an fd may outlive its connection
+};
+
+class Analysis {
+ public:
+  /// Imports the archive at `path` and derives all views. Throws std::runtime_error or
+  /// std::system_error, one line with the path.
+  Analysis(const std::string& path, const AnalysisOptions& options);
+  ~Analysis();
+  Analysis(Analysis&&) noexcept;
+
+  const std::string& path() const { return path_; }
+  /// SHA-256 of the file as it was given, in hexadecimal digits.
+  const std::string& sha256() const { return sha256_; }
+  /// What the file itself gives reason to doubt: one line each. "it is still being recorded, ..."
+  const std::vector<std::string>& doubts() const { return doubts_; }
+
+  /// Runs one statement, with `parameters` for its `?`. It can only read. Throws std::runtime_error
+  /// with SQLite's words, also where the text holds no statement or more than one.
+  ResultTable query(const std::string& sql, const std::vector<Value>& parameters = {}) const;
+
+ private:
+  std::string path_;
+  std::string sha256_;
+  std::vector<std::string> doubts_;
+  std::unique_ptr<SQLite::Database> database_;
+};
+
+}  // namespace fdmortem

@@ -1,0 +1,506 @@
+#include "analyze/import.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+#include <sqlite3.h>
+
+#include "schema/address.h"
+#include "schema/archive_file.h"
+#include "schema/printable.h"
+#include "schema/time_text.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr int64_t kAny = std::numeric_limits<int64_t>::min();
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+
+enum class Kind {
+  Integer,
+  Text,      ///< TEXT, made printable
+  TextId,    ///< of text
+  Cmdline,   ///< of text: arguments that each end in NUL; becomes them with blanks between
+  Snapshot,  ///< of snapshot
+  Process,   ///< of process, renumbered
+  Netns,     ///< of netns, renumbered
+  Endpoint,  ///< of address; the next column is the port: becomes the text, then the port
+};
+
+/// What a column of the archive may hold.
+struct Column {
+  Kind kind = Kind::Integer;
+  bool is_nullable = false;
+  int64_t minimum = 0;
+  int64_t maximum = kMax;
+};
+
+constexpr Column kNumber{};
+constexpr Column kAnyNumber{Kind::Integer, false, kAny};
+constexpr Column kNumberOrNull{Kind::Integer, true};
+constexpr Column kAnyNumberOrNull{Kind::Integer, true, kAny};
+constexpr Column kSnapshotId{Kind::Snapshot};
+constexpr Column kProcessId{Kind::Process};
+constexpr Column kNetnsId{Kind::Netns};
+constexpr Column kText{Kind::Text};
+constexpr Column kTextOrNull{Kind::Text, true};
+constexpr Column kTextId{Kind::TextId};
+constexpr Column kTextIdOrNull{Kind::TextId, true};
+constexpr Column kCmdlineOrNull{Kind::Cmdline, true};
+constexpr Column kEndpoint{Kind::Endpoint};
+constexpr Column kFlag{Kind::Integer, false, 0, 1};
+constexpr Column kChange{Kind::Integer, false, 0, 3};
+constexpr Column kFd{Kind::Integer, false, 0, std::numeric_limits<int32_t>::max()};
+constexpr Column kPid{Kind::Integer, false, 1, std::numeric_limits<int32_t>::max()};
+constexpr Column kNetTable{Kind::Integer, false, 1, 15};
+constexpr Column kPort{Kind::Integer, false, 0, 65535};
+constexpr Column kUidOrNull{Kind::Integer, true, 0, std::numeric_limits<uint32_t>::max()};
+constexpr Column kByteOrNull{Kind::Integer, true, 0, 255};
+
+struct Table {
+  const char* name;
+  std::vector<Column> columns;
+};
+
+/// The tables whose rows are taken over one by one; those that others refer to are read before
+/// them.
+const std::vector<Table>& plainTables() {
+  static const std::vector<Table> kTables = {
+      {"failure", {kSnapshotId, kText, kText, kNumberOrNull, kNumberOrNull, kTextOrNull, kNumber}},
+      {"process_change",
+       {kSnapshotId,
+        kProcessId,
+        kChange,
+        {Kind::Integer, true, 0, 4},
+        kNumberOrNull,
+        kTextIdOrNull,
+        kTextIdOrNull,
+        kCmdlineOrNull,
+        kTextIdOrNull,
+        kUidOrNull,
+        kUidOrNull,
+        {Kind::Netns, true}}},
+      {"limit_change",
+       {kSnapshotId, kProcessId, kChange, kTextId, kAnyNumberOrNull, kAnyNumberOrNull,
+        kTextIdOrNull}},
+      {"fd_change",
+       {kSnapshotId,
+        kProcessId,
+        kFd,
+        kChange,
+        {Kind::Integer, true, 0, 3},
+        kAnyNumberOrNull,
+        kTextIdOrNull,
+        kTextIdOrNull,
+        kUidOrNull,
+        kAnyNumberOrNull,
+        kAnyNumberOrNull,
+        {Kind::Integer, true, 0, 15},
+        kAnyNumberOrNull,
+        kTextIdOrNull}},
+      {"fd_position_change", {kSnapshotId, kProcessId, kFd, kAnyNumber}},
+      {"epoll_watch_change",
+       {kSnapshotId, kProcessId, kFd, kChange, kAnyNumber, kAnyNumberOrNull, kAnyNumberOrNull,
+        kUidOrNull, kAnyNumberOrNull, kAnyNumberOrNull}},
+      {"second_look",
+       {kSnapshotId,
+        kProcessId,
+        kFd,
+        {Kind::Integer, false, 1, 4},
+        {Kind::Integer, false, 1, 2},
+        kNumberOrNull}},
+      {"net_table_change", {kSnapshotId, kNetnsId, kNetTable, {Kind::Integer, false, 0, 4}}},
+      {"inet_change",
+       {kSnapshotId,
+        kNetnsId,
+        {Kind::Integer, false, 1, 10},
+        kChange,
+        kNumber,
+        kEndpoint,
+        kPort,
+        kEndpoint,
+        kPort,
+        kByteOrNull,
+        kUidOrNull}},
+      {"inet_queue_change",
+       {kSnapshotId,
+        kNetnsId,
+        {Kind::Integer, false, 1, 10},
+        kNumber,
+        kNumber,
+        kNumber,
+        kNumber,
+        kNumber,
+        kNumber,
+        kNumberOrNull}},
+      {"time_wait_change",
+       {kSnapshotId,
+        kNetnsId,
+        {Kind::Integer, false, 1, 10},
+        {Kind::Integer, true, 0, 65535},
+        kNumber}},
+      {"unix_change",
+       {kSnapshotId, kNetnsId, kChange, kNumber, kTextId, kNumber, kNumber, kNumberOrNull,
+        kNumberOrNull, kNumberOrNull}},
+      {"netlink_change",
+       {kSnapshotId, kNetnsId, kChange, kNumber, kNumber, kNumber, kNumberOrNull, kAnyNumberOrNull,
+        kAnyNumberOrNull, kNumberOrNull}},
+      {"packet_change",
+       {kSnapshotId,
+        kNetnsId,
+        kChange,
+        kNumber,
+        kNumberOrNull,
+        kNumberOrNull,
+        kAnyNumberOrNull,
+        {Kind::Integer, true, 0, 1},
+        kAnyNumberOrNull,
+        kUidOrNull}},
+      {"sockstat_change",
+       {kSnapshotId, kNetnsId, {Kind::Integer, false, 14, 15}, kChange, kText, kAnyNumberOrNull}}};
+  return kTables;
+}
+
+/// No check of the file and no reading of it takes longer, whatever the file makes SQLite do.
+constexpr std::chrono::minutes kTimeLimit{10};
+
+std::string printableCmdline(std::string arguments) {
+  if (!arguments.empty() && arguments.back() == '\0') arguments.pop_back();
+  std::replace(arguments.begin(), arguments.end(), '\0', ' ');
+  return printable(arguments);
+}
+
+int stopWhenLate(void* deadline) {
+  return std::chrono::steady_clock::now() >
+                 *static_cast<const std::chrono::steady_clock::time_point*>(deadline)
+             ? 1
+             : 0;
+}
+
+class ArchiveReader {
+ public:
+  explicit ArchiveReader(const std::string& path) : database_(path, SQLite::OPEN_READONLY) {
+    harden();
+    const std::string difference = schemaDifference(database_);
+    if (!difference.empty()) throw std::runtime_error(difference);
+    const std::string result = database_.execAndGet("PRAGMA integrity_check(1)").getString();
+    if (result != "ok") throw std::runtime_error("damaged: " + printable(result));
+  }
+
+  SQLite::Database& database() { return database_; }
+
+ private:
+  void harden() {
+    sqlite3* handle = database_.getHandle();
+    for (const auto& [option, value] :
+         {std::pair(SQLITE_DBCONFIG_DEFENSIVE, 1), std::pair(SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
+          std::pair(SQLITE_DBCONFIG_ENABLE_VIEW, 0), std::pair(SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
+          std::pair(SQLITE_DBCONFIG_DQS_DDL, 0), std::pair(SQLITE_DBCONFIG_DQS_DML, 0)}) {
+      sqlite3_db_config(handle, option, value, nullptr);
+    }
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1 << 26);
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_progress_handler(handle, 10'000, stopWhenLate, &deadline_);
+    database_.exec("PRAGMA cell_size_check = ON");
+    database_.exec("PRAGMA mmap_size = 0");
+    database_.exec("PRAGMA query_only = ON");
+  }
+
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + kTimeLimit;
+  SQLite::Database database_;
+};
+
+/// Reads the rows of one table and says where it is when something is wrong.
+class RowReader {
+ public:
+  RowReader(SQLite::Database& archive, std::string table)
+      : table_(std::move(table)),
+        query_(archive, fmt::format("SELECT * FROM {} ORDER BY rowid", table_)) {}
+
+  bool next() {
+    ++row_;
+    return query_.executeStep();
+  }
+
+  [[noreturn]] void fail(int column, std::string_view reason) const {
+    throw std::runtime_error(fmt::format("table {}, row {}, column {}: {}", table_, row_,
+                                         query_.getColumnName(column), reason));
+  }
+
+  bool isNull(int column) const { return query_.isColumnNull(column); }
+
+  int64_t integer(int column, int64_t minimum = 0, int64_t maximum = kMax) const {
+    const SQLite::Column value = column_(column);
+    if (!value.isInteger()) fail(column, "not a number");
+    const int64_t number = value.getInt64();
+    if (number < minimum || number > maximum) fail(column, "out of range");
+    return number;
+  }
+
+  std::string text(int column) const {
+    const SQLite::Column value = column_(column);
+    if (!value.isText()) fail(column, "not a text");
+    return printable(value.getString());
+  }
+
+  /// As it is; valid until the next row.
+  std::string_view blob(int column) const {
+    const SQLite::Column value = column_(column);
+    if (!value.isBlob()) fail(column, "not a blob");
+    return {static_cast<const char*>(value.getBlob()), static_cast<size_t>(value.getBytes())};
+  }
+
+ private:
+  // SQLite::Statement hands out columns of a non-const statement only.
+  SQLite::Column column_(int column) const { return query_.getColumn(column); }
+
+  std::string table_;
+  mutable SQLite::Statement query_;
+  int64_t row_ = 0;
+};
+
+class Importer {
+ public:
+  Importer(SQLite::Database& archive, SQLite::Database& analysis)
+      : archive_(archive), analysis_(analysis) {}
+
+  void run() {
+    SQLite::Transaction transaction(analysis_);
+    importRecordings();
+    importSnapshots();
+    readTexts();
+    readAddresses();
+    importProcesses();
+    importNamespaces();
+    for (const Table& table : plainTables())
+      importTable(table);
+    transaction.commit();
+  }
+
+ private:
+  struct End {
+    int64_t ended_at_ns;
+    std::string reason;
+  };
+
+  void importRecordings() {
+    std::map<int64_t, End> ends;
+    RowReader end_rows(archive_, "recording_end");
+    while (end_rows.next()) {
+      ends[end_rows.integer(0)] = {end_rows.integer(1, kAny), end_rows.text(2)};
+    }
+    SQLite::Statement insert(
+        analysis_, "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL)");
+    RowReader rows(archive_, "recording");
+    while (rows.next()) {
+      const int64_t id = rows.integer(0);
+      const auto boot_id = rows.isNull(2) ? std::nullopt : std::optional(rows.text(2));
+      boot_ids_[id] = boot_id;
+      const auto end = ends.find(id);
+      insert.reset();
+      insert.clearBindings();
+      insert.bind(1, id);
+      insert.bind(2, formatTime(rows.integer(1, kAny)));
+      if (end != ends.end()) {
+        insert.bind(3, formatTime(end->second.ended_at_ns));
+        insert.bind(4, end->second.reason);
+      }
+      if (boot_id) insert.bind(5, *boot_id);
+      for (const int column : {3, 4, 5})
+        insert.bind(column + 3, rows.text(column));
+      insert.bind(9, rows.integer(6, 1));
+      insert.bind(10, rows.text(7));
+      for (const int column : {8, 9, 10})
+        insert.bind(column + 3, rows.integer(column));
+      insert.bind(14, rows.text(11));
+      if (!rows.isNull(12)) insert.bind(15, rows.text(12));
+      insert.exec();
+    }
+  }
+
+  void importSnapshots() {
+    SQLite::Statement insert(
+        analysis_, "INSERT INTO snapshot VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    RowReader rows(archive_, "snapshot");
+    int64_t previous_id = 0;
+    int64_t previous_recording = 0;
+    while (rows.next()) {
+      const int64_t id = rows.integer(0, previous_id + 1);
+      const int64_t recording = rows.integer(1, previous_recording);
+      if (!boot_ids_.contains(recording)) rows.fail(1, "no such recording");
+      const bool is_keyframe = rows.integer(2, 0, 1) == 1;
+      if (!is_keyframe && recording != previous_recording) rows.fail(2, "no keyframe at the start");
+      previous_id = id;
+      previous_recording = recording;
+      snapshots_.push_back(id);
+      insert.reset();
+      insert.clearBindings();
+      for (int column = 0; column <= 2; ++column)
+        insert.bind(column + 1, rows.integer(column));
+      insert.bind(4, formatTime(rows.integer(3, kAny)));
+      for (int column = 3; column <= 18; ++column) {
+        const bool is_nullable = column >= 13;
+        if (is_nullable && rows.isNull(column)) continue;
+        insert.bind(column + 2, rows.integer(column, column == 3 || is_nullable ? kAny : 0));
+      }
+      insert.exec();
+    }
+    analysis_.exec(
+        "UPDATE recording SET (first_snapshot, last_snapshot) = "
+        "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");
+  }
+
+  void readTexts() {
+    RowReader rows(archive_, "text");
+    while (rows.next())
+      texts_[rows.integer(0)] = std::string(rows.blob(2));
+  }
+
+  void readAddresses() {
+    RowReader rows(archive_, "address");
+    while (rows.next()) {
+      const std::string_view address = rows.blob(2);
+      if (address.size() != 4 && address.size() != 16) rows.fail(2, "not an Internet address");
+      addresses_[rows.integer(0)] = std::string(address);
+    }
+  }
+
+  /// NULL as a boot of its own for each recording: two unknown ones must not be taken for the same.
+  std::string bootKey(const RowReader& rows, int64_t recording) const {
+    const auto found = boot_ids_.find(recording);
+    if (found == boot_ids_.end()) rows.fail(1, "no such recording");
+    return found->second.value_or(fmt::format("unknown in recording {}", recording));
+  }
+
+  void importProcesses() {
+    std::map<std::tuple<std::string, int64_t, int64_t>, int64_t> known;
+    SQLite::Statement insert(analysis_, "INSERT INTO process VALUES (?,?,?,?)");
+    RowReader rows(archive_, "process");
+    while (rows.next()) {
+      const std::string boot = bootKey(rows, rows.integer(1));
+      const auto key = std::tuple(boot, rows.integer(2, 1, kPid.maximum), rows.integer(3));
+      const auto [entry, is_new] = known.emplace(key, static_cast<int64_t>(known.size() + 1));
+      processes_[rows.integer(0)] = entry->second;
+      if (!is_new) continue;
+      insert.reset();
+      insert.bind(1, entry->second);
+      insert.bind(2, boot);
+      insert.bind(3, std::get<1>(key));
+      insert.bind(4, std::get<2>(key));
+      insert.exec();
+    }
+  }
+
+  void importNamespaces() {
+    std::map<std::pair<std::string, int64_t>, int64_t> known;
+    SQLite::Statement insert(analysis_, "INSERT INTO netns VALUES (?,?,?)");
+    RowReader rows(archive_, "netns");
+    while (rows.next()) {
+      const auto key = std::pair(bootKey(rows, rows.integer(1)), rows.integer(2, kAny));
+      const auto [entry, is_new] = known.emplace(key, static_cast<int64_t>(known.size() + 1));
+      namespaces_[rows.integer(0)] = entry->second;
+      if (!is_new) continue;
+      insert.reset();
+      insert.bind(1, entry->second);
+      insert.bind(2, key.first);
+      insert.bind(3, key.second);
+      insert.exec();
+    }
+  }
+
+  void importTable(const Table& table) {
+    std::string placeholders = "?";
+    for (size_t i = 1; i < table.columns.size(); ++i)
+      placeholders += ",?";
+    SQLite::Statement insert(analysis_,
+                             fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
+    RowReader rows(archive_, table.name);
+    while (rows.next()) {
+      insert.reset();
+      insert.clearBindings();
+      for (size_t i = 0; i < table.columns.size(); ++i) {
+        importValue(rows, table.columns[i], static_cast<int>(i), insert);
+      }
+      insert.exec();
+    }
+  }
+
+  void importValue(const RowReader& rows, const Column& column, int index,
+                   SQLite::Statement& insert) {
+    const int target = index + 1;
+    if (column.is_nullable && rows.isNull(index)) return;
+    switch (column.kind) {
+      case Kind::Integer:
+        insert.bind(target, rows.integer(index, column.minimum, column.maximum));
+        break;
+      case Kind::Text:
+        insert.bind(target, rows.text(index));
+        break;
+      case Kind::TextId:
+        insert.bind(target, printable(lookUp(texts_, rows, index, "no such text")));
+        break;
+      case Kind::Cmdline:
+        insert.bind(target, printableCmdline(lookUp(texts_, rows, index, "no such text")));
+        break;
+      case Kind::Snapshot:
+        insert.bind(target, snapshot(rows, index));
+        break;
+      case Kind::Process:
+        insert.bind(target, lookUp(processes_, rows, index, "no such process"));
+        break;
+      case Kind::Netns:
+        insert.bind(target, lookUp(namespaces_, rows, index, "no such namespace"));
+        break;
+      case Kind::Endpoint:
+        insert.bind(target,
+                    formatEndpoint(lookUp(addresses_, rows, index, "no such address"),
+                                   static_cast<uint16_t>(rows.integer(index + 1, 0, 65535))));
+        break;
+    }
+  }
+
+  template <class Value>
+  const Value& lookUp(const std::unordered_map<int64_t, Value>& values, const RowReader& rows,
+                      int column, std::string_view reason) const {
+    const auto found = values.find(rows.integer(column, kAny));
+    if (found == values.end()) rows.fail(column, reason);
+    return found->second;
+  }
+
+  int64_t snapshot(const RowReader& rows, int column) const {
+    const int64_t id = rows.integer(column);
+    if (!std::binary_search(snapshots_.begin(), snapshots_.end(), id)) {
+      rows.fail(column, "no such snapshot");
+    }
+    return id;
+  }
+
+  SQLite::Database& archive_;
+  SQLite::Database& analysis_;
+  std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
+  std::vector<int64_t> snapshots_;                          ///< sorted
+  std::unordered_map<int64_t, std::string> texts_;
+  std::unordered_map<int64_t, std::string> addresses_;
+  std::unordered_map<int64_t, int64_t> processes_;
+  std::unordered_map<int64_t, int64_t> namespaces_;
+};
+
+}  // namespace
+
+void importArchive(const std::string& path, SQLite::Database& analysis) {
+  ArchiveReader archive(path);
+  Importer(archive.database(), analysis).run();
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,34 @@
+#include <cstdio>
+#include <exception>
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "analyze/listings.h"
+#include "analyze/options.h"
+#include "analyze/report_command.h"
+#include "schema/printable.h"
+
+namespace {
+
+int run(const fdmortem::ListingOptions& options) {
+  return fdmortem::runListing(options);
+}
+int run(const fdmortem::ReportOptions& options) {
+  return fdmortem::runReport(options);
+}
+int run(int exit_status) {
+  return exit_status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return std::visit([](const auto& command) { return run(command); },
+                      fdmortem::parseOptions(argc, argv));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
+    return 1;
+  }
+}

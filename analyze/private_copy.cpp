@@ -1,0 +1,84 @@
+#include "analyze/private_copy.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+
+#include <fmt/core.h>
+
+#include "schema/archive_file.h"
+
+namespace fdmortem {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kAttempts = 5;
+
+/// What tells one version of a file from the next; empty if there is none.
+using FileVersion = std::optional<std::tuple<dev_t, ino_t, off_t, time_t, long>>;
+
+FileVersion versionOf(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return std::tuple(status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                    status.st_mtim.tv_nsec);
+}
+
+std::string makeFolder() {
+  std::string name = (fs::temp_directory_path() / "fdanalyze-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), name);
+  }
+  return name;
+}
+
+}  // namespace
+
+PrivateCopy::PrivateCopy(const std::string& path) {
+  const auto header = readArchiveHeader(path);
+  if (!header) throw std::runtime_error(fmt::format("{}: {}", path, header.error()));
+  if (versionOf(path + "-journal")) {
+    throw std::runtime_error(
+        fmt::format("{}: there is a -journal beside it, which no fdcapture leaves behind", path));
+  }
+  is_wal_ = header->is_wal;
+  folder_ = makeFolder();
+  try {
+    copy(path);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+    throw;
+  }
+}
+
+PrivateCopy::~PrivateCopy() {
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+void PrivateCopy::copy(const std::string& from) {
+  path_ = folder_ + "/archive.db";
+  const std::string wal = from + "-wal";
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const auto before = std::pair(versionOf(from), versionOf(wal));
+    fs::copy_file(from, path_, fs::copy_options::overwrite_existing);
+    fs::remove(path_ + "-wal");
+    has_wal_ = before.second.has_value() && is_wal_;
+    if (has_wal_) fs::copy_file(wal, path_ + "-wal");
+    // Two files make one database only if neither changed meanwhile.
+    if (before == std::pair(versionOf(from), versionOf(wal))) return;
+  }
+  throw std::runtime_error(
+      fmt::format("{}: is being written to; make a copy of it with 'fdcapture copy'", from));
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,33 @@
+// Takes a snapshot: the order in which things are read, which is what makes it evidence.
+#pragma once
+
+#include "capture/proc_source.h"
+#include "capture/selection.h"
+#include "capture/snapshot.h"
+
+namespace fdmortem {
+
+class Collector {
+ public:
+  /// `source` must outlive the collector.
+  Collector(const ProcSource& source, Selection selection);
+
+  /// Clocks, processes, their fds, the tables of their network namespaces, then the second look. An
+  /// fd that is listed here existed before its table was read: that the table does not list it
+  /// can't be because the table was read too early. `previous` is the snapshot before, or null.
+  Snapshot take(const Snapshot* previous);
+
+  /// Nothing is left to record: see ProcessSelector.
+  bool isExhausted() const { return selector_.isExhausted(); }
+
+ private:
+  void readHost(Snapshot& snapshot, FailureLog& failures) const;
+
+  const ProcSource& source_;
+  ProcessSelector selector_;
+};
+
+/// The three clocks now.
+Clocks readClocks();
+
+}  // namespace fdmortem

@@ -1,0 +1,112 @@
+#include "capture/copy.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <stdexcept>
+#include <system_error>
+
+#include <SQLiteCpp/Backup.h>
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+#include <sqlite3.h>
+
+#include "schema/archive_file.h"
+#include "schema/file_handle.h"
+#include "schema/printable.h"
+#include "schema/sha256.h"
+
+namespace fdmortem {
+namespace {
+
+/// How long the recorder may hold the archive at a time before the copy gives up.
+constexpr int kBusyTimeoutMs = 10'000;
+
+/// A file that is removed again unless it is kept.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string path) : path_(std::move(path)) {
+    const FileHandle file(open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!file) throw std::system_error(errno, std::generic_category(), path_);
+  }
+  ~TemporaryFile() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  /// Gives it its final name, durably. That name must be free: link(2) never replaces a file.
+  void publish(const std::string& name) {
+    sync(path_, O_RDWR);
+    if (link(path_.c_str(), name.c_str()) != 0) {
+      throw std::system_error(errno, std::generic_category(), name);
+    }
+    const auto folder = std::filesystem::absolute(name).parent_path().string();
+    sync(folder, O_RDONLY | O_DIRECTORY);
+  }
+
+ private:
+  static void sync(const std::string& path, int flags) {
+    const FileHandle file(open(path.c_str(), flags | O_CLOEXEC));
+    if (!file || fsync(file.get()) != 0) {
+      throw std::system_error(errno, std::generic_category(), path);
+    }
+  }
+
+  std::string path_;
+};
+
+void backUp(const std::string& from, const std::string& to) {
+  SQLite::Database source(from, SQLite::OPEN_READONLY, kBusyTimeoutMs);
+  const std::string difference = schemaDifference(source);
+  if (!difference.empty()) throw std::runtime_error(fmt::format("{}: {}", from, difference));
+  SQLite::Database copy(to, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
+  // All pages in one step: in parts the backup begins again each time that a snapshot is committed.
+  SQLite::Backup backup(copy, source);
+  if (backup.executeStep(-1) != SQLITE_DONE) {
+    throw std::runtime_error(fmt::format("{}: could not be copied: it stayed locked", from));
+  }
+}
+
+/// Off the write-ahead log: what is copied from here on is one file.
+void seal(const std::string& path) {
+  SQLite::Database copy(path, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
+  if (copy.execAndGet("PRAGMA journal_mode = DELETE").getString() != "delete") {
+    throw std::runtime_error(fmt::format("{}: the copy could not be sealed", path));
+  }
+}
+
+}  // namespace
+
+int copyArchive(const CopyOptions& options) {
+  const auto header = readArchiveHeader(options.from);
+  if (!header) throw std::runtime_error(fmt::format("{}: {}", options.from, header.error()));
+  if (access((options.from + "-journal").c_str(), F_OK) == 0) {
+    throw std::runtime_error(
+        fmt::format("{}: there is a -journal beside it, which no fdcapture "
+                    "leaves behind",
+                    options.from));
+  }
+  if (access(options.to.c_str(), F_OK) == 0) {
+    throw std::runtime_error(fmt::format("{}: exists already", options.to));
+  }
+  TemporaryFile copy(fmt::format("{}.{}.partial", options.to, getpid()));
+  backUp(options.from, copy.path());
+  seal(copy.path());
+  const std::string digest = sha256OfFile(copy.path());
+  copy.publish(options.to);
+  fmt::print("{}  {}\n", digest, printable(options.to));
+  if (!options.quiet) {
+    fmt::print(stderr, "fdcapture: copied {} to {}\n", printable(options.from),
+               printable(options.to));
+  }
+  return 0;
+}
+
+}  // namespace fdmortem

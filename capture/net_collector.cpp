@@ -1,0 +1,217 @@
+#include "capture/net_collector.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "capture/process_collector.h"
+#include "schema/readers/net.h"
+#include "schema/readers/process.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr uint8_t kListen = 10;   // TCP_LISTEN of include/net/tcp_states.h
+constexpr uint8_t kTimeWait = 6;  // TCP_TIME_WAIT
+
+size_t indexOf(NetTable table) {
+  return static_cast<size_t>(table) - 1;
+}
+
+/// Sorts by `key` and keeps the last of equals.
+template <class Row, class Key>
+void sortUnique(std::vector<Row>& rows, Key key) {
+  std::reverse(rows.begin(), rows.end());
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const Row& a, const Row& b) { return key(a) < key(b); });
+  const auto end = std::unique(rows.begin(), rows.end(),
+                               [&](const Row& a, const Row& b) { return key(a) == key(b); });
+  rows.erase(end, rows.end());
+}
+
+/// The inode of the network namespace that a process lives in; 0 if it can't be told.
+uint64_t netnsOf(int directory) {
+  std::string link;
+  if (ProcSource::readLink(directory, "ns/net", link) != 0) return 0;
+  return parseNamespaceLink(link).value_or(0);
+}
+
+/// The tables of one namespace, read through one process.
+class NetReader {
+ public:
+  NetReader(int directory, int32_t pid, FailureLog& failures)
+      : directory_(directory), pid_(pid), failures_(failures) {}
+
+  NetnsRecord readAll() {
+    NetnsRecord record;
+    for (size_t i = 0; i < kNetTableNames.size(); ++i) {
+      const auto table = static_cast<NetTable>(i + 1);
+      record.status.at(i) = isInetTable(table) ? readInet(table, record) : readOther(table, record);
+    }
+    return record;
+  }
+
+  /// The text of a table in `text_`; Whole if it could be read.
+  ReadStatus read(NetTable table) {
+    const std::string path = fmt::format("net/{}", netTableName(table));
+    const int error = ProcSource::read(directory_, path.c_str(), text_);
+    if (error == 0) return ReadStatus::Whole;
+    // A kernel without the protocol has no such file. That the process ended looks the same, which
+    // is why its namespace is looked at again at the end.
+    if (error == ENOENT) return ReadStatus::Absent;
+    failures_.add("read", fmt::format("{}/{}", pid_, path), pid_, error);
+    return ReadStatus::Failed;
+  }
+
+  const std::string& text() const { return text_; }
+
+ private:
+  template <class Row>
+  ReadStatus take(NetTable table, ParsedTable<Row> parsed, std::vector<Row>& rows) {
+    rows = std::move(parsed.rows);
+    if (parsed.isComplete()) return ReadStatus::Whole;
+    failures_.add(Failure{.operation = "parse",
+                          .subject = fmt::format("{}/net/{}", pid_, netTableName(table)),
+                          .pid = pid_,
+                          .error_number = {},
+                          .detail = parsed.first_bad_line,
+                          .count = parsed.bad_line_count});
+    return rows.empty() ? ReadStatus::Failed : ReadStatus::Incomplete;
+  }
+
+  ReadStatus readInet(NetTable table, NetnsRecord& record) {
+    ReadStatus status = read(table);
+    if (status != ReadStatus::Whole) return status;
+    auto& rows = record.inet.at(indexOf(table));
+    status = take(table, parseInetTable(text_), rows);
+    record.time_wait.at(indexOf(table)) = takeTimeWait(rows);
+    sortInetRows(rows);
+    return status;
+  }
+
+  ReadStatus readOther(NetTable table, NetnsRecord& record) {
+    const ReadStatus status = read(table);
+    if (status != ReadStatus::Whole) return status;
+    switch (table) {
+      case NetTable::Unix:
+        return readUnix(record);
+      case NetTable::Netlink: {
+        const auto result = take(table, parseNetlinkTable(text_), record.netlink_rows);
+        sortUnique(record.netlink_rows, [](const NetlinkRow& row) {
+          return std::tie(row.inode, row.protocol, row.port_id);
+        });
+        return result;
+      }
+      case NetTable::Packet: {
+        const auto result = take(table, parsePacketTable(text_), record.packet_rows);
+        sortUnique(record.packet_rows, [](const PacketRow& row) { return row.inode; });
+        return result;
+      }
+      default: {
+        auto& values = record.sockstat.at(table == NetTable::Sockstat6 ? 1 : 0);
+        const auto result = take(table, parseSockstat(text_), values);
+        sortUnique(values, [](const SockstatValue& value) { return std::tie(value.name); });
+        return result;
+      }
+    }
+  }
+
+  ReadStatus readUnix(NetnsRecord& record) {
+    std::vector<UnixRow> rows;
+    const ReadStatus status = take(NetTable::Unix, parseUnixTable(text_), rows);
+    const auto key = [](const UnixRow& row) {
+      return std::tie(row.inode, row.path, row.type, row.state);
+    };
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](const UnixRow& a, const UnixRow& b) { return key(a) < key(b); });
+    for (UnixRow& row : rows) {
+      if (!record.unix_rows.empty() && key(record.unix_rows.back().row) == key(row)) {
+        ++record.unix_rows.back().row_count;
+      } else {
+        record.unix_rows.push_back({.row = std::move(row)});
+      }
+    }
+    return status;
+  }
+
+  static std::vector<TimeWaitCount> takeTimeWait(std::vector<InetRow>& rows) {
+    std::set<uint16_t> listening;
+    for (const InetRow& row : rows) {
+      if (row.state == kListen) listening.insert(row.local.port);
+    }
+    std::map<std::optional<uint16_t>, uint64_t> counts;
+    std::erase_if(rows, [&](const InetRow& row) {
+      if (row.state != kTimeWait) return false;
+      ++counts[listening.contains(row.local.port) ? std::optional(row.local.port) : std::nullopt];
+      return true;
+    });
+    std::vector<TimeWaitCount> result;
+    for (const auto& [port, count] : counts)
+      result.push_back({port, count});
+    return result;
+  }
+
+  int directory_;
+  int32_t pid_;
+  FailureLog& failures_;
+  std::string text_;
+};
+
+}  // namespace
+
+void sortInetRows(std::vector<InetRow>& rows) {
+  sortUnique(rows, [](const InetRow& row) { return std::tie(row.inode, row.local, row.remote); });
+}
+
+NetnsRecord readNetns(const ProcSource& source, uint64_t netns,
+                      const std::vector<ProcessIdentity>& processes, FailureLog& failures) {
+  int last_error = ESRCH;
+  for (const ProcessIdentity& identity : processes) {
+    const auto process = openProcess(source, identity);
+    if (!process) {
+      last_error = process.error();
+      continue;
+    }
+    const FileHandle files = filesDirectory(*process);
+    FailureLog own_failures;
+    NetnsRecord record = NetReader(files.get(), identity.pid, own_failures).readAll();
+    if (netnsOf(files.get()) != netns) continue;
+    for (Failure& failure : own_failures.take())
+      failures.add(std::move(failure));
+    record.inode = netns;
+    return record;
+  }
+  failures.add("open", fmt::format("net:[{}]", netns), {}, last_error);
+  NetnsRecord record{.inode = netns};
+  record.status.fill(ReadStatus::Failed);
+  return record;
+}
+
+std::optional<TcpTables> readTcpTables(const ProcSource& source, uint64_t netns,
+                                       const std::vector<ProcessIdentity>& processes) {
+  for (const ProcessIdentity& identity : processes) {
+    const auto process = openProcess(source, identity);
+    if (!process) continue;
+    const FileHandle files = filesDirectory(*process);
+    FailureLog ignored;  // the first reading stands; this one only adds to it
+    NetReader reader(files.get(), identity.pid, ignored);
+    TcpTables tables;
+    bool is_whole = true;
+    for (const NetTable table : {NetTable::Tcp, NetTable::Tcp6}) {
+      const ReadStatus status = reader.read(table);
+      if (status == ReadStatus::Absent) continue;
+      auto parsed = parseInetTable(reader.text());
+      is_whole = is_whole && status == ReadStatus::Whole && parsed.isComplete();
+      (table == NetTable::Tcp ? tables.tcp : tables.tcp6) = std::move(parsed.rows);
+    }
+    if (is_whole && netnsOf(files.get()) == netns) return tables;
+  }
+  return {};
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,31 @@
+// Reads the socket tables of a network namespace, through a process that lives in it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "capture/failure_log.h"
+#include "capture/proc_source.h"
+#include "capture/snapshot.h"
+
+namespace fdmortem {
+
+/// Reads all tables of `netns` through the first of `processes` that still lives in it afterwards.
+/// If none does, every table's status is Failed: rows of which nobody knows the namespace are worse
+/// than none.
+NetnsRecord readNetns(const ProcSource& source, uint64_t netns,
+                      const std::vector<ProcessIdentity>& processes, FailureLog& failures);
+
+/// Reads tcp and tcp6 of `netns` once more. Empty if that was not possible.
+struct TcpTables {
+  std::vector<InetRow> tcp;
+  std::vector<InetRow> tcp6;
+};
+std::optional<TcpTables> readTcpTables(const ProcSource& source, uint64_t netns,
+                                       const std::vector<ProcessIdentity>& processes);
+
+/// Sorts rows by (inode, local, remote) and drops doubles, which a table has that changes while it
+/// is read: the last one in the text stays, being the newest.
+void sortInetRows(std::vector<InetRow>& rows);
+
+}  // namespace fdmortem

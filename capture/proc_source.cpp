@@ -1,0 +1,121 @@
+#include "capture/proc_source.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+#include <fmt/core.h>
+
+namespace fdmortem {
+namespace {
+
+constexpr size_t kMaximumFileBytes = size_t{1} << 30;
+
+struct DirectoryCloser {
+  void operator()(DIR* stream) const { closedir(stream); }
+};
+
+}  // namespace
+
+ProcSource::ProcSource(const std::string& root)
+    : root_(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!root_) throw std::system_error(errno, std::generic_category(), root);
+}
+
+OrErrno<FileHandle> ProcSource::openDirectory(const std::string& path) const {
+  return openDirectory(root_.get(), path.c_str());
+}
+
+OrErrno<FileHandle> ProcSource::openDirectory(int directory, const char* path) {
+  FileHandle handle(openat(directory, path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!handle) return tl::unexpected(errno);
+  return handle;
+}
+
+OrErrno<std::vector<std::string>> ProcSource::list(int directory, const char* path) {
+  FileHandle handle(openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!handle) return tl::unexpected(errno);
+  const std::unique_ptr<DIR, DirectoryCloser> stream(fdopendir(handle.get()));
+  if (!stream) return tl::unexpected(errno);
+  handle.release();  // the stream closes it
+
+  std::vector<std::string> names;
+  while (true) {
+    errno = 0;
+    const dirent* entry = readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return tl::unexpected(errno);
+  return names;
+}
+
+int ProcSource::read(int directory, const char* path, std::string& text) {
+  text.clear();
+  // O_NONBLOCK: in a saved tree a fifo may lie where a file should be.
+  const FileHandle file(openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return errno;
+  size_t length = 0;
+  text.resize(std::max<size_t>(text.capacity(), 4096));
+  while (true) {
+    const ssize_t count = ::read(file.get(), text.data() + length, text.size() - length);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      const int error = errno;
+      text.clear();
+      return error;
+    }
+    if (count == 0) break;
+    length += static_cast<size_t>(count);
+    if (length > kMaximumFileBytes) {
+      text.clear();
+      return EFBIG;
+    }
+    if (text.size() - length < 4096) text.resize(text.size() * 2);
+  }
+  text.resize(length);
+  return 0;
+}
+
+int ProcSource::readLink(int directory, const char* path, std::string& target) {
+  std::array<char, PATH_MAX + 1> buffer;
+  const ssize_t length = readlinkat(directory, path, buffer.data(), buffer.size());
+  if (length < 0) {
+    target.clear();
+    return errno;
+  }
+  target.assign(buffer.data(), static_cast<size_t>(length));
+  return 0;
+}
+
+OrErrno<FileStatus> ProcSource::fileStatus(int directory, const char* path) {
+  struct statx status {};
+  if (statx(directory, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_NLINK,
+            &status) != 0) {
+    return tl::unexpected(errno);
+  }
+  return FileStatus{.file_type = static_cast<uint8_t>((status.stx_mode & S_IFMT) >> 12),
+                    .link_count = status.stx_nlink};
+}
+
+OrErrno<std::string> ProcSource::socketProtocol(int process_directory, int32_t fd) {
+  // There is no getxattrat before Linux 6.13; this way the handle still pins the process.
+  const std::string path = fmt::format("/proc/self/fd/{}/fd/{}", process_directory, fd);
+  std::array<char, 64> value;
+  const ssize_t length = getxattr(path.c_str(), "system.sockprotoname", value.data(), value.size());
+  if (length < 0) return tl::unexpected(errno);
+  // The value ends in NUL.
+  return std::string(value.data(), strnlen(value.data(), static_cast<size_t>(length)));
+}
+
+}  // namespace fdmortem

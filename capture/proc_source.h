@@ -1,0 +1,66 @@
+// The only place of fdcapture that touches the proc file system: list, read, readlink and what
+// belongs to them, below a root that tests and saved trees can choose.
+//
+// Errors are errno numbers, 0 for success: that a process ended or an fd closed meanwhile is
+// ordinary. Nothing here makes the kernel load a module, follows a path out of the tree, or waits
+// for a remote file server.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "schema/file_handle.h"
+
+namespace fdmortem {
+
+/// The value that a call gave, or its errno.
+template <class Value>
+using OrErrno = tl::expected<Value, int>;
+
+/// What a file that an fd points to is.
+struct FileStatus {
+  uint8_t file_type =
+      0;  ///< S_IFMT >> 12: 1 fifo, 2 character device, 4 directory, 6 block device, 8 file
+  uint64_t link_count = 0;  ///< 0: deleted
+};
+
+class ProcSource {
+ public:
+  /// Throws std::system_error if `root` is no directory that can be entered.
+  explicit ProcSource(const std::string& root);
+
+  /// A handle on a directory of the tree, for the calls below. On /proc/PID it pins the process:
+  /// once that has ended every call through it fails with ESRCH or ENOENT, even if the pid is used
+  /// again.
+  OrErrno<FileHandle> openDirectory(const std::string& path) const;
+  static OrErrno<FileHandle> openDirectory(int directory, const char* path);
+
+  /// The handle of the root.
+  int root() const { return root_.get(); }
+
+  /// All names in a directory but . and .., in the order of the kernel. On an error after the first
+  /// names these are lost: half a list is of no use as one.
+  static OrErrno<std::vector<std::string>> list(int directory, const char* path);
+
+  /// Reads a file whole into `text`, which is emptied first and keeps its memory. EFBIG above 1
+  /// GiB.
+  static int read(int directory, const char* path, std::string& text);
+
+  /// Reads a link into `target`, which is emptied first.
+  static int readLink(int directory, const char* path, std::string& target);
+
+  /// What an fd's link leads to, from what the kernel knows without asking a file server.
+  static OrErrno<FileStatus> fileStatus(int directory, const char* path);
+
+  /// `system.sockprotoname` of the socket that fd/N below a process's directory leads to: "TCP",
+  /// "UNIX-STREAM", ... (net/socket.c, sockfs_xattr_get).
+  static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
+
+ private:
+  FileHandle root_;
+};
+
+}  // namespace fdmortem

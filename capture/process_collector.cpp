@@ -1,0 +1,290 @@
+#include "capture/process_collector.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "schema/readers/fd.h"
+#include "schema/readers/process.h"
+
+namespace fdmortem {
+namespace {
+
+/// The process, or the fd, is not there any more.
+bool isGone(int error) {
+  return error == ESRCH || error == ENOENT;
+}
+
+/// The reads of one process, with its failures under its pid.
+class ProcessReader {
+ public:
+  ProcessReader(int directory, int32_t pid, FailureLog& failures)
+      : directory_(directory), pid_(pid), failures_(failures) {}
+
+  /// A file whole; empty if it can't be read, which is a failure unless the process ended.
+  std::optional<std::string> read(const char* name) {
+    std::string text;
+    const int error = ProcSource::read(directory_, name, text);
+    return keep(error, "read", name, std::move(text));
+  }
+
+  std::optional<std::string> readLink(const char* name) {
+    std::string target;
+    const int error = ProcSource::readLink(directory_, name, target);
+    return keep(error, "readlink", name, std::move(target));
+  }
+
+  /// A file that is read and understood.
+  template <class Record>
+  std::optional<Record> parse(const char* name, Parsed<Record> (*reader)(std::string_view)) {
+    const auto text = read(name);
+    if (!text) return {};
+    auto record = reader(*text);
+    if (!record) {
+      failures_.addUnparsable(subject(name), pid_, record.error());
+      return {};
+    }
+    return std::move(*record);
+  }
+
+ private:
+  std::string subject(const char* name) const { return fmt::format("{}/{}", pid_, name); }
+
+  std::optional<std::string> keep(int error, const char* operation, const char* name,
+                                  std::string value) {
+    if (error == 0) return value;
+    if (!isGone(error)) failures_.add(operation, subject(name), pid_, error);
+    return {};
+  }
+
+  int directory_;
+  int32_t pid_;
+  FailureLog& failures_;
+};
+
+std::optional<uint64_t> readNetns(ProcessReader& reader, int32_t pid, FailureLog& failures) {
+  const auto link = reader.readLink("ns/net");
+  if (!link) return {};
+  const auto inode = parseNamespaceLink(*link);
+  if (!inode) {
+    failures.addUnparsable(fmt::format("{}/ns/net", pid), pid, inode.error());
+    return {};
+  }
+  return *inode;
+}
+
+void readLimits(ProcessReader& reader, ProcessRecord& process) {
+  process.limits = reader.parse("limits", parseLimits);
+  if (!process.limits) return;
+  std::sort(process.limits->begin(), process.limits->end(),
+            [](const Limit& a, const Limit& b) { return a.resource < b.resource; });
+}
+
+/// The fds of one process.
+class FdReader {
+ public:
+  FdReader(FileHandle links, FileHandle infos, int32_t pid, FailureLog& failures)
+      : links_(std::move(links)), infos_(std::move(infos)), pid_(pid), failures_(failures) {}
+
+  /// Empty if the fd was closed since it was listed.
+  std::optional<FdRecord> read(int32_t fd, const FdRecord* previous) {
+    const std::string name = std::to_string(fd);
+    FdRecord record{.fd = fd};
+    // The number can be given to another file between the two reads; where the inodes differ, both
+    // are read again. What still changes after that is caught by the second look, or by the next
+    // snapshot.
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      if (!readLink(name, record) || !readInfo(name, record)) return {};
+      if (agree(record)) break;
+    }
+    keepOrReadStatus(name, previous, record);
+    return record;
+  }
+
+ private:
+  bool readLink(const std::string& name, FdRecord& record) {
+    const int error = ProcSource::readLink(links_.get(), name.c_str(), text_);
+    if (isGone(error)) return false;
+    if (error != 0) failures_.add("readlink", fmt::format("{}/fd/{}", pid_, name), pid_, error);
+    record.link = error == 0 ? parseFdLink(text_) : FdLink{};
+    return true;
+  }
+
+  bool readInfo(const std::string& name, FdRecord& record) {
+    const std::string subject = fmt::format("{}/fdinfo/{}", pid_, name);
+    record.info.reset();
+    const int error =
+        infos_ ? ProcSource::read(infos_.get(), name.c_str(), text_) : static_cast<int>(ENOENT);
+    if (error == 0) {
+      if (auto info = parseFdInfo(text_)) {
+        record.info = std::move(*info);
+      } else {
+        failures_.addUnparsable(subject, pid_, info.error());
+      }
+      return true;
+    }
+    // Closed meanwhile, or is only its fdinfo missing?
+    if (isGone(error) && ProcSource::readLink(links_.get(), name.c_str(), text_) != 0) return false;
+    failures_.add("read", subject, pid_, error);
+    return true;
+  }
+
+  static bool agree(const FdRecord& record) {
+    return record.link.type != LinkType::Socket || !record.info || !record.info->inode ||
+           *record.info->inode == record.link.number;
+  }
+
+  void keepOrReadStatus(const std::string& name, const FdRecord* previous, FdRecord& record) {
+    if (previous != nullptr && record.isSameFile(*previous)) {
+      record.protocol = previous->protocol;
+      record.file_type = previous->file_type;
+      record.link_count = previous->link_count;
+      if (record.link == previous->link) return;
+    }
+    if (record.link.type != LinkType::Text || !record.link.text.starts_with('/')) return;
+    const auto status = ProcSource::fileStatus(links_.get(), name.c_str());
+    if (status) {
+      record.file_type = status->file_type;
+      record.link_count = status->link_count;
+    } else if (!isGone(status.error())) {
+      failures_.add("statx", fmt::format("{}/fd/{}", pid_, name), pid_, status.error());
+    }
+  }
+
+  FileHandle links_;
+  FileHandle infos_;
+  int32_t pid_;
+  FailureLog& failures_;
+  std::string text_;
+};
+
+bool hasEnded(const ProcSource& source, const ProcessIdentity& identity) {
+  const auto process = openProcess(source, identity);
+  return !process && process.error() == ESRCH;
+}
+
+bool isExiting(int directory) {
+  std::string text;
+  if (ProcSource::read(directory, "stat", text) != 0) return false;
+  const auto stat = parseProcessStat(text);
+  return stat && stat->isExiting();
+}
+
+std::vector<int32_t> fdNumbers(const std::vector<std::string>& names, int32_t pid,
+                               FailureLog& failures) {
+  std::vector<int32_t> fds;
+  fds.reserve(names.size());
+  for (const std::string& name : names) {
+    if (const auto fd = parseFdNumber(name)) {
+      fds.push_back(*fd);
+    } else {
+      failures.addUnparsable(fmt::format("{}/fd", pid), pid, fd.error());
+    }
+  }
+  std::sort(fds.begin(), fds.end());
+  return fds;
+}
+
+}  // namespace
+
+bool FdRecord::isSameFile(const FdRecord& other) const {
+  if (link.type == LinkType::Unreadable || other.link.type == LinkType::Unreadable) return true;
+  if (link.type != other.link.type || link.number != other.link.number) return false;
+  if (link.type != LinkType::Text) return true;
+  const bool has_inodes = info && other.info && info->inode && other.info->inode;
+  if (!has_inodes) return link.text == other.link.text;
+  // A file that is renamed or deleted while it is open has another text and the same inode.
+  if (info->inode != other.info->inode || info->mount_id != other.info->mount_id) return false;
+  return link.text == other.link.text ||
+         (link.text.starts_with('/') && info->flags == other.info->flags);
+}
+
+FileHandle filesDirectory(const SelectedProcess& process) {
+  const int own = process.directory.get();
+  if (process.stat.isExiting()) {
+    if (const auto threads = ProcSource::list(own, "task")) {
+      for (const std::string& thread : *threads) {
+        if (thread == std::to_string(process.stat.identity.pid)) continue;
+        auto directory = ProcSource::openDirectory(own, ("task/" + thread).c_str());
+        if (directory) return std::move(*directory);
+      }
+    }
+  }
+  auto directory = ProcSource::openDirectory(own, ".");
+  return directory ? std::move(*directory) : FileHandle();
+}
+
+std::optional<ProcessRecord> readProcess(const ProcSource& source, const ProcessIdentity& identity,
+                                         FailureLog& failures) {
+  const int32_t pid = identity.pid;
+  ProcessRecord record{.identity = identity};
+  const auto process = openProcess(source, identity);
+  if (!process) {
+    if (process.error() == ESRCH) return {};
+    failures.add("open", std::to_string(pid), pid, process.error());
+    record.fd_list_status = ReadStatus::Failed;
+    return record;
+  }
+  ProcessReader reader(process->directory.get(), pid, failures);
+  record.parent_pid = process->stat.parent_pid;
+  record.comm = process->stat.comm;
+  record.status = reader.parse("status", parseProcessStatus);
+  record.exe = process->stat.isKernelThread() ? std::nullopt : reader.readLink("exe");
+  record.cmdline = reader.read("cmdline");
+  record.cgroup = reader.parse("cgroup", parseCgroup);
+  readLimits(reader, record);
+  const FileHandle files = filesDirectory(*process);
+  ProcessReader files_reader(files.get(), pid, failures);
+  record.netns = readNetns(files_reader, pid, failures);
+  return record;
+}
+
+bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRecord& process,
+             FailureLog& failures) {
+  const int32_t pid = process.identity.pid;
+  process.fd_list_status = ReadStatus::Failed;
+  const auto selected = openProcess(source, process.identity);
+  if (!selected) {
+    if (selected.error() == ESRCH) return false;
+    failures.add("open", std::to_string(pid), pid, selected.error());
+    return true;
+  }
+  const FileHandle files = filesDirectory(*selected);
+  const auto names = ProcSource::list(files.get(), "fd");
+  auto links = ProcSource::openDirectory(files.get(), "fd");
+  auto infos = ProcSource::openDirectory(files.get(), "fdinfo");
+  if (!names || !links) {
+    failures.add("list", fmt::format("{}/fd", pid), pid, names ? links.error() : names.error());
+    return !hasEnded(source, process.identity);
+  }
+
+  FdReader reader(std::move(*links), infos ? std::move(*infos) : FileHandle(), pid, failures);
+  static const std::vector<FdRecord> kNone;
+  const auto& known = previous != nullptr ? previous->fds : kNone;
+  auto before = known.begin();
+  for (const int32_t fd : fdNumbers(*names, pid, failures)) {
+    while (before != known.end() && before->fd < fd)
+      ++before;
+    const bool has_before = before != known.end() && before->fd == fd;
+    if (auto record = reader.read(fd, has_before ? &*before : nullptr)) {
+      process.fds.push_back(std::move(*record));
+    }
+  }
+  if (hasEnded(source, process.identity)) return false;
+  if (isExiting(files.get())) {
+    // The last thread that holds the fds closes them while it still can be listed.
+    failures.add(Failure{.operation = "list",
+                         .subject = fmt::format("{}/fd", pid),
+                         .pid = pid,
+                         .error_number = {},
+                         .detail = "the thread that was read is exiting"});
+    process.fds.clear();
+    return true;
+  }
+  process.fd_list_status = ReadStatus::Whole;
+  return true;
+}
+
+}  // namespace fdmortem

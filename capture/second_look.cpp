@@ -1,0 +1,183 @@
+#include "capture/second_look.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "capture/net_collector.h"
+#include "capture/process_collector.h"
+#include "schema/readers/fd.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr std::array kTcpTables = {NetTable::Tcp, NetTable::Tcp6};
+constexpr uint8_t kListen = 10;  // TCP_LISTEN of include/net/tcp_states.h
+
+std::vector<InetRow>& rowsOf(NetnsRecord& netns, NetTable table) {
+  return netns.inet.at(static_cast<size_t>(table) - 1);
+}
+
+const std::vector<InetRow>& rowsOf(const NetnsRecord& netns, NetTable table) {
+  return netns.inet.at(static_cast<size_t>(table) - 1);
+}
+
+/// The inodes that any table of any namespace lists.
+std::unordered_set<uint64_t> listedInodes(const Snapshot& snapshot) {
+  std::unordered_set<uint64_t> inodes;
+  for (const NetnsRecord& netns : snapshot.namespaces) {
+    for (const auto& rows : netns.inet) {
+      for (const InetRow& row : rows)
+        inodes.insert(row.inode);
+    }
+    for (const UnixRecord& record : netns.unix_rows)
+      inodes.insert(record.row.inode);
+    for (const NetlinkRow& row : netns.netlink_rows)
+      inodes.insert(row.inode);
+    for (const PacketRow& row : netns.packet_rows)
+      inodes.insert(row.inode);
+  }
+  return inodes;
+}
+
+/// Inode -> namespace of the connections that a snapshot lists.
+std::unordered_map<uint64_t, uint64_t> connectionsOf(const Snapshot& snapshot) {
+  std::unordered_map<uint64_t, uint64_t> connections;
+  for (const NetnsRecord& netns : snapshot.namespaces) {
+    for (const NetTable table : kTcpTables) {
+      for (const InetRow& row : rowsOf(netns, table)) {
+        if (row.inode != 0 && row.state != kListen) connections.emplace(row.inode, netns.inode);
+      }
+    }
+  }
+  return connections;
+}
+
+class SecondLooker {
+ public:
+  SecondLooker(const ProcSource& source, const Snapshot* previous, Snapshot& now,
+               FailureLog& failures)
+      : source_(source), now_(now), failures_(failures), listed_(listedInodes(now)) {
+    if (previous != nullptr) findVanished(connectionsOf(*previous));
+  }
+
+  void run() {
+    for (const auto& [netns, inodes] : vanished_)
+      readTablesAgain(netns, inodes);
+    for (ProcessRecord& process : now_.processes)
+      lookAtProcess(process);
+  }
+
+ private:
+  bool isListed(const FdRecord& fd) const { return listed_.contains(fd.link.number); }
+
+  void findVanished(const std::unordered_map<uint64_t, uint64_t>& connections) {
+    for (const ProcessRecord& process : now_.processes) {
+      for (const FdRecord& fd : process.fds) {
+        if (fd.link.type != LinkType::Socket || isListed(fd)) continue;
+        const auto connection = connections.find(fd.link.number);
+        if (connection != connections.end()) vanished_[connection->second].insert(fd.link.number);
+      }
+    }
+  }
+
+  void readTablesAgain(uint64_t netns_inode, const std::unordered_set<uint64_t>& inodes) {
+    const auto netns = std::find_if(now_.namespaces.begin(), now_.namespaces.end(),
+                                    [&](const NetnsRecord& n) { return n.inode == netns_inode; });
+    if (netns == now_.namespaces.end()) return;  // nobody lives there any more
+    std::vector<ProcessIdentity> inhabitants;
+    for (const ProcessRecord& process : now_.processes) {
+      if (process.netns == netns_inode) inhabitants.push_back(process.identity);
+    }
+    auto tables = readTcpTables(source_, netns_inode, inhabitants);
+    if (!tables) return;
+    addFound(rowsOf(*netns, NetTable::Tcp), tables->tcp, inodes);
+    addFound(rowsOf(*netns, NetTable::Tcp6), tables->tcp6, inodes);
+    read_twice_.insert(inodes.begin(), inodes.end());
+  }
+
+  void addFound(std::vector<InetRow>& rows, const std::vector<InetRow>& second,
+                const std::unordered_set<uint64_t>& inodes) {
+    const size_t count = rows.size();
+    for (const InetRow& row : second) {
+      if (!inodes.contains(row.inode)) continue;
+      rows.push_back(row);
+      listed_.insert(row.inode);
+    }
+    if (rows.size() > count) sortInetRows(rows);
+  }
+
+  void lookAtProcess(ProcessRecord& process) {
+    FileHandle files;  // opened for the first fd that needs it
+    int open_error = 0;
+    for (FdRecord& fd : process.fds) {
+      if (fd.link.type != LinkType::Socket) continue;
+      const bool is_listed = isListed(fd);
+      if (is_listed && !fd.protocol.empty()) continue;
+      if (!files && open_error == 0) {
+        const auto selected = openProcess(source_, process.identity);
+        if (selected) files = filesDirectory(*selected);
+        open_error = selected ? 0 : selected.error();
+      }
+      SecondLookRecord look{.process = process.identity, .fd = fd.fd};
+      if (read_twice_.contains(fd.link.number) && !is_listed) look.table_reads = 2;
+      lookAtFd(files.get(), open_error, fd, look);
+      const bool is_news = look.outcome != SecondLook::Same || look.table_reads > 1;
+      if (is_news && !is_listed) now_.second_looks.push_back(look);
+    }
+  }
+
+  void lookAtFd(int files, int open_error, FdRecord& fd, SecondLookRecord& look) {
+    const int32_t pid = look.process.pid;
+    std::string protocol;
+    int error = open_error;
+    if (error == 0) {
+      if (fd.protocol.empty()) protocol = askProtocol(files, pid, fd.fd);
+      error = ProcSource::readLink(files, fmt::format("fd/{}", fd.fd).c_str(), link_);
+    }
+    if (error == ENOENT || error == ESRCH) {
+      look.outcome = SecondLook::Closed;
+    } else if (error != 0) {
+      look.outcome = SecondLook::Failed;
+      look.error_number = error;
+      failures_.add("readlink", fmt::format("{}/fd/{}", pid, fd.fd), pid, error);
+    } else if (parseFdLink(link_) != fd.link) {
+      look.outcome = SecondLook::Replaced;
+    } else if (fd.protocol.empty()) {
+      // Only now is it sure that it was this socket's.
+      fd.protocol = protocol;
+    }
+  }
+
+  std::string askProtocol(int files, int32_t pid, int32_t fd) {
+    auto protocol = ProcSource::socketProtocol(files, fd);
+    if (protocol) return std::move(*protocol);
+    if (protocol.error() != ENOENT && protocol.error() != ESRCH) {
+      failures_.add("getxattr", fmt::format("{}/fd/{}", pid, fd), pid, protocol.error());
+    }
+    return {};
+  }
+
+  const ProcSource& source_;
+  Snapshot& now_;
+  FailureLog& failures_;
+  std::unordered_set<uint64_t> listed_;
+  /// By namespace, the sockets that the snapshot before lists, this one does not, and an fd still
+  /// holds.
+  std::unordered_map<uint64_t, std::unordered_set<uint64_t>> vanished_;
+  std::unordered_set<uint64_t> read_twice_;
+  std::string link_;
+};
+
+}  // namespace
+
+void takeSecondLook(const ProcSource& source, const Snapshot* previous, Snapshot& now,
+                    FailureLog& failures) {
+  SecondLooker(source, previous, now, failures).run();
+}
+
+}  // namespace fdmortem

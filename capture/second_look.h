@@ -1,0 +1,20 @@
+// The second look: what about the socket fds that no table lists?
+#pragma once
+
+#include "capture/failure_log.h"
+#include "capture/proc_source.h"
+#include "capture/snapshot.h"
+
+namespace fdmortem {
+
+/// Reads each socket fd of `now` that no table lists once more, and asks each one that is new for
+/// its protocol. An fd that was closed or points elsewhere by then is written down, so that its
+/// absence from the tables proves nothing.
+///
+/// Where a connection that `previous` lists is gone and its fd is not, the TCP tables of its
+/// namespace are read a second time: the kernel can skip a row of a table that changes while it is
+/// read. A row found then is added to `now`. `previous` is null in the first snapshot.
+void takeSecondLook(const ProcSource& source, const Snapshot* previous, Snapshot& now,
+                    FailureLog& failures);
+
+}  // namespace fdmortem

@@ -1,0 +1,261 @@
+-- The tables that fdanalyze's checked import fills, in a database of its own. They hold the rows of the
+-- archive (schema/README.md) with what they refer to put in place: names as printable text, addresses as
+-- `192.0.2.7:9091`, processes and namespaces under one number through all recordings of a boot.
+
+CREATE TABLE setting (
+  name TEXT PRIMARY KEY,
+  value
+) WITHOUT ROWID;
+
+CREATE TABLE recording (
+  id INTEGER PRIMARY KEY,
+  started_at TEXT,            -- UTC, ISO 8601
+  ended_at TEXT,              -- NULL: no end is recorded
+  end_reason TEXT,
+  boot_id TEXT,
+  host_name TEXT,
+  kernel_release TEXT,
+  machine TEXT,
+  clock_ticks_per_second INTEGER,
+  program_version TEXT,
+  recorder_pid INTEGER,
+  recorder_uid INTEGER,
+  interval_ms INTEGER,
+  options TEXT,               -- JSON array
+  note TEXT,
+  first_snapshot INTEGER,     -- NULL: none was stored
+  last_snapshot INTEGER
+);
+
+CREATE TABLE snapshot (
+  id INTEGER PRIMARY KEY,
+  recording INTEGER,
+  keyframe INTEGER,
+  taken_at TEXT,              -- UTC, ISO 8601, by the host's wall clock
+  wall_ns INTEGER,
+  monotonic_ns INTEGER,
+  boottime_ns INTEGER,        -- what durations are worked out from: it never jumps and counts suspend
+  late_us INTEGER,
+  missed_before INTEGER,
+  processes_us INTEGER,
+  fds_us INTEGER,
+  tables_us INTEGER,
+  second_look_us INTEGER,
+  store_us INTEGER,
+  previous_commit_us INTEGER,
+  files_allocated INTEGER,
+  files_maximum INTEGER,
+  file_max INTEGER,
+  nr_open INTEGER,
+  uptime_ms INTEGER
+);
+
+CREATE TABLE failure (
+  snapshot INTEGER,
+  operation TEXT,
+  subject TEXT,
+  pid INTEGER,
+  errno INTEGER,
+  detail TEXT,
+  count INTEGER
+);
+
+CREATE TABLE process (
+  id INTEGER PRIMARY KEY,
+  boot_id TEXT,
+  pid INTEGER,
+  start_ticks INTEGER
+);
+
+CREATE TABLE process_change (
+  snapshot INTEGER,
+  process INTEGER,
+  change INTEGER,
+  fd_list_status INTEGER,
+  parent_pid INTEGER,
+  comm TEXT,
+  exe TEXT,
+  cmdline TEXT,
+  cgroup TEXT,
+  real_uid INTEGER,
+  effective_uid INTEGER,
+  netns INTEGER
+);
+
+CREATE TABLE limit_change (
+  snapshot INTEGER,
+  process INTEGER,
+  change INTEGER,
+  resource TEXT,
+  soft INTEGER,
+  hard INTEGER,
+  unit TEXT
+);
+
+CREATE TABLE fd_change (
+  snapshot INTEGER,
+  process INTEGER,
+  fd INTEGER,
+  change INTEGER,
+  link_type INTEGER,
+  link_number INTEGER,
+  link_text TEXT,
+  protocol TEXT,
+  flags INTEGER,
+  mount_id INTEGER,
+  inode INTEGER,
+  file_type INTEGER,
+  link_count INTEGER,
+  detail TEXT
+);
+
+CREATE TABLE fd_position_change (
+  snapshot INTEGER,
+  process INTEGER,
+  fd INTEGER,
+  position INTEGER
+);
+
+CREATE TABLE epoll_watch_change (
+  snapshot INTEGER,
+  process INTEGER,
+  fd INTEGER,
+  change INTEGER,
+  watched_fd INTEGER,
+  inode INTEGER,
+  device INTEGER,
+  events INTEGER,
+  data INTEGER,
+  position INTEGER
+);
+
+CREATE TABLE second_look (
+  snapshot INTEGER,
+  process INTEGER,
+  fd INTEGER,
+  outcome INTEGER,
+  table_reads INTEGER,
+  errno INTEGER
+);
+
+CREATE TABLE netns (
+  id INTEGER PRIMARY KEY,
+  boot_id TEXT,
+  inode INTEGER
+);
+
+CREATE TABLE net_table_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  net_table INTEGER,
+  status INTEGER
+);
+
+CREATE TABLE inet_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  net_table INTEGER,
+  change INTEGER,
+  inode INTEGER,
+  local TEXT,
+  local_port INTEGER,
+  remote TEXT,
+  remote_port INTEGER,
+  state INTEGER,
+  uid INTEGER
+);
+
+CREATE TABLE inet_queue_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  net_table INTEGER,
+  inode INTEGER,
+  tx_queue INTEGER,
+  rx_queue INTEGER,
+  timer INTEGER,
+  retransmits INTEGER,
+  probes INTEGER,
+  drops INTEGER
+);
+
+CREATE TABLE time_wait_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  net_table INTEGER,
+  local_port INTEGER,
+  count INTEGER
+);
+
+CREATE TABLE unix_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  change INTEGER,
+  inode INTEGER,
+  path TEXT,
+  type INTEGER,
+  state INTEGER,
+  flags INTEGER,
+  reference_count INTEGER,
+  row_count INTEGER
+);
+
+CREATE TABLE netlink_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  change INTEGER,
+  inode INTEGER,
+  protocol INTEGER,
+  port_id INTEGER,
+  groups INTEGER,
+  rx_queue INTEGER,
+  tx_queue INTEGER,
+  drops INTEGER
+);
+
+CREATE TABLE packet_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  change INTEGER,
+  inode INTEGER,
+  type INTEGER,
+  protocol INTEGER,
+  interface INTEGER,
+  running INTEGER,
+  rx_queue INTEGER,
+  uid INTEGER
+);
+
+CREATE TABLE sockstat_change (
+  snapshot INTEGER,
+  netns INTEGER,
+  net_table INTEGER,
+  change INTEGER,
+  name TEXT,
+  value INTEGER
+);
+
+-- Names of the numbers that rows hold.
+
+CREATE TABLE tcp_state (
+  state INTEGER PRIMARY KEY,
+  name TEXT,
+  is_connection INTEGER,      -- 1: who is in it has, or had, a peer that answered
+  verdict TEXT
+);
+INSERT INTO tcp_state VALUES
+  (1, 'ESTABLISHED', 1, 'connected'), (2, 'SYN_SENT', 0, 'connected'),
+  (3, 'SYN_RECV', 0, 'connected'), (4, 'FIN_WAIT1', 1, 'closing'), (5, 'FIN_WAIT2', 1, 'closing'),
+  (6, 'TIME_WAIT', 1, 'closing'), (7, 'CLOSE', 0, 'closing'), (8, 'CLOSE_WAIT', 1, 'peer-closed'),
+  (9, 'LAST_ACK', 1, 'closing'), (10, 'LISTEN', 0, 'listening'), (11, 'CLOSING', 1, 'closing'),
+  (12, 'NEW_SYN_RECV', 0, 'connected'), (13, 'BOUND_INACTIVE', 0, 'never-connected');
+
+CREATE TABLE net_table_name (
+  net_table INTEGER PRIMARY KEY,
+  name TEXT,
+  protocol TEXT               -- what the kernel calls the protocol of a socket that it lists
+);
+INSERT INTO net_table_name VALUES
+  (1, 'tcp', 'TCP'), (2, 'tcp6', 'TCPv6'), (3, 'udp', 'UDP'), (4, 'udp6', 'UDPv6'),
+  (5, 'udplite', 'UDP-Lite'), (6, 'udplite6', 'UDPLITEv6'), (7, 'raw', 'RAW'), (8, 'raw6', 'RAWv6'),
+  (9, 'icmp', 'PING'), (10, 'icmp6', 'PINGv6'), (11, 'unix', 'UNIX'), (12, 'netlink', 'NETLINK'),
+  (13, 'packet', 'PACKET'), (14, 'sockstat', NULL), (15, 'sockstat6', NULL);

@@ -1,0 +1,91 @@
+#include "schema/archive_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+
+#include "schema/file_handle.h"
+#include "schema/format.h"
+#include "schema/sql.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr std::string_view kMagic("SQLite format 3\0", 16);
+
+int32_t bigEndian32(const unsigned char* bytes) {
+  return static_cast<int32_t>(uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
+                              uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]});
+}
+
+std::vector<std::string> schemaOf(SQLite::Database& database) {
+  std::vector<std::string> entries;
+  SQLite::Statement query(
+      database, "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY 1, 2");
+  while (query.executeStep()) {
+    entries.push_back(fmt::format("{} {} {} {}", query.getColumn(0).getString(),
+                                  query.getColumn(1).getString(), query.getColumn(2).getString(),
+                                  query.getColumn(3).getString()));
+  }
+  return entries;
+}
+
+}  // namespace
+
+tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& path) {
+  // O_NONBLOCK: a fifo by that name must not hang the program.
+  FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return tl::unexpected(std::string(strerror(errno)));
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) return tl::unexpected(std::string(strerror(errno)));
+  if (!S_ISREG(status.st_mode)) return tl::unexpected(std::string("not a regular file"));
+  if (status.st_size == 0) return tl::unexpected(std::string("an empty file, not a database"));
+
+  std::array<unsigned char, 100> header{};
+  const ssize_t length = pread(file.get(), header.data(), header.size(), 0);
+  if (length < 0) return tl::unexpected(std::string(strerror(errno)));
+  if (static_cast<size_t>(length) < header.size() ||
+      memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) {
+    return tl::unexpected(std::string("not an SQLite database"));
+  }
+  if (bigEndian32(&header[68]) != kApplicationId) {
+    return tl::unexpected(std::string("an SQLite database of another program"));
+  }
+  const int32_t version = bigEndian32(&header[60]);
+  if (version != kFormatVersion) {
+    return tl::unexpected(fmt::format("archive format version {}; this program knows version {}",
+                                      version, kFormatVersion));
+  }
+  return ArchiveHeader{.is_wal = header[18] == 2 || header[19] == 2};
+}
+
+std::string schemaDifference(SQLite::Database& database) {
+  SQLite::Database expected(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  createArchiveTables(expected);
+  const auto ours = schemaOf(expected);
+  const auto theirs = schemaOf(database);
+  for (size_t i = 0; i < ours.size(); ++i) {
+    if (i >= theirs.size()) return "the schema lacks a table of this format version";
+    if (ours[i] != theirs[i]) return "the schema is not the one of this format version";
+  }
+  if (theirs.size() > ours.size()) return "the schema holds more than this format version";
+  return {};
+}
+
+void createArchiveTables(SQLite::Database& database) {
+  for (const auto& file : sql::archive())
+    database.exec(std::string(file.text));
+  database.exec(fmt::format("PRAGMA application_id = {}", kApplicationId));
+  database.exec(fmt::format("PRAGMA user_version = {}", kFormatVersion));
+}
+
+}  // namespace fdmortem

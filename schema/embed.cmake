@@ -1,0 +1,17 @@
+# Writes OUTPUT, a C++ source that holds SQL files as strings, from NAMES (a list of FUNCTION=FILE or
+# FUNCTION=FILE,FILE,...; several files become a list in their order). Run as a script: cmake -P.
+set(source "// Made by schema/embed.cmake.\n#include \"schema/sql.h\"\n\nnamespace fdmortem::sql {\n")
+foreach(entry IN LISTS NAMES)
+  string(REGEX MATCH "^([A-Za-z]+)=(.*)$" matched "${entry}")
+  set(function ${CMAKE_MATCH_1})
+  string(REPLACE "," ";" files "${CMAKE_MATCH_2}")
+  string(APPEND source "\nstd::span<const SqlFile> ${function}() {\n  static constexpr SqlFile kFiles[] = {\n")
+  foreach(file IN LISTS files)
+    file(READ "${DIRECTORY}/${file}" text)
+    get_filename_component(name "${file}" NAME_WE)
+    string(APPEND source "{\"${name}\", R\"sql(${text})sql\"},\n")
+  endforeach()
+  string(APPEND source "  };\n  return kFiles;\n}\n")
+endforeach()
+string(APPEND source "\n}  // namespace fdmortem::sql\n")
+file(WRITE "${OUTPUT}" "${source}")

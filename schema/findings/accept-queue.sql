@@ -1,0 +1,23 @@
+-- Connections wait at a listener of a process that is out of fds: nobody can accept them.
+SELECT
+  'critical' AS severity,
+  printf('%d %s in the accept queue of %s while no fd is free', q.waiting,
+         iif(q.waiting = 1, 'connection waits', 'connections wait'), q.local) AS title,
+  p.pid, p.start_ticks,
+  printf('The listening socket''s row shows its queue, up to %d long (at %s). To the peers these connections '
+    || 'look open, and nobody answers.', q.waiting, s.taken_at) AS explanation,
+  'Free fds or raise the limit; the program accepts the waiting connections as soon as it can.' AS advice,
+  printf('SELECT s.taken_at, q.rx_queue AS waiting FROM inet_queue_span q JOIN snapshot s ON s.id = '
+    || 'q.first_snapshot WHERE q.inode = %d AND q.rx_queue > 0 ORDER BY s.id', q.inode) AS evidence
+FROM (
+  SELECT f.process, k.inode, k.local, max(q.rx_queue) AS waiting, q.first_snapshot
+  FROM process_fds f
+  JOIN sockets k ON k.process = f.process AND k.verdict = 'listening'
+  JOIN inet_queue_span q ON q.inode = k.inode AND q.net_table = k.net_table AND q.rx_queue > 0
+    AND q.last_snapshot >= f.limit_reached
+  WHERE f.limit_reached IS NOT NULL
+  GROUP BY f.process, k.inode
+) q
+JOIN processes p USING (process)
+JOIN snapshot s ON s.id = max(q.first_snapshot, (SELECT limit_reached FROM process_fds f
+                                                 WHERE f.process = q.process))

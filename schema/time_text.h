@@ -1,0 +1,18 @@
+// Points in time as text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fdmortem {
+
+/// UTC, ISO 8601 with milliseconds: `2026-11-22T08:12:39.123Z`. Any 64-bit value has a text.
+std::string formatTime(int64_t wall_ns);
+
+/// The reverse, for what people type: `2026-11-22T08:12:39Z`, also with a space, without seconds,
+/// with a fraction, without Z (it is UTC all the same). Empty if it is none of these.
+std::optional<int64_t> parseTime(std::string_view text);
+
+}  // namespace fdmortem

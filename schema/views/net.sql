@@ -1,0 +1,113 @@
+-- The socket tables of network namespaces through time.
+
+-- How a table was read: unbroken stretches of one status.
+--   netns              netns.id
+--   net_table          net_table_name.net_table
+--   status             1 whole, 2 this kernel has none, 3 failed, 4 in part; stretches without any
+--                      process through which it could be read are left out
+--   first_snapshot, last_snapshot
+CREATE TABLE net_table_span AS
+WITH ordered AS (
+  SELECT c.*, r.last_snapshot AS recording_last,
+    lead(c.snapshot) OVER (PARTITION BY c.netns, c.net_table ORDER BY c.snapshot) AS next_snapshot
+  FROM net_table_change c
+  JOIN snapshot s ON s.id = c.snapshot
+  JOIN recording r ON r.id = s.recording
+)
+SELECT netns, net_table, status, snapshot AS first_snapshot,
+  min(coalesce(next_snapshot - 1, recording_last), recording_last) AS last_snapshot
+FROM ordered
+WHERE status <> 0;
+CREATE INDEX _net_table_span_by_table ON net_table_span (netns, net_table, first_snapshot);
+
+-- Unbroken stretches in which a table was looked after, read or not: what it listed is known through all
+-- of such a stretch, and nothing is known between two.
+CREATE TABLE _net_life AS
+WITH marked AS (
+  SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot)
+      OVER (PARTITION BY netns, net_table ORDER BY first_snapshot) AS starts
+  FROM net_table_span
+), numbered AS (
+  SELECT *, sum(starts) OVER (PARTITION BY netns, net_table ORDER BY first_snapshot) AS life
+  FROM marked
+)
+SELECT netns, net_table, min(first_snapshot) AS first_snapshot, max(last_snapshot) AS last_snapshot
+FROM numbered
+GROUP BY netns, net_table, life;
+CREATE INDEX _net_life_by_table ON _net_life (netns, net_table, first_snapshot);
+
+-- The snapshots in which both tcp and tcp6 of a namespace were read whole (or do not exist): only of
+-- these can be said that no TCP table of it lists a socket.
+CREATE TABLE _tcp_read AS
+SELECT a.netns, s.id AS snapshot
+FROM net_table_span a
+JOIN net_table_span b ON b.netns = a.netns AND b.net_table = 2 AND b.status IN (1, 2)
+  AND b.first_snapshot <= a.last_snapshot AND b.last_snapshot >= a.first_snapshot
+JOIN snapshot s ON s.id BETWEEN max(a.first_snapshot, b.first_snapshot)
+  AND min(a.last_snapshot, b.last_snapshot)
+WHERE a.net_table = 1 AND a.status IN (1, 2) AND NOT (a.status = 2 AND b.status = 2);
+CREATE UNIQUE INDEX _tcp_read_by_netns ON _tcp_read (netns, snapshot);
+
+-- A row of an Internet socket table as long as its state stayed the same.
+--   netns              netns.id
+--   net_table          1 tcp, 2 tcp6, ...
+--   inode              0: nobody owns it
+--   local, remote      `192.0.2.7:9091`, `[::ffff:192.0.2.7]:9091`
+--   local_port, remote_port
+--   state              tcp_state.state, for every protocol
+--   uid
+--   first_snapshot     the first snapshot that lists it so
+--   last_snapshot      the last that does, or is not known not to
+CREATE TABLE inet_span AS
+WITH ordered AS (
+  SELECT c.*,
+    lag(c.change) OVER w AS previous_change, lag(c.state) OVER w AS previous_state,
+    lag(c.snapshot) OVER w AS previous_snapshot,
+    lead(c.snapshot) OVER w AS next_snapshot
+  FROM inet_change c
+  WINDOW w AS (PARTITION BY c.netns, c.net_table, c.inode, c.local, c.remote ORDER BY c.snapshot)
+), bounded AS (
+  SELECT o.*, min(coalesce(o.next_snapshot - 1, l.last_snapshot), l.last_snapshot) AS known_until,
+    l.first_snapshot AS life
+  FROM ordered o
+  JOIN _net_life l ON l.netns = o.netns AND l.net_table = o.net_table
+    AND o.snapshot BETWEEN l.first_snapshot AND l.last_snapshot
+  WHERE o.change <> 0
+), marked AS (
+  SELECT *,
+    change = 1 OR coalesce(previous_change, 0) = 0 OR state IS NOT previous_state
+      OR previous_snapshot < life AS starts
+  FROM bounded
+), numbered AS (
+  SELECT *, sum(starts) OVER (PARTITION BY netns, net_table, inode, local, remote ORDER BY snapshot)
+      AS episode
+  FROM marked
+)
+SELECT netns, net_table, inode, local, local_port, remote, remote_port, state, max(uid) AS uid,
+  min(snapshot) AS first_snapshot, max(known_until) AS last_snapshot
+FROM numbered
+GROUP BY netns, net_table, inode, local, remote, episode;
+CREATE INDEX _inet_span_by_inode ON inet_span (inode, first_snapshot);
+CREATE INDEX _inet_span_by_state ON inet_span (net_table, state, local_port);
+
+-- The queues of a listed socket as long as they stayed the same; sockets whose queues were always empty
+-- have no row.
+--   netns, net_table, inode
+--   tx_queue, rx_queue, timer, retransmits, probes, drops   as in the archive
+--   first_snapshot, last_snapshot   the stretch; beyond the socket's own last snapshot it means nothing
+CREATE VIEW inet_queue_span AS
+SELECT netns, net_table, inode, tx_queue, rx_queue, timer, retransmits, probes, drops,
+  snapshot AS first_snapshot,
+  coalesce(lead(snapshot) OVER (PARTITION BY netns, net_table, inode ORDER BY snapshot) - 1,
+           (SELECT max(id) FROM snapshot)) AS last_snapshot
+FROM inet_queue_change;
+
+-- What lists a socket that is not in an Internet table: its inode and the table.
+CREATE TABLE _other_listing AS
+SELECT DISTINCT inode, 11 AS net_table, nullif(path, '') AS name, type FROM unix_change
+WHERE change <> 0 AND inode <> 0
+UNION ALL
+SELECT DISTINCT inode, 12, NULL, NULL FROM netlink_change WHERE change <> 0
+UNION ALL
+SELECT DISTINCT inode, 13, NULL, NULL FROM packet_change WHERE change <> 0;
+CREATE INDEX _other_listing_by_inode ON _other_listing (inode);

@@ -1,0 +1,283 @@
+-- Sockets and their verdicts: what became of the connection behind a file descriptor.
+--
+-- A socket's inode number is used again after it is closed. So two sightings of a number are taken for
+-- the same socket only if a chain of sightings joins them: at each step the same fd of the same process,
+-- or the same row of the same table, is seen from one to the other.
+
+-- The life of a socket: the longest stretch of snapshots that such a chain covers.
+--   inode, first_snapshot, last_snapshot
+CREATE TABLE _socket_life AS
+WITH sighting AS (
+  SELECT socket_inode AS inode, first_snapshot, last_snapshot FROM fd_span
+  WHERE socket_inode IS NOT NULL
+  UNION ALL
+  -- One row in all its states is one sighting.
+  SELECT inode, min(first_snapshot), max(last_snapshot) FROM (
+    SELECT *, sum(starts) OVER (PARTITION BY netns, net_table, inode, local, remote
+                                ORDER BY first_snapshot) AS stretch
+    FROM (
+      SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot) OVER (
+          PARTITION BY netns, net_table, inode, local, remote ORDER BY first_snapshot) AS starts
+      FROM inet_span
+      WHERE inode <> 0 AND net_table IN (1, 2)
+    )
+  )
+  GROUP BY netns, net_table, inode, local, remote, stretch
+), marked AS (
+  SELECT *, coalesce(first_snapshot > max(last_snapshot) OVER (
+      PARTITION BY inode ORDER BY first_snapshot, last_snapshot
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 1) AS starts
+  FROM sighting
+), numbered AS (
+  SELECT *, sum(starts) OVER (PARTITION BY inode ORDER BY first_snapshot, last_snapshot
+                              ROWS UNBOUNDED PRECEDING) AS life
+  FROM marked
+)
+SELECT inode, min(first_snapshot) AS first_snapshot, max(last_snapshot) AS last_snapshot
+FROM numbered
+GROUP BY inode, life;
+CREATE INDEX _socket_life_by_inode ON _socket_life (inode, first_snapshot);
+
+-- Socket fds with the namespace of their process and the life of their socket.
+CREATE TABLE _socket_fd AS
+SELECT f.id, f.process, f.fd, f.socket_inode AS inode, f.first_snapshot, f.last_snapshot, f.protocol,
+  l.first_snapshot AS life_first, l.last_snapshot AS life_last,
+  (SELECT p.netns FROM process_span p WHERE p.process = f.process
+     AND p.first_snapshot <= f.last_snapshot
+   ORDER BY p.first_snapshot DESC LIMIT 1) AS netns
+FROM fd_span f
+JOIN _socket_life l ON l.inode = f.socket_inode
+  AND f.first_snapshot BETWEEN l.first_snapshot AND l.last_snapshot
+WHERE f.socket_inode IS NOT NULL;
+CREATE INDEX _socket_fd_by_id ON _socket_fd (id);
+
+-- When a TCP table lists the socket behind an fd. The table of the process's own namespace comes first;
+-- that of another one counts only where its own never lists the socket, for fds that were passed on.
+CREATE TABLE _listed AS
+WITH candidate AS (
+  SELECT f.id, max(f.first_snapshot, i.first_snapshot) AS first_snapshot,
+    min(f.last_snapshot, i.last_snapshot) AS last_snapshot,
+    i.netns, i.net_table, i.local, i.remote, i.state, i.netns IS f.netns AS is_own
+  FROM _socket_fd f
+  JOIN inet_span i ON i.inode = f.inode AND i.first_snapshot <= f.last_snapshot
+    AND i.last_snapshot >= f.first_snapshot AND i.net_table IN (1, 2)
+), ranked AS (
+  SELECT *, max(is_own) OVER (PARTITION BY id) AS any_own FROM candidate
+)
+SELECT id, first_snapshot, last_snapshot, netns, net_table, local, remote, state
+FROM ranked
+WHERE is_own = any_own;
+CREATE INDEX _listed_by_id ON _listed (id, first_snapshot);
+
+-- When none does.
+CREATE TABLE _unlisted AS
+WITH edge AS (
+  SELECT id, first_snapshot, last_snapshot,
+    max(last_snapshot) OVER (PARTITION BY id ORDER BY first_snapshot, last_snapshot
+                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
+  FROM _listed
+)
+SELECT f.id, coalesce(e.covered_until + 1, f.first_snapshot) AS first_snapshot,
+  e.first_snapshot - 1 AS last_snapshot
+FROM edge e
+JOIN _socket_fd f USING (id)
+WHERE e.first_snapshot > coalesce(e.covered_until + 1, f.first_snapshot)
+UNION ALL
+SELECT f.id, coalesce(max(e.last_snapshot) + 1, f.first_snapshot), f.last_snapshot
+FROM _socket_fd f
+LEFT JOIN _listed e USING (id)
+GROUP BY f.id
+HAVING coalesce(max(e.last_snapshot), f.first_snapshot - 1) < f.last_snapshot;
+
+-- For each unlisted stretch the connection that the socket had before it, and whether it is listed again
+-- after it: then the table was misread and nothing ended.
+CREATE TABLE _lost_connection AS
+WITH connection AS (
+  SELECT u.id, u.first_snapshot, u.last_snapshot, i.netns, i.net_table, i.local, i.remote, i.state,
+    i.last_snapshot AS seen_last,
+    row_number() OVER (PARTITION BY u.id, u.first_snapshot
+                       ORDER BY i.last_snapshot DESC, i.netns IS f.netns DESC) AS rank
+  FROM _unlisted u
+  JOIN _socket_fd f USING (id)
+  JOIN inet_span i ON i.inode = f.inode AND i.net_table IN (1, 2) AND i.state <> 10
+    AND i.last_snapshot < u.first_snapshot AND i.first_snapshot >= f.life_first
+)
+SELECT c.id, c.first_snapshot, c.last_snapshot, c.netns, c.net_table, c.local, c.remote, c.state,
+  c.seen_last,
+  EXISTS (SELECT 1 FROM inet_span i JOIN tcp_state t USING (state)
+          WHERE i.inode = f.inode AND i.netns = c.netns AND i.local = c.local AND i.remote = c.remote
+            AND t.is_connection AND i.first_snapshot BETWEEN f.life_first AND c.seen_last)
+    AS was_connected,
+  EXISTS (SELECT 1 FROM inet_span i
+          WHERE i.inode = f.inode AND i.netns = c.netns AND i.local = c.local AND i.remote = c.remote
+            AND i.first_snapshot BETWEEN c.last_snapshot + 1 AND f.life_last) AS is_listed_again
+FROM connection c
+JOIN _socket_fd f USING (id)
+WHERE c.rank = 1;
+CREATE INDEX _lost_connection_by_id ON _lost_connection (id, first_snapshot);
+
+-- The sightings of a socket without its connection: snapshots in which its fd was listed, then neither
+-- TCP table of the connection's namespace listed it, then the fd still was the same. At most two for each
+-- stretch, since that is proof, and the last.
+CREATE TABLE _sighting AS
+WITH bounds AS (
+  SELECT c.id, c.first_snapshot, c.last_snapshot, c.netns, f.process, f.fd
+  FROM _lost_connection c
+  JOIN _socket_fd f USING (id)
+  WHERE c.was_connected AND NOT c.is_listed_again
+    AND coalesce(f.protocol, 'TCP') IN ('TCP', 'TCPv6')
+), first AS (
+  SELECT b.*, (SELECT r.snapshot FROM _tcp_read r
+    WHERE r.netns = b.netns AND r.snapshot BETWEEN b.first_snapshot AND b.last_snapshot
+      AND EXISTS (SELECT 1 FROM _fd_read_span s WHERE s.process = b.process
+                  AND r.snapshot BETWEEN s.first_snapshot AND s.last_snapshot)
+      AND NOT EXISTS (SELECT 1 FROM second_look x WHERE x.process = b.process AND x.fd = b.fd
+                      AND x.snapshot = r.snapshot AND x.outcome <> 1)
+    ORDER BY r.snapshot LIMIT 1) AS first_sighting
+  FROM bounds b
+)
+SELECT f.id, f.first_snapshot, f.first_sighting,
+  1 + EXISTS (SELECT 1 FROM _tcp_read r
+    WHERE r.netns = f.netns AND r.snapshot BETWEEN f.first_sighting + 1 AND f.last_snapshot
+      AND EXISTS (SELECT 1 FROM _fd_read_span s WHERE s.process = f.process
+                  AND r.snapshot BETWEEN s.first_snapshot AND s.last_snapshot)
+      AND NOT EXISTS (SELECT 1 FROM second_look x WHERE x.process = f.process AND x.fd = f.fd
+                      AND x.snapshot = r.snapshot AND x.outcome <> 1))
+  + EXISTS (SELECT 1 FROM second_look x WHERE x.process = f.process AND x.fd = f.fd
+            AND x.snapshot = f.first_sighting AND x.outcome = 1 AND x.table_reads > 1)
+    AS sightings
+FROM first f
+WHERE f.first_sighting IS NOT NULL;
+CREATE INDEX _sighting_by_id ON _sighting (id, first_snapshot);
+
+-- The verdict of each socket fd, from one snapshot to another.
+--   id                 fd_span.id
+--   first_snapshot, last_snapshot
+--   verdict            connected, listening, closing, peer-closed, outlived, unlisted, other
+--   proof              of outlived: history (seen twice or more without its connection), single (once)
+--   netns, net_table, local, remote, state   the row that lists it, or listed it last; NULL: none ever
+--   connection_last    the last snapshot that lists the connection
+--   outlived_since     of outlived: the first snapshot seen without it
+CREATE TABLE verdict_span AS
+SELECT f.id, l.first_snapshot, l.last_snapshot, t.verdict, NULL AS proof, l.netns, l.net_table, l.local,
+  l.remote, l.state, l.last_snapshot AS connection_last, NULL AS outlived_since
+FROM _listed l
+JOIN _socket_fd f USING (id)
+JOIN tcp_state t ON t.state = l.state
+UNION ALL
+SELECT f.id, u.first_snapshot, u.last_snapshot,
+  CASE
+    WHEN f.protocol NOT IN ('TCP', 'TCPv6', 'MPTCP', 'MPTCPv6') THEN 'other'
+    WHEN f.protocol IS NULL AND c.id IS NULL AND (
+      EXISTS (SELECT 1 FROM _other_listing o WHERE o.inode = f.inode)
+      OR EXISTS (SELECT 1 FROM inet_span i WHERE i.inode = f.inode AND i.net_table > 2)) THEN 'other'
+    WHEN s.sightings IS NOT NULL THEN 'outlived'
+    ELSE 'unlisted'
+  END,
+  CASE WHEN s.sightings >= 2 THEN 'history' WHEN s.sightings = 1 THEN 'single' END,
+  c.netns, c.net_table, c.local, c.remote, c.state, c.seen_last, s.first_sighting
+FROM _unlisted u
+JOIN _socket_fd f USING (id)
+LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
+LEFT JOIN _sighting s ON s.id = u.id AND s.first_snapshot = u.first_snapshot;
+CREATE INDEX _verdict_span_by_id ON verdict_span (id, last_snapshot);
+
+-- Which epolls watch a file, from one snapshot to another.
+--   process, fd        the epoll
+--   watched_fd         the number that the file had when it was added
+--   inode              of the file that is watched
+CREATE TABLE epoll_watch_span AS
+WITH ordered AS (
+  SELECT c.*, lead(c.snapshot) OVER (
+      PARTITION BY c.process, c.fd, c.watched_fd, c.inode, c.device ORDER BY c.snapshot) AS next_snapshot
+  FROM epoll_watch_change c
+)
+SELECT o.process, o.fd, o.watched_fd, o.inode, o.device, o.events, o.snapshot AS first_snapshot,
+  min(coalesce(o.next_snapshot - 1, f.last_snapshot), f.last_snapshot) AS last_snapshot
+FROM ordered o
+JOIN fd_span f ON f.process = o.process AND f.fd = o.fd
+  AND o.snapshot BETWEEN f.first_snapshot AND f.last_snapshot
+WHERE o.change <> 0;
+CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
+
+-- Every socket fd with its verdict when it was last seen: the rows of `fdanalyze sockets`.
+--   id                 fd_span.id
+--   pid, start_ticks, comm, fd, inode
+--   netns              inode number of the namespace whose table lists it, else of its process's
+--   protocol           the kernel's name
+--   verdict, proof
+--   local, remote      NULL: unknown
+--   last_state         as the table names it; NULL: never listed
+--   fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen   UTC, ISO 8601
+--   outlived_since     of outlived: the first snapshot's time without the connection
+--   last_data_at, bytes_received, bytes_acked   NULL: not told
+--   outlived_seconds   of outlived: from outlived_since to fd_last_seen
+--   open_at_end        0: it was closed
+--   watched_by         JSON array of the epoll fds of its process that watch it
+--   leak               1: outlived for longer than the grace period
+--   process, first_snapshot, last_snapshot, net_table, local_port, remote_address   for joining
+CREATE TABLE sockets AS
+WITH final AS (
+  SELECT v.*, row_number() OVER (PARTITION BY id ORDER BY last_snapshot DESC, first_snapshot) AS rank
+  FROM verdict_span v
+), joined AS (
+  SELECT f.id, p.pid, p.start_ticks, p.comm, f.fd, f.socket_inode AS inode,
+    coalesce((SELECT inode FROM netns WHERE id = v.netns), p.netns) AS netns,
+    coalesce(f.protocol,
+      (SELECT protocol FROM net_table_name WHERE net_table = v.net_table),
+      (SELECT n.protocol FROM inet_span i JOIN net_table_name n USING (net_table)
+       WHERE i.inode = f.socket_inode LIMIT 1),
+      (SELECT n.protocol || CASE WHEN o.net_table = 11 AND o.type = 1 THEN '-STREAM' ELSE '' END
+       FROM _other_listing o JOIN net_table_name n USING (net_table)
+       WHERE o.inode = f.socket_inode LIMIT 1)) AS protocol,
+    v.verdict, v.proof,
+    CASE WHEN v.verdict = 'other' THEN coalesce(
+        (SELECT i.local FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2 LIMIT 1),
+        (SELECT o.name FROM _other_listing o WHERE o.inode = f.socket_inode AND o.net_table = 11 LIMIT 1))
+      ELSE v.local END AS local,
+    CASE WHEN v.verdict = 'other' THEN
+        (SELECT i.remote FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2
+           AND i.remote_port <> 0 LIMIT 1)
+      WHEN v.verdict <> 'listening' THEN v.remote END AS remote,
+    (SELECT name FROM tcp_state WHERE state = v.state) AS last_state,
+    f.first_snapshot, f.last_snapshot, v.outlived_since, v.net_table, f.process, f.closed_by,
+    CASE WHEN v.verdict <> 'listening' THEN v.connection_last END AS connection_last,
+    CASE WHEN v.verdict <> 'listening' THEN
+      (SELECT min(i.first_snapshot) FROM inet_span i JOIN _socket_fd x ON x.id = f.id
+       WHERE i.inode = f.socket_inode AND i.netns = v.netns AND i.local = v.local
+         AND i.remote = v.remote AND i.first_snapshot BETWEEN x.life_first AND v.connection_last)
+      END AS connection_first
+  FROM fd_span f
+  JOIN processes p USING (process)
+  JOIN final v ON v.id = f.id AND v.rank = 1
+)
+SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j.verdict, j.proof,
+  j.local, j.remote, j.last_state,
+  first_seen.taken_at AS fd_first_seen, last_seen.taken_at AS fd_last_seen,
+  (SELECT taken_at FROM snapshot WHERE id = j.connection_first) AS connection_first_seen,
+  (SELECT taken_at FROM snapshot WHERE id = j.connection_last) AS connection_last_seen,
+  since.taken_at AS outlived_since,
+  NULL AS last_data_at,
+  (last_seen.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
+  j.closed_by IS NULL AS open_at_end,
+  NULL AS bytes_received, NULL AS bytes_acked,
+  (SELECT json_group_array(fd) FROM (
+    SELECT DISTINCT w.fd FROM epoll_watch_span w
+    WHERE w.process = j.process AND w.inode = j.inode
+      AND j.last_snapshot BETWEEN w.first_snapshot AND w.last_snapshot ORDER BY 1)) AS watched_by,
+  j.verdict = 'outlived' AND (last_seen.boottime_ns - since.boottime_ns)
+    > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS leak,
+  j.process, j.first_snapshot, j.last_snapshot, j.net_table,
+  (SELECT i.local_port FROM inet_span i WHERE i.inode = j.inode AND i.local = j.local LIMIT 1)
+    AS local_port,
+  (SELECT substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1) FROM inet_span i
+   WHERE i.inode = j.inode AND i.remote = j.remote LIMIT 1) AS remote_address
+FROM joined j
+JOIN snapshot first_seen ON first_seen.id = j.first_snapshot
+JOIN snapshot last_seen ON last_seen.id = j.last_snapshot
+LEFT JOIN snapshot since ON since.id = j.outlived_since;
+CREATE UNIQUE INDEX _sockets_by_id ON sockets (id);
+
+-- The fds that outlived their connections: the rows of `fdanalyze outlived`.
+CREATE VIEW outlived AS
+SELECT * FROM sockets WHERE verdict = 'outlived';

@@ -1,0 +1,99 @@
+-- One row a process, a kind, a peer: what the report is made of.
+
+-- How many fds a process had.
+--   process
+--   fds_first, fds_last        in the first and last snapshot in which they were read
+--   fds_peak, peak_snapshot    the most there were, and the first snapshot with so many
+--   soft_limit, hard_limit     of open files, at the end; NULL: unlimited, or unread
+--   limit_reached              the first snapshot with as many fds as the limit allows; NULL: never seen
+--   limit_changed              1: the soft limit was changed while it was recorded
+--   first_snapshot, last_snapshot   in which the fds were read
+CREATE TABLE process_fds AS
+WITH bound AS (
+  SELECT process, min(snapshot) AS first_snapshot, max(snapshot) AS last_snapshot, max(fds) AS fds_peak
+  FROM fd_count
+  GROUP BY process
+)
+SELECT b.process, a.fds AS fds_first, z.fds AS fds_last, b.fds_peak,
+  (SELECT min(snapshot) FROM fd_count c WHERE c.process = b.process AND c.fds = b.fds_peak)
+    AS peak_snapshot,
+  z.soft_limit, z.hard_limit,
+  (SELECT min(snapshot) FROM fd_count c WHERE c.process = b.process AND c.fds >= c.soft_limit)
+    AS limit_reached,
+  (SELECT count(*) > 1 FROM limit_span l WHERE l.process = b.process
+     AND l.resource = 'Max open files') AS limit_changed,
+  b.first_snapshot, b.last_snapshot
+FROM bound b
+JOIN fd_count a ON a.process = b.process AND a.snapshot = b.first_snapshot
+JOIN fd_count z ON z.process = b.process AND z.snapshot = b.last_snapshot;
+CREATE UNIQUE INDEX _process_fds_by_id ON process_fds (process);
+
+-- The fds that a process had when it was last looked at: fd_span.id.
+CREATE VIEW _fd_at_end AS
+SELECT f.id, f.process FROM fd_span f JOIN processes p USING (process)
+WHERE f.closed_by IS NULL OR f.closed_by IS p.ended_by;
+
+-- How many of each kind.   process, kind, count
+CREATE VIEW kind_at_end AS
+SELECT e.process, f.kind, count(*) AS count
+FROM _fd_at_end e JOIN fd_span f USING (id)
+GROUP BY e.process, f.kind;
+
+-- How many socket fds of each verdict.   process, verdict, count
+CREATE VIEW verdict_at_end AS
+SELECT e.process, s.verdict, count(*) AS count
+FROM _fd_at_end e JOIN sockets s USING (id)
+GROUP BY e.process, s.verdict;
+
+-- The ports on which somebody listens.   netns (inode number), local_port
+CREATE TABLE _listening_port AS
+SELECT DISTINCT n.inode AS netns, i.local_port
+FROM inet_span i JOIN netns n ON n.id = i.netns
+WHERE i.state = 10 AND i.net_table IN (1, 2);
+CREATE UNIQUE INDEX _listening_port_by_port ON _listening_port (netns, local_port);
+
+-- The TCP sockets that a process had when it was last looked at, by whom they lead to.
+--   process, verdict, proof, last_state
+--   direction          in: the local port is one that somebody listens on; out: it is not
+--   local_port         of in: that port; of out: NULL
+--   peer               of in: the peer's address; of out: its address and port; NULL: unknown
+--   count              fds
+--   leaks              of these, those that outlived their connection for longer than the grace period
+--   first_lost, last_lost      of outlived: the first and last time at which a connection was seen last
+CREATE VIEW peer_group AS
+WITH socket AS (
+  SELECT e.process, s.*, EXISTS (SELECT 1 FROM _listening_port l
+    WHERE l.netns = s.netns AND l.local_port = s.local_port) AS is_in
+  FROM _fd_at_end e JOIN sockets s USING (id)
+  WHERE s.verdict NOT IN ('other', 'listening')
+)
+SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
+    WHEN is_in THEN 'in' ELSE 'out' END AS direction,
+  CASE WHEN is_in THEN local_port END AS local_port,
+  CASE WHEN is_in THEN remote_address ELSE remote END AS peer,
+  count(*) AS count, sum(leak) AS leaks,
+  min(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS first_lost,
+  max(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS last_lost
+FROM socket
+GROUP BY 1, 2, 3, 4, 5, 6, 7;
+
+-- Through which table a process's connections were listed, at its end.
+--   process, tcp, tcp6   how many fds, dead ones by the table that listed them last
+--   alive                how many of them are listed at the end
+CREATE VIEW listed_in AS
+SELECT e.process, sum(s.net_table = 1) AS tcp, sum(s.net_table = 2) AS tcp6,
+  sum(s.verdict IN ('connected', 'peer-closed', 'closing')) AS alive
+FROM _fd_at_end e JOIN sockets s USING (id)
+WHERE s.last_state IS NOT NULL AND s.verdict NOT IN ('other', 'listening')
+GROUP BY e.process;
+
+-- What could not be read, each thing once.
+--   operation, subject, pid, errno, detail
+--   count              how often
+--   snapshots          in how many snapshots, from first_snapshot to last_snapshot
+CREATE VIEW unreadable AS
+SELECT operation, subject, pid, errno, detail, sum(count) AS count,
+  count(DISTINCT snapshot) AS snapshots, min(snapshot) AS first_snapshot,
+  max(snapshot) AS last_snapshot
+FROM failure
+GROUP BY operation, subject, pid, errno, detail;
