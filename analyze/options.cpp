@@ -23,6 +23,7 @@ const std::vector<std::string> kVerdicts = {"connected",      "listening",      
 struct Parsed {
   ListingOptions listing;
   ReportOptions report;
+  std::string database;  ///< of the commands that take one
   uint64_t grace_ms = 30'000;
   std::string from;
   std::string to;
@@ -36,11 +37,13 @@ CLI::Validator time() {
       "TIME");
 }
 
-CLI::Option* addDatabases(CLI::App& command, std::vector<std::string>& databases, bool is_many) {
-  CLI::Option* option = command.add_option(
-      "DB", databases, is_many ? "Archives of fdcapture" : "An archive of fdcapture");
-  option->required()->type_name("");
-  return is_many ? option : option->expected(1);
+void addDatabases(CLI::App& command, std::vector<std::string>& databases) {
+  command.add_option("DB", databases, "Archives of fdcapture")->required()->type_name("");
+}
+
+/// Not a list: a list would take the arguments after it as well.
+void addDatabase(CLI::App& command, std::string& database) {
+  command.add_option("DB", database, "An archive of fdcapture")->required()->type_name("");
 }
 
 void addFormat(CLI::App& command, ListingOptions& options) {
@@ -81,7 +84,7 @@ void addProcesses(CLI::App& command, Filter& filter) {
 
 void addReport(CLI::App& app, Parsed& parsed) {
   CLI::App* report = app.add_subcommand("report", "Write the incident report");
-  addDatabases(*report, parsed.report.databases, true);
+  addDatabases(*report, parsed.report.databases);
   static const std::map<std::string, ReportFormat> kFormats = {{"text", ReportFormat::Text},
                                                                {"json", ReportFormat::Json}};
   report->add_option("-f,--format", parsed.report.format, "text or json (default text)")
@@ -104,7 +107,7 @@ void addSockets(CLI::App& app, Parsed& parsed) {
     command->callback([&parsed, is_outlived] {
       parsed.listing.what = is_outlived ? What::Outlived : What::Sockets;
     });
-    addDatabases(*command, parsed.listing.databases, true);
+    addDatabases(*command, parsed.listing.databases);
     addFormat(*command, parsed.listing);
     addProcesses(*command, parsed.listing.filter);
     addTimes(*command, parsed);
@@ -123,7 +126,7 @@ void addSockets(CLI::App& app, Parsed& parsed) {
 void addOthers(CLI::App& app, Parsed& parsed) {
   CLI::App* snapshots = app.add_subcommand("snapshots", "List the recordings' snapshots");
   snapshots->callback([&parsed] { parsed.listing.what = What::Snapshots; });
-  addDatabases(*snapshots, parsed.listing.databases, true);
+  addDatabases(*snapshots, parsed.listing.databases);
   addFormat(*snapshots, parsed.listing);
   addTimes(*snapshots, parsed);
   snapshots->footer("Example:\n  fdanalyze snapshots leak.db --from 2026-11-22T08:00\n");
@@ -131,7 +134,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   CLI::App* diff =
       app.add_subcommand("diff", "List what opened, closed and changed between two snapshots");
   diff->callback([&parsed] { parsed.listing.what = What::Diff; });
-  addDatabases(*diff, parsed.listing.databases, false);
+  addDatabase(*diff, parsed.database);
   diff->add_option("A", parsed.listing.snapshot_a, "The earlier snapshot: its number, or 'first'")
       ->required()
       ->type_name("");
@@ -144,7 +147,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
 
   CLI::App* sql = app.add_subcommand("sql", "Run a query on the derived tables and views");
   sql->callback([&parsed] { parsed.listing.what = What::Sql; });
-  addDatabases(*sql, parsed.listing.databases, false);
+  addDatabase(*sql, parsed.database);
   sql->add_option("QUERY", parsed.listing.sql, "One SELECT")->required()->type_name("");
   addFormat(*sql, parsed.listing);
   addGrace(*sql, parsed);
@@ -180,6 +183,7 @@ Command parseOptions(int argc, const char* const* argv) {
     return parsed.report;
   }
   parsed.listing.analysis = analysis;
+  if (!parsed.database.empty()) parsed.listing.databases = {parsed.database};
   if (!parsed.from.empty()) parsed.listing.filter.from_ns = parseTime(parsed.from);
   if (!parsed.to.empty()) parsed.listing.filter.to_ns = parseTime(parsed.to);
   return parsed.listing;

@@ -1,7 +1,10 @@
 // The failures of one snapshot, those alike counted together.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,15 +17,16 @@ namespace fdmortem {
 class FailureLog {
  public:
   void add(Failure failure) {
-    for (Failure& known : failures_) {
-      if (known.pid == failure.pid && known.operation == failure.operation &&
-          known.error_number == failure.error_number && known.detail == failure.detail &&
-          (failure.pid || known.subject == failure.subject)) {
-        known.count += failure.count;
-        return;
-      }
+    // Within a process those are alike that failed the same way, whichever fd it was.
+    const std::string subject = failure.pid ? std::string() : failure.subject;
+    const auto key =
+        std::tuple(failure.pid, failure.operation, failure.error_number, failure.detail, subject);
+    const auto [known, is_new] = places_.emplace(key, failures_.size());
+    if (is_new) {
+      failures_.push_back(std::move(failure));
+    } else {
+      failures_[known->second].count += failure.count;
     }
-    failures_.push_back(std::move(failure));
   }
 
   /// A call that failed with an errno.
@@ -44,10 +48,18 @@ class FailureLog {
                 .detail = std::move(reason)});
   }
 
-  std::vector<Failure> take() { return std::exchange(failures_, {}); }
+  /// In the order in which they first came.
+  std::vector<Failure> take() {
+    places_.clear();
+    return std::exchange(failures_, {});
+  }
 
  private:
+  using Key =
+      std::tuple<std::optional<int32_t>, std::string, std::optional<int>, std::string, std::string>;
+
   std::vector<Failure> failures_;
+  std::map<Key, size_t> places_;
 };
 
 }  // namespace fdmortem

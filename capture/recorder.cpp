@@ -34,14 +34,22 @@ constexpr int64_t kSnapshotsPerKeyframe = 256;
 constexpr size_t kMaximumNamedFailures = 20;
 constexpr int kPartlyRead = 3;
 
-/// SIGINT and SIGTERM as events to wait for: a snapshot that has begun is always finished.
+/// A message for whoever watches. That nobody does, a closed terminal for instance, must end no
+/// recording.
+void say(const std::string& text) {
+  fputs(fmt::format("fdcapture: {}\n", text).c_str(), stderr);
+}
+
+/// SIGINT, SIGTERM and SIGHUP as events to wait for: a snapshot that has begun is always finished.
 class StopSignals {
  public:
   StopSignals() {
     sigemptyset(&signals_);
     sigaddset(&signals_, SIGINT);
     sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    signal(SIGPIPE, SIG_IGN);
   }
 
   /// Waits until CLOCK_MONOTONIC says `deadline_ns`. Returns the signal that came first, or 0.
@@ -97,9 +105,9 @@ class Notices {
     for (const Failure& failure : failures) {
       if (!named_.insert(describe(failure)).second) continue;
       if (named_.size() <= kMaximumNamedFailures) {
-        fmt::print(stderr, "fdcapture: {}\n", describe(failure));
+        say(describe(failure));
       } else if (named_.size() == kMaximumNamedFailures + 1) {
-        fmt::print(stderr, "fdcapture: more could not be read; the archive has all of it\n");
+        say("more could not be read; the archive has all of it");
       }
       // What was said is remembered to say it once, but not without end.
       if (named_.size() > 100 * kMaximumNamedFailures) named_.erase(std::prev(named_.end()));
@@ -112,9 +120,10 @@ class Notices {
     for (const ProcessRecord& process : snapshot.processes)
       fd_count += process.fds.size();
     const PhaseTimes& times = snapshot.times;
-    fmt::print(stderr, "fdcapture: snapshot {}: {} processes, {} fds, {} failures, read in {} ms\n",
-               id, snapshot.processes.size(), fd_count, snapshot.failures.size(),
-               (times.processes_us + times.fds_us + times.tables_us + times.second_look_us) / 1000);
+    say(fmt::format(
+        "snapshot {}: {} processes, {} fds, {} failures, read in {} ms", id,
+        snapshot.processes.size(), fd_count, snapshot.failures.size(),
+        (times.processes_us + times.fds_us + times.tables_us + times.second_look_us) / 1000));
   }
 
   bool hadFailures() const { return !named_.empty(); }
@@ -161,17 +170,18 @@ class Recorder {
     requireOneProcess();
     ArchiveWriter archive(options_.output);
     archive.beginRecording(describeRecording(options_, source_));
-    say(fmt::format("recording into {} every {} ms", printable(options_.output),
-                    options_.interval.count()));
+    announce(fmt::format("recording into {} every {} ms", printable(options_.output),
+                         options_.interval.count()));
     const std::string reason = loop(archive);
     archive.endRecording(readClocks().wall_ns, reason);
-    say(fmt::format("{} snapshots in {}, ended: {}", taken_, printable(options_.output), reason));
+    announce(
+        fmt::format("{} snapshots in {}, ended: {}", taken_, printable(options_.output), reason));
     return notices_.hadFailures() ? kPartlyRead : 0;
   }
 
  private:
-  void say(const std::string& text) const {
-    if (!options_.quiet) fmt::print(stderr, "fdcapture: {}\n", text);
+  void announce(const std::string& text) const {
+    if (!options_.quiet) say(text);
   }
 
   /// A mistyped pid is told at once, before there is a file.

@@ -137,6 +137,7 @@ CREATE TABLE second_look (
   table_reads INTEGER,
   errno INTEGER
 );
+CREATE INDEX _second_look_by_fd ON second_look (process, fd, snapshot);
 
 CREATE TABLE netns (
   id INTEGER PRIMARY KEY,

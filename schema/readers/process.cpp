@@ -137,9 +137,11 @@ Parsed<std::vector<Limit>> parseLimits(std::string_view text) {
 }
 
 Parsed<std::string> parseCgroup(std::string_view text) {
-  std::optional<std::string_view> first;
-  std::optional<std::string_view> unified;
-  std::optional<std::string_view> named;
+  // "/" is where everybody is who was put nowhere: the first path that says more wins.
+  std::string_view unified = "/";
+  std::string_view named = "/";
+  std::string_view other = "/";
+  bool is_any = false;
   scan::Lines lines(text);
   std::string_view line;
   while (lines.next(line)) {
@@ -147,15 +149,14 @@ Parsed<std::string> parseCgroup(std::string_view text) {
     if (lines.isCut() || !parseCgroupLine(line, cgroup)) {
       return tl::make_unexpected(fmt::format("line {}: not a cgroup, or cut", lines.number()));
     }
-    if (!first) first = cgroup.path;
+    is_any = true;
     const bool is_unified = cgroup.hierarchy == 0 && cgroup.controllers.empty();
-    if (is_unified && !unified) unified = cgroup.path;
-    if (cgroup.controllers.starts_with("name=") && !named) named = cgroup.path;
+    const bool is_named = cgroup.controllers.starts_with("name=");
+    std::string_view& path = is_unified ? unified : is_named ? named : other;
+    if (path == "/") path = cgroup.path;
   }
-  if (!first) return tl::make_unexpected("no cgroup");
-  const bool is_alone = lines.number() == 1;
-  if (unified && (*unified != "/" || is_alone)) return std::string(*unified);
-  return std::string(named.value_or(*first));
+  if (!is_any) return tl::make_unexpected("no cgroup");
+  return std::string(unified != "/" ? unified : named != "/" ? named : other);
 }
 
 Parsed<uint64_t> parseNamespaceLink(std::string_view link) {

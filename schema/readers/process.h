@@ -22,10 +22,9 @@ Parsed<ProcessStatus> parseProcessStatus(std::string_view text);
 /// look like one that the kernel does not have.
 Parsed<std::vector<Limit>> parseLimits(std::string_view text);
 
-/// /proc/PID/cgroup (cgroups(7)): the path of the unified hierarchy ("0::PATH") where there is one
-/// with a path other than "/" or no other hierarchy, else of the first named hierarchy
-/// ("1:name=systemd:") or the first line. Raw bytes, the trailing newline off; an error where it is
-/// missing, or no line is there (a kernel without cgroups).
+/// /proc/PID/cgroup (cgroups(7)): the first path other than "/", of the unified hierarchy ("0::PATH"),
+/// else of a named one ("1:name=systemd:PATH"), else of the others in the kernel's order; "/" if there is
+/// none. Raw bytes without the newline. A text that is empty or cut is an error.
 Parsed<std::string> parseCgroup(std::string_view text);
 
 /// A namespace link such as `net:[4026531840]`: its inode number.
