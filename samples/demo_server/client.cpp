@@ -11,30 +11,40 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace fdmortem::demo {
 
 namespace {
 
-constexpr std::string_view kRequest = "ping\n";
+constexpr std::string_view kMetric = "demo_last_push_size_bytes 42\n";
 constexpr auto kIdleTime = std::chrono::seconds(2);
 
 }  // namespace
 
-Client::Client(const SocketAddress& server, uint32_t requests, std::chrono::milliseconds timeout,
-               Ending ending)
-    : server_(server),
-      requests_(requests),
-      timeout_(timeout),
-      ending_(ending),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+Exchange lineExchange() {
+  return {.request = "ping\n", .answer_start = "ok", .answer_end = "\n"};
+}
+
+Exchange httpPush(const std::string& path) {
+  return {
+      .request = fmt::format("PUT {} HTTP/1.1\r\nHost: pushgateway\r\nContent-Type: text/plain\r\n"
+                             "Content-Length: {}\r\n\r\n{}",
+                             path, kMetric.size(), kMetric),
+      .answer_start = "HTTP/1.1 200 ",  // has no body
+      .answer_end = "\r\n\r\n"};
+}
+
+Client::Client(ClientOptions options)
+    : options_(std::move(options)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (epoll_.get() < 0) throwErrno("epoll_create1");
 }
 
 void Client::open() {
   try {
     Connection connection;
-    connection.fd = startConnection(server_);
-    connection.requests_left = requests_;
+    connection.fd = startConnection(options_.server, options_.source);
+    connection.requests_left = options_.requests;
     connection.since = Clock::now();
     watch(EPOLL_CTL_ADD, connection, next_id_, EPOLLOUT);
     connections_.emplace(next_id_, std::move(connection));
@@ -61,7 +71,19 @@ void Client::giveUpLate() {
   for (auto next = connections_.begin(); next != connections_.end();) {
     const auto connection = next++;  // it may go
     const Connection& self = connection->second;
-    if (self.state != State::Idle && now - self.since >= timeout_) fail(connection);
+    if (self.state != State::Idle && now - self.since >= options_.timeout) fail(connection);
+  }
+}
+
+void Client::endHeld() {
+  if (options_.ending == Ending::Stay) return;
+  const auto now = Clock::now();
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    const auto connection = next++;  // it may go
+    const Connection& self = connection->second;
+    if (self.state == State::Idle && now - self.since >= options_.hold) {
+      end(connection, options_.ending);
+    }
   }
 }
 
@@ -98,11 +120,13 @@ void Client::finishConnecting(Connections::iterator connection) {
 
 void Client::takeAnswer(Connections::iterator connection) {
   Connection& self = connection->second;
-  std::array<char, 64> buffer{};
+  std::array<char, 1024> buffer{};
   const ssize_t size = ::recv(self.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0 || self.state == State::Idle) return fail(connection);
-  if (std::find(buffer.begin(), buffer.begin() + size, '\n') == buffer.begin() + size) return;
+  self.answer.append(buffer.data(), static_cast<size_t>(size));
+  if (self.answer.find(options_.exchange.answer_end) == std::string::npos) return;
+  if (!self.answer.starts_with(options_.exchange.answer_start)) return fail(connection);
   if (self.state == State::Waiting) {
     if (--self.requests_left > 0) return request(connection, State::Waiting);
     ++counters_.answered;
@@ -110,17 +134,20 @@ void Client::takeAnswer(Connections::iterator connection) {
   --busy_count_;
   self.state = State::Idle;
   self.since = Clock::now();
-  if (ending_ != Ending::Stay) end(connection, ending_);
+  if (options_.ending != Ending::Stay && options_.hold.count() == 0) {
+    end(connection, options_.ending);
+  }
 }
 
 void Client::request(Connections::iterator connection, State state) {
   Connection& self = connection->second;
   self.state = state;
   self.since = Clock::now();
+  self.answer.clear();
   // There is never more than one request under way, so there is room for it.
-  const ssize_t size =
-      ::send(self.fd.get(), kRequest.data(), kRequest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (size != static_cast<ssize_t>(kRequest.size())) fail(connection);
+  const std::string& text = options_.exchange.request;
+  const ssize_t size = ::send(self.fd.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (size != static_cast<ssize_t>(text.size())) fail(connection);
 }
 
 void Client::fail(Connections::iterator connection) {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <string>
 
 #include "samples/demo_server/socket.h"
 #include "samples/demo_server/unique_fd.h"
@@ -26,14 +28,35 @@ struct Counters {
   uint64_t failed = 0;    ///< could not be opened, had no answer in time, or the server ended it
 };
 
+/// A request and how its answer is known.
+struct Exchange {
+  std::string request;
+  std::string answer_start;
+  std::string answer_end;
+};
+
+/// "ping" and "ok".
+Exchange lineExchange();
+/// Puts a metric to `path` of a Pushgateway, on a connection that stays.
+Exchange httpPush(const std::string& path);
+
+/// What each connection of a client does.
+struct ClientOptions {
+  SocketAddress server;
+  std::optional<SocketAddress> source;
+  Exchange exchange = lineExchange();
+  uint32_t requests = 1;
+  std::chrono::milliseconds timeout{5'000};
+  Ending ending = Ending::Stay;       ///< to what it comes when its requests are answered
+  std::chrono::milliseconds hold{0};  ///< and how long after that
+};
+
 /// Many connections to one server, driven by one thread that calls handleEvents().
 class Client {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Each connection makes `requests` requests and comes to `ending` when they are answered.
-  Client(const SocketAddress& server, uint32_t requests, std::chrono::milliseconds timeout,
-         Ending ending);
+  explicit Client(ClientOptions options);
 
   /// Starts one more connection. What goes wrong is counted, not thrown.
   void open();
@@ -41,6 +64,8 @@ class Client {
   void handleEvents();
   /// Gives up connections that wait for longer than the timeout.
   void giveUpLate();
+  /// Ends connections that were held for long enough.
+  void endHeld();
   /// Makes connections ask again that have had no request for some time.
   void askAgain();
   /// Ends the `count` oldest.
@@ -64,6 +89,7 @@ class Client {
     UniqueFd fd;
     State state = State::Connecting;
     uint32_t requests_left = 0;
+    std::string answer;       // what has come of it
     Clock::time_point since;  // of the state
   };
   using Connections = std::map<uint64_t, Connection>;  // oldest first
@@ -76,10 +102,7 @@ class Client {
   void end(Connections::iterator connection, Ending ending);
   void watch(int operation, const Connection& connection, uint64_t id, uint32_t events) const;
 
-  SocketAddress server_;
-  uint32_t requests_;
-  std::chrono::milliseconds timeout_;
-  Ending ending_;
+  ClientOptions options_;
   UniqueFd epoll_;
   Connections connections_;
   Counters counters_;

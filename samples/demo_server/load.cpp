@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -31,7 +32,7 @@ using Clock = Client::Clock;
 using std::chrono::milliseconds;
 
 constexpr auto kSweepInterval = std::chrono::seconds(1);
-constexpr auto kStepSweepInterval = milliseconds(100);
+constexpr auto kShortSweepInterval = milliseconds(100);
 constexpr rlim_t kOtherFds = 64;
 // More connections at once than a listener's queue holds would be answered a second later.
 constexpr size_t kMostBusy = 64;
@@ -100,7 +101,7 @@ class TimedLoad {
       if (!handleUntil(client_, std::min({end, next_sweep_, next_open}), end_signal.get())) return;
       sweepWhenDue();
     }
-    while (client_.busyCount() > 0) {
+    while (isUnfinished()) {
       if (!handleUntil(client_, next_sweep_, end_signal.get())) return;
       sweepWhenDue();
     }
@@ -113,7 +114,11 @@ class TimedLoad {
   }
 
   bool isComplete() const {
-    return options_.mode != Mode::Keep && started_count_ >= most_ && client_.busyCount() == 0;
+    return options_.mode != Mode::Keep && started_count_ >= most_ && !isUnfinished();
+  }
+
+  bool isUnfinished() const {
+    return client_.busyCount() > 0 || (options_.mode != Mode::Keep && client_.openCount() > 0);
   }
 
   bool mayOpen() const {
@@ -126,8 +131,14 @@ class TimedLoad {
   void sweepWhenDue() {
     if (Clock::now() < next_sweep_) return;
     client_.giveUpLate();
+    client_.endHeld();
     if (options_.mode == Mode::Keep) client_.askAgain();
-    next_sweep_ = Clock::now() + kSweepInterval;
+    next_sweep_ = Clock::now() + sweepInterval();
+  }
+
+  Clock::duration sweepInterval() const {
+    if (options_.hold.count() > 0) return kShortSweepInterval;
+    return kSweepInterval;
   }
 
   void openDue() {
@@ -160,7 +171,7 @@ class TimedLoad {
   uint64_t started_count_ = 0;
   uint64_t failures_noted_ = 0;
   Clock::time_point next_open_;
-  Clock::time_point next_sweep_ = Clock::now() + kSweepInterval;
+  Clock::time_point next_sweep_ = Clock::now() + sweepInterval();
 };
 
 struct StepCommand {
@@ -229,7 +240,7 @@ class SteppedLoad {
   void sweepWhenDue() {
     if (Clock::now() < next_sweep_) return;
     client_.giveUpLate();
-    next_sweep_ = Clock::now() + kStepSweepInterval;
+    next_sweep_ = Clock::now() + kShortSweepInterval;
   }
 
   Client& client_;
@@ -240,8 +251,14 @@ class SteppedLoad {
 
 int load(const LoadOptions& options) {
   raiseFdLimit();
-  Client client(SocketAddress::parse(options.connect), options.requests, options.timeout,
-                endingOf(options));
+  ClientOptions client_options{.server = SocketAddress::parse(options.connect),
+                               .requests = options.requests,
+                               .timeout = options.timeout,
+                               .ending = endingOf(options),
+                               .hold = options.hold};
+  if (options.source) client_options.source = SocketAddress(*options.source, 0);
+  if (options.http_push) client_options.exchange = httpPush(*options.http_push);
+  Client client(std::move(client_options));
   if (options.step) {
     SteppedLoad(client).run();
   } else {

@@ -36,10 +36,11 @@ CLI::AsNumberWithUnit durationUnits() {
       CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION");
 }
 
-void addDuration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
-                 const std::string& text) {
-  app.add_option_function<int64_t>(
-         name, [&value](int64_t count) { value = std::chrono::milliseconds(count); }, text)
+CLI::Option* addDuration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
+                         const std::string& text) {
+  return app
+      .add_option_function<int64_t>(
+          name, [&value](int64_t count) { value = std::chrono::milliseconds(count); }, text)
       ->transform(durationUnits())
       ->check(CLI::Range(int64_t{1}, kLongestMilliseconds))
       ->option_text("DURATION");
@@ -84,6 +85,9 @@ CLI::App* addSupervise(CLI::App& app, SuperviseOptions& options) {
       app.add_subcommand("supervise", "run a server, start it again when it fails");
   supervise->add_option("--pid-file", options.pid_file, "keep the pid of the server there")
       ->required();
+  supervise->add_option("--program", options.program, "of the server (this one)")
+      ->check(CLI::ExistingFile)
+      ->option_text("FILE");
   supervise->add_option("arguments", options.serve_arguments, "-- serve ARGUMENTS...")->required();
   return supervise;
 }
@@ -95,6 +99,16 @@ CLI::App* addLoad(CLI::App& app, LoadOptions& options) {
       ->check([](const std::string& text) {
         return reasonAgainst([&] { SocketAddress::parse(text); });
       });
+  load->add_option("--source", options.source, "address to connect from")
+      ->check(
+          [](const std::string& text) { return reasonAgainst([&] { SocketAddress(text, 0); }); })
+      ->option_text("ADDRESS");
+  load->add_option("--http-push", options.http_push,
+                   "instead of lines, PUT a metric to this path of a Pushgateway")
+      ->check([](const std::string& text) {
+        return text.starts_with('/') ? std::string() : "a path starts with /";
+      })
+      ->option_text("PATH");
   auto* step = load->add_flag("--step", options.step,
                               "do what stdin says: 'open N', 'reset N', 'close N', 'quit'");
   auto* mode = load->add_option("--mode", options.mode, "churn, keep, reset or half-close")
@@ -109,6 +123,9 @@ CLI::App* addLoad(CLI::App& app, LoadOptions& options) {
       ->option_text("N");
   addDuration(*load, "--duration", options.duration, "end after this time (10s)");
   addDuration(*load, "--timeout", options.timeout, "longest wait for an answer (5s)");
+  addDuration(*load, "--hold", options.hold,
+              "not of keep: time from the last answer to the end (at once)")
+      ->excludes(step);
   load->add_option("--requests", options.requests, "requests a connection (1)")
       ->check(CLI::Range(1U, 1'000'000U))
       ->option_text("N");

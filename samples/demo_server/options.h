@@ -30,6 +30,7 @@ struct ServeOptions {
 
 struct SuperviseOptions {
   std::string pid_file;
+  std::string program;                       ///< of the server; empty: the own
   std::vector<std::string> serve_arguments;  ///< from the word "serve" on
   ServeOptions serve;                        ///< what they mean
 };
@@ -38,11 +39,14 @@ enum class Mode { Churn, Keep, Reset, HalfClose };
 
 struct LoadOptions {
   std::string connect;
+  std::optional<std::string> source;     ///< address to connect from
+  std::optional<std::string> http_push;  ///< path to PUT a metric to; empty: says lines
   Mode mode = Mode::Keep;
   std::optional<uint32_t> connections;  ///< of Mode::Keep at once, of the others in all
   double rate = 0;                      ///< new connections a second; 0: as fast as it can
   std::chrono::milliseconds duration{10'000};
   std::chrono::milliseconds timeout{5'000};
+  std::chrono::milliseconds hold{0};  ///< from a connection's last answer to its end
   uint32_t requests = 1;
   bool step = false;
 };

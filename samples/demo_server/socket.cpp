@@ -112,8 +112,11 @@ UniqueFd listenOn(const SocketAddress& address) {
   return fd;
 }
 
-UniqueFd startConnection(const SocketAddress& address) {
+UniqueFd startConnection(const SocketAddress& address, const std::optional<SocketAddress>& source) {
   UniqueFd fd = makeSocket(address.family());
+  if (source && ::bind(fd.get(), source->data(), source->size()) != 0) {
+    throwErrno("bind " + source->text());
+  }
   if (::connect(fd.get(), address.data(), address.size()) != 0 && errno != EINPROGRESS) {
     throwErrno("connect " + address.text());
   }

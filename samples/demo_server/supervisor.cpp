@@ -178,7 +178,9 @@ int supervise(const SuperviseOptions& options) {
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) throwErrno("sigprocmask");
   if (!options.serve.ready_file.empty()) std::filesystem::remove(options.serve.ready_file);
   // By its own name, not as /proc/self/exe: the kernel makes the last part of it the comm.
-  runServers(options, std::filesystem::read_symlink("/proc/self/exe").string());
+  runServers(options, options.program.empty()
+                          ? std::filesystem::read_symlink("/proc/self/exe").string()
+                          : options.program);
   std::filesystem::remove(options.pid_file);
   return 0;
 }
