@@ -63,6 +63,10 @@ void bind(SQLite::Statement& statement, int index, const Value& value) {
 
 std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database) {
   std::vector<std::string> doubts;
+  if (copy.hasWal()) {
+    doubts.push_back(fmt::format("it was read together with its -wal, whose SHA-256 is {}",
+                                 sha256OfFile(copy.path() + "-wal")));
+  }
   if (copy.isWal() && !copy.hasWal()) {
     doubts.emplace_back(
         "the file was copied without its -wal, while it was recorded or after the recorder was "

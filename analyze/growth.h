@@ -16,6 +16,7 @@ struct CountPoint {
 /// Either a rate or the reason why there is none.
 struct Growth {
   std::optional<double> per_hour;
+  bool is_steady = false;  ///< three quarters of all pairs of points grow: it can be carried on
   std::string reason;  ///< printable; empty where there is a rate
 };
 

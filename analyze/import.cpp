@@ -59,6 +59,9 @@ constexpr Column kTextId{Kind::TextId};
 constexpr Column kTextIdOrNull{Kind::TextId, true};
 constexpr Column kCmdlineOrNull{Kind::Cmdline, true};
 constexpr Column kEndpoint{Kind::Endpoint};
+constexpr Column kEndpointOrNull{Kind::Endpoint, true};
+constexpr Column kPortOrNull{Kind::Integer, true, 0, 65535};
+constexpr Column kByte{Kind::Integer, false, 0, 255};
 constexpr Column kFlag{Kind::Integer, false, 0, 1};
 constexpr Column kChange{Kind::Integer, false, 0, 3};
 constexpr Column kFd{Kind::Integer, false, 0, std::numeric_limits<int32_t>::max()};
@@ -119,6 +122,13 @@ const std::vector<Table>& plainTables() {
         kFd,
         {Kind::Integer, false, 1, 4},
         {Kind::Integer, false, 1, 2},
+        kNumberOrNull}},
+      {"autopsy",
+       {kSnapshotId,   kProcessId,       kFd,           kNumber,          kAnyNumber,
+        kByte,         kEndpointOrNull,  kPortOrNull,   kEndpointOrNull,  kPortOrNull,
+        kNumberOrNull, kAnyNumberOrNull, kByte,         kNumberOrNull,    kNumberOrNull,
+        kNumberOrNull, kNumberOrNull,    kNumberOrNull, kAnyNumberOrNull, kAnyNumberOrNull,
+        kNumberOrNull, kNumberOrNull,    kNumberOrNull, kNumberOrNull,    kNumberOrNull,
         kNumberOrNull}},
       {"net_table_change", {kSnapshotId, kNetnsId, kNetTable, {Kind::Integer, false, 0, 4}}},
       {"inet_change",
@@ -241,7 +251,7 @@ class RowReader {
   bool isNull(int column) const { return query_.isColumnNull(column); }
 
   int64_t integer(int column, int64_t minimum = 0, int64_t maximum = kMax) const {
-    const SQLite::Column value = column_(column);
+    const SQLite::Column value = columnOf(column);
     if (!value.isInteger()) fail(column, "not a number");
     const int64_t number = value.getInt64();
     if (number < minimum || number > maximum) fail(column, "out of range");
@@ -249,21 +259,21 @@ class RowReader {
   }
 
   std::string text(int column) const {
-    const SQLite::Column value = column_(column);
+    const SQLite::Column value = columnOf(column);
     if (!value.isText()) fail(column, "not a text");
     return printable(value.getString());
   }
 
   /// As it is; valid until the next row.
   std::string_view blob(int column) const {
-    const SQLite::Column value = column_(column);
+    const SQLite::Column value = columnOf(column);
     if (!value.isBlob()) fail(column, "not a blob");
     return {static_cast<const char*>(value.getBlob()), static_cast<size_t>(value.getBytes())};
   }
 
  private:
   // SQLite::Statement hands out columns of a non-const statement only.
-  SQLite::Column column_(int column) const { return query_.getColumn(column); }
+  SQLite::Column columnOf(int column) const { return query_.getColumn(column); }
 
   std::string table_;
   mutable SQLite::Statement query_;
@@ -326,6 +336,11 @@ class Importer {
       insert.bind(14, rows.text(11));
       if (!rows.isNull(12)) insert.bind(15, rows.text(12));
       insert.exec();
+      if (end != ends.end()) ends.erase(end);
+    }
+    if (!ends.empty()) {
+      throw std::runtime_error(
+          fmt::format("table recording_end: no such recording: {}", ends.begin()->first));
     }
   }
 

@@ -51,7 +51,7 @@ Json jsonRow(const ResultTable& table, const std::vector<Value>& row) {
   Json object = Json::object();
   for (size_t i = 0; i < row.size(); ++i) {
     if (table.columns[i].starts_with('_')) continue;
-    object[table.columns[i]] = jsonOf(table.columns[i], row[i]);
+    object[shown(table.columns[i])] = jsonOf(table.columns[i], row[i]);
   }
   return object;
 }

@@ -8,6 +8,7 @@
 
 #include <fmt/core.h>
 
+#include "analyze/archives.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
@@ -97,7 +98,7 @@ int64_t snapshotNumber(const Analysis& analysis, const std::string& name) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error != std::errc() || end != name.data() + name.size()) {
-    throw std::runtime_error(fmt::format("not a snapshot's number, 'first' or 'last': {}", name));
+    throw UsageError(fmt::format("not a snapshot's number, 'first' or 'last': {}", name));
   }
   if (analysis.query("SELECT 1 FROM snapshot WHERE id = ?", {number}).rows.empty()) {
     throw std::runtime_error(fmt::format("{}: there is no snapshot {}", analysis.path(), number));
@@ -109,8 +110,7 @@ ResultTable listDiff(const Analysis& analysis, const ListingOptions& options) {
   const int64_t a = snapshotNumber(analysis, options.snapshot_a);
   const int64_t b = snapshotNumber(analysis, options.snapshot_b);
   if (a > b) {
-    throw std::runtime_error(
-        fmt::format("snapshot {} is later than {}: give the earlier one first", a, b));
+    throw UsageError(fmt::format("snapshot {} is later than {}: give the earlier one first", a, b));
   }
   Query query("SELECT change, pid, fd, before, after FROM diff");
   query.require("snapshot_a = ? AND snapshot_b = ?", {a, b});
@@ -138,22 +138,19 @@ ResultTable list(const Analysis& analysis, const ListingOptions& options) {
 
 int runListing(const ListingOptions& options) {
   ResultTable all;
-  for (const std::string& path : options.databases) {
-    const Analysis analysis(path, options.analysis);
-    for (const std::string& doubt : analysis.doubts()) {
-      fmt::print(stderr, "fdanalyze: {}: {}\n", printable(path), doubt);
-    }
+  const auto add = [&](const Analysis& analysis) {
     ResultTable table = list(analysis, options);
     if (options.databases.size() > 1) {
       table.columns.insert(table.columns.begin(), "database");
       for (auto& row : table.rows)
-        row.insert(row.begin(), printable(path));
+        row.insert(row.begin(), printable(analysis.path()));
     }
     all.columns = std::move(table.columns);
     std::move(table.rows.begin(), table.rows.end(), std::back_inserter(all.rows));
-  }
+  };
+  const int status = forEachArchive(options.databases, options.analysis, true, add);
   fmt::print("{}", renderListing(all, options.format));
-  return 0;
+  return status;
 }
 
 }  // namespace fdmortem

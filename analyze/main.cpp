@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "analyze/archives.h"
 #include "analyze/listings.h"
 #include "analyze/options.h"
 #include "analyze/report_command.h"
@@ -26,7 +27,10 @@ int run(int exit_status) {
 int main(int argc, char** argv) {
   try {
     return std::visit([](const auto& command) { return run(command); },
-                      fdmortem::parseOptions(argc, argv));
+                      fdmortem::parseAnalyzeOptions(argc, argv));
+  } catch (const fdmortem::UsageError& error) {
+    fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
+    return 2;
   } catch (const std::exception& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
     return 1;

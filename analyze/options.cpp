@@ -1,7 +1,6 @@
 #include "analyze/options.h"
 
-#include <map>
-#include <memory>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -14,6 +13,7 @@ namespace {
 using What = ListingOptions::What;
 
 constexpr int kWrongUsage = 2;
+constexpr size_t kHelpColumn = 24;
 
 const std::vector<std::string> kVerdicts = {"connected",      "listening",       "closing",
                                             "peer-closed",    "outlived",        "unlisted",
@@ -29,46 +29,66 @@ struct Parsed {
   std::string to;
 };
 
+// The validators have no description of their own: the help says an option's type in one word.
+
 CLI::Validator time() {
   return CLI::Validator(
       [](std::string& text) {
         return parseTime(text) ? std::string() : "not a time such as 2026-11-22T08:12:39Z: " + text;
       },
-      "TIME");
+      "");
+}
+
+/// A word that stands for a value of `Enum`.
+template <class Enum>
+CLI::Validator oneOf(const std::vector<std::pair<std::string, Enum>>& choices) {
+  return CLI::Validator(
+      [choices](std::string& text) {
+        std::string names;
+        for (const auto& [name, value] : choices) {
+          if (name == text) {
+            text = std::to_string(static_cast<int>(value));
+            return std::string();
+          }
+          names += (names.empty() ? "" : ", ") + name;
+        }
+        return text + " is none of " + names;
+      },
+      "");
 }
 
 void addDatabases(CLI::App& command, std::vector<std::string>& databases) {
-  command.add_option("DB", databases, "Archives of fdcapture")->required()->type_name("");
+  command.add_option("DB", databases, "Archives made by fdcapture")->required()->type_name("");
 }
 
 /// Not a list: a list would take the arguments after it as well.
 void addDatabase(CLI::App& command, std::string& database) {
-  command.add_option("DB", database, "An archive of fdcapture")->required()->type_name("");
+  command.add_option("DB", database, "An archive made by fdcapture")->required()->type_name("");
 }
 
 void addFormat(CLI::App& command, ListingOptions& options) {
-  static const std::map<std::string, ListingFormat> kFormats = {{"table", ListingFormat::Table},
-                                                                {"json", ListingFormat::Json},
-                                                                {"csv", ListingFormat::Csv},
-                                                                {"ndjson", ListingFormat::Ndjson}};
-  command.add_option("-f,--format", options.format, "table, json, csv or ndjson (default table)")
-      ->transform(CLI::CheckedTransformer(kFormats))
+  command.add_option("-f,--format", options.format, "table, json, csv, ndjson (default table)")
+      ->transform(oneOf<ListingFormat>({{"table", ListingFormat::Table},
+                                        {"json", ListingFormat::Json},
+                                        {"csv", ListingFormat::Csv},
+                                        {"ndjson", ListingFormat::Ndjson}}))
       ->type_name("FORMAT");
 }
 
 void addGrace(CLI::App& command, Parsed& parsed) {
   command
-      .add_option("--grace", parsed.grace_ms,
-                  "How long an fd may outlive its connection before it is a leak (default 30s)")
+      .add_option("--grace", parsed.grace_ms, "An fd outlived for longer is a leak (default 30s)")
       ->transform(durationInMs())
       ->type_name("DURATION");
 }
 
 void addTimes(CLI::App& command, Parsed& parsed) {
-  command.add_option("--from", parsed.from, "Only what was seen at or after this time (UTC)")
-      ->check(time());
-  command.add_option("--to", parsed.to, "Only what was seen at or before this time (UTC)")
-      ->check(time());
+  command.add_option("--from", parsed.from, "Seen at or after it: 2026-11-22T08:12Z (UTC)")
+      ->check(time())
+      ->type_name("TIME");
+  command.add_option("--to", parsed.to, "Seen at or before it (UTC)")
+      ->check(time())
+      ->type_name("TIME");
 }
 
 void addProcesses(CLI::App& command, Filter& filter) {
@@ -85,10 +105,8 @@ void addProcesses(CLI::App& command, Filter& filter) {
 void addReport(CLI::App& app, Parsed& parsed) {
   CLI::App* report = app.add_subcommand("report", "Write the incident report");
   addDatabases(*report, parsed.report.databases);
-  static const std::map<std::string, ReportFormat> kFormats = {{"text", ReportFormat::Text},
-                                                               {"json", ReportFormat::Json}};
   report->add_option("-f,--format", parsed.report.format, "text or json (default text)")
-      ->transform(CLI::CheckedTransformer(kFormats))
+      ->transform(oneOf<ReportFormat>({{"text", ReportFormat::Text}, {"json", ReportFormat::Json}}))
       ->type_name("FORMAT");
   report->add_option("-o,--output", parsed.report.output, "Into this file instead of stdout")
       ->type_name("FILE");
@@ -113,13 +131,21 @@ void addSockets(CLI::App& app, Parsed& parsed) {
     addTimes(*command, parsed);
     addGrace(*command, parsed);
     if (!is_outlived) {
-      command->add_option("--verdict", parsed.listing.filter.verdicts, "Only these verdicts")
+      command
+          ->add_option("--verdict", parsed.listing.filter.verdicts,
+                       "Only these, such as outlived,unlisted")
           ->type_name("V,...")
           ->delimiter(',')
-          ->check(CLI::IsMember(kVerdicts));
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+          ->check(CLI::IsMember(kVerdicts).description(""));
     }
-    command->footer(is_outlived ? "Example:\n  fdanalyze outlived leak.db -f csv > outlived.csv\n"
-                                : "Example:\n  fdanalyze sockets leak.db --verdict peer-closed\n");
+    command->footer(is_outlived ? "Examples:\n"
+                                  "  fdanalyze outlived leak.db\n"
+                                  "  fdanalyze outlived leak.db --pid 4711 -f csv > outlived.csv\n"
+                                : "Examples:\n"
+                                  "  fdanalyze sockets leak.db --verdict peer-closed\n"
+                                  "  fdanalyze sockets leak.db --comm pushgateway -f json\n");
   }
 }
 
@@ -129,21 +155,26 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   addDatabases(*snapshots, parsed.listing.databases);
   addFormat(*snapshots, parsed.listing);
   addTimes(*snapshots, parsed);
-  snapshots->footer("Example:\n  fdanalyze snapshots leak.db --from 2026-11-22T08:00\n");
+  snapshots->footer(
+      "Examples:\n"
+      "  fdanalyze snapshots leak.db\n"
+      "  fdanalyze snapshots leak.db --from 2026-11-22T08:00\n");
 
-  CLI::App* diff =
-      app.add_subcommand("diff", "List what opened, closed and changed between two snapshots");
+  CLI::App* diff = app.add_subcommand("diff", "List what opened, closed and changed in between");
   diff->callback([&parsed] { parsed.listing.what = What::Diff; });
   addDatabase(*diff, parsed.database);
-  diff->add_option("A", parsed.listing.snapshot_a, "The earlier snapshot: its number, or 'first'")
+  diff->add_option("A", parsed.listing.snapshot_a, "The earlier snapshot: a number, or 'first'")
       ->required()
       ->type_name("");
-  diff->add_option("B", parsed.listing.snapshot_b, "The later one: its number, or 'last'")
+  diff->add_option("B", parsed.listing.snapshot_b, "The later one: a number, or 'last'")
       ->required()
       ->type_name("");
   addFormat(*diff, parsed.listing);
   addProcesses(*diff, parsed.listing.filter);
-  diff->footer("Example:\n  fdanalyze diff leak.db first last\n");
+  diff->footer(
+      "Examples:\n"
+      "  fdanalyze diff leak.db first last\n"
+      "  fdanalyze diff leak.db 12 13 --pid 4711\n");
 
   CLI::App* sql = app.add_subcommand("sql", "Run a query on the derived tables and views");
   sql->callback([&parsed] { parsed.listing.what = What::Sql; });
@@ -153,21 +184,23 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   addGrace(*sql, parsed);
   sql->footer(
       "Examples:\n"
-      "  fdanalyze sql leak.db 'SELECT remote, count(*) FROM outlived GROUP BY 1 ORDER BY 2 DESC'\n"
-      "  fdanalyze sql leak.db \"SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%'"
-      " ESCAPE '\\'\"\n");
+      "  fdanalyze sql leak.db 'SELECT remote, count(*) FROM outlived GROUP BY remote'\n"
+      "  fdanalyze sql leak.db 'SELECT name, sql FROM sqlite_schema ORDER BY name'\n");
 }
 
 }  // namespace
 
-Command parseOptions(int argc, const char* const* argv) {
-  CLI::App app(
-      "Shows which file descriptors outlived their connections, from archives of fdcapture.",
-      "fdanalyze");
+AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
+  CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
   app.set_version_flag("--version", "fdanalyze " FDMORTEM_VERSION);
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
-  app.footer("'fdanalyze COMMAND --help' tells a command's options; fdanalyze(1) is the manual.");
+  app.footer(
+      "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
+      "Examples:\n"
+      "  fdanalyze report leak.db\n"
+      "  fdanalyze outlived leak.db -f json\n");
+  app.get_formatter()->column_width(kHelpColumn);
   Parsed parsed;
   addReport(app, parsed);
   addSockets(app, parsed);

@@ -44,9 +44,9 @@ struct ReportOptions {
 };
 
 /// What to do; a number is an exit status with which all is said and done (--help, wrong usage).
-using Command = std::variant<ListingOptions, ReportOptions, int>;
+using AnalyzeCommand = std::variant<ListingOptions, ReportOptions, int>;
 
 /// Prints help and usage errors itself.
-Command parseOptions(int argc, const char* const* argv);
+AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv);
 
 }  // namespace fdmortem

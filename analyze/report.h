@@ -53,6 +53,15 @@ struct PeerGroup {
   int64_t leaks = 0;
   std::optional<std::string> first_lost;
   std::optional<std::string> last_lost;
+  std::optional<std::string> first_data;
+  std::optional<std::string> last_data;
+};
+
+/// How many dead sockets last carried data in a stretch of time.
+struct LastDataBucket {
+  std::string from;
+  std::string to;
+  int64_t count = 0;
 };
 
 using NamedCount = std::pair<std::string, int64_t>;
@@ -83,6 +92,7 @@ struct ProcessReport {
   std::vector<NamedCount> kinds;             ///< at the end, most first
   std::vector<NamedCount> verdicts;          ///< at the end, most first
   std::vector<PeerGroup> peers;              ///< most first
+  std::vector<LastDataBucket> last_data;     ///< of dead sockets, in the order of time
 };
 
 struct Finding {
@@ -98,11 +108,18 @@ struct Finding {
   ResultTable rows;
 };
 
+/// Connections at a recorded process's port that no recorded fd holds.
+struct WithoutFd {
+  std::string database;
+  ResultTable rows;
+};
+
 struct Report {
   std::vector<DatabaseReport> databases;
   std::vector<std::string> recording_columns;
   std::vector<Coverage> coverage;
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
+  std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
 };
 

@@ -121,9 +121,36 @@ std::vector<PeerGroup> peerGroups(const Analysis& analysis, int64_t process) {
                       .count = row.integer("count"),
                       .leaks = row.integer("leaks"),
                       .first_lost = row.optionalText("first_lost"),
-                      .last_lost = row.optionalText("last_lost")});
+                      .last_lost = row.optionalText("last_lost"),
+                      .first_data = row.optionalText("first_data"),
+                      .last_data = row.optionalText("last_data")});
   });
   return groups;
+}
+
+/// At most this many stretches, all of the same length.
+constexpr int64_t kLastDataBuckets = 12;
+
+std::vector<LastDataBucket> lastData(const Analysis& analysis, int64_t process) {
+  const ResultTable rows = analysis.query(
+      "SELECT last_data_ns FROM last_data WHERE process = ? ORDER BY last_data_ns", {process});
+  std::vector<int64_t> times;
+  forEachRow(rows, [&](const Row& row) { times.push_back(row.integer("last_data_ns")); });
+  if (times.empty()) return {};
+  // Whole seconds: finer than that the ages are not worth to be told.
+  constexpr int64_t kSecond = 1'000'000'000;
+  const int64_t first = times.front() / kSecond * kSecond;
+  const int64_t width = ((times.back() - first) / kLastDataBuckets / kSecond + 1) * kSecond;
+  std::vector<LastDataBucket> buckets;
+  for (const int64_t time : times) {
+    const auto place = static_cast<size_t>((time - first) / width);
+    while (buckets.size() <= place) {
+      const int64_t from = first + static_cast<int64_t>(buckets.size()) * width;
+      buckets.push_back({.from = formatTime(from), .to = formatTime(from + width)});
+    }
+    ++buckets[place].count;
+  }
+  return buckets;
 }
 
 struct Sample {
@@ -173,7 +200,8 @@ void describeGrowth(const std::vector<Sample>& samples, std::optional<int64_t> l
     process.exhaustion_at = process.limit_reached_at;
     return;
   }
-  if (!process.growth.per_hour || *process.growth.per_hour <= 0 || !process.soft_limit ||
+  // One step, or a number that goes up and down, is no growth to carry on.
+  if (!process.growth.per_hour || !process.growth.is_steady || !process.soft_limit ||
       process.limit_changed || process.has_ended || samples.empty()) {
     return;
   }
@@ -210,6 +238,7 @@ ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", id);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", id);
   process.peers = peerGroups(analysis, id);
+  process.last_data = lastData(analysis, id);
   return process;
 }
 
@@ -261,6 +290,12 @@ int rank(const std::string& severity) {
 void addToReport(const Analysis& analysis, Report& report) {
   report.databases.push_back(describeDatabase(analysis, report));
   report.coverage.push_back(describeCoverage(analysis));
+  ResultTable without_fd = analysis.query(
+      "SELECT netns, local_port, state, holder, sum(count) AS count FROM connection_without_fd"
+      " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
+  if (!without_fd.rows.empty()) {
+    report.without_fd.push_back({printable(analysis.path()), std::move(without_fd)});
+  }
   for (auto& process : describeProcesses(analysis))
     report.processes.push_back(std::move(process));
   for (auto& finding : findAll(analysis))

@@ -76,7 +76,9 @@ Json peerObject(const PeerGroup& group) {
           {"count", group.count},
           {"leaks", group.leaks},
           {"first_lost", orNull(group.first_lost)},
-          {"last_lost", orNull(group.last_lost)}};
+          {"last_lost", orNull(group.last_lost)},
+          {"first_data", orNull(group.first_data)},
+          {"last_data", orNull(group.last_data)}};
 }
 
 /// null where the fds could never be read: 0 would be a claim.
@@ -102,6 +104,14 @@ Json fdsObject(const ProcessReport& process) {
           {"series", series}};
 }
 
+Json lastData(const ProcessReport& process) {
+  Json buckets = Json::array();
+  for (const LastDataBucket& bucket : process.last_data) {
+    buckets.push_back({{"from", bucket.from}, {"to", bucket.to}, {"count", bucket.count}});
+  }
+  return buckets;
+}
+
 Json processObject(const ProcessReport& process) {
   Json peers = Json::array();
   for (const PeerGroup& group : process.peers)
@@ -119,7 +129,8 @@ Json processObject(const ProcessReport& process) {
           {"fds", fdsObject(process)},
           {"kinds", counts(process.kinds)},
           {"verdicts", counts(process.verdicts)},
-          {"peers", peers}};
+          {"peers", peers},
+          {"last_data", lastData(process)}};
 }
 
 Json findingObject(const Finding& finding) {
@@ -148,6 +159,13 @@ std::string renderReportJson(const Report& report) {
   object["processes"] = Json::array();
   for (const auto& process : report.processes)
     object["processes"].push_back(processObject(process));
+  object["connections_without_fd"] = Json::array();
+  for (const auto& without_fd : report.without_fd) {
+    for (Json& entry : rowObjects(without_fd.rows)) {
+      entry["database"] = without_fd.database;
+      object["connections_without_fd"].push_back(entry);
+    }
+  }
   object["findings"] = Json::array();
   for (const auto& finding : report.findings)
     object["findings"].push_back(findingObject(finding));

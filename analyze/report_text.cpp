@@ -17,6 +17,7 @@ constexpr size_t kMaximumUnreadable = 20;
 /// Processes without a finding get one line each, and no more of them than this.
 constexpr size_t kMaximumQuietProcesses = 20;
 constexpr size_t kLineWidth = 100;
+constexpr double kSoonHours = 7 * 24;
 
 std::string plural(int64_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", count, count == 1 ? one : many);
@@ -42,7 +43,8 @@ std::string wrap(std::string_view text, size_t indent) {
     const size_t end = std::min(text.find(' '), text.size());
     const std::string_view word = text.substr(0, end);
     if (!is_first && column + 1 + word.size() > kLineWidth) {
-      result += "\n" + std::string(indent, ' ');
+      result += '\n';
+      result.append(indent, ' ');
       column = indent;
     } else if (!is_first) {
       result += ' ';
@@ -93,6 +95,7 @@ class TextReport {
       }
     }
     if (quiet > 0) quietProcesses(quiet);
+    withoutFd();
     coverage();
     custody();
     return text_;
@@ -147,13 +150,18 @@ class TextReport {
   }
 
   std::string whatItIs(const ProcessReport& process) const {
+    if (!process.has_fds) return "So nothing is known of them; what could not be read is below.";
     const auto findings = findingsOf(report_, process);
     for (const Finding* finding : findings) {
-      if (finding->id == "outlived-connections" || finding->id == "close-wait") {
-        return fmt::format(
-            "{} of its {} fds at the end are leaked: {}.",
-            countOf(process.verdicts, "outlived") + countOf(process.verdicts, "peer-closed"),
-            process.fds_last, finding->title);
+      // A finding counts what was so for longer than the grace period; at the end there may be
+      // more.
+      if (finding->id == "outlived-connections") {
+        return fmt::format("{}; {} of all {} fds at the end have lost theirs.", finding->title,
+                           countOf(process.verdicts, "outlived"), process.fds_last);
+      }
+      if (finding->id == "close-wait") {
+        return fmt::format("{}; {} of all {} fds at the end are in CLOSE_WAIT.", finding->title,
+                           countOf(process.verdicts, "peer-closed"), process.fds_last);
       }
     }
     const int64_t outlived = countOf(process.verdicts, "outlived");
@@ -164,16 +172,24 @@ class TextReport {
     }
     const int64_t alive = countOf(process.verdicts, "connected");
     const int64_t unlisted = countOf(process.verdicts, "unlisted");
-    std::string line = fmt::format("None of its fds is known to have outlived its connection: {}",
-                                   plural(alive, "socket is connected", "sockets are connected"));
     if (unlisted > 0) {
-      line += fmt::format(", of {} no table says anything", plural(unlisted, "socket", "sockets"));
+      return fmt::format(
+          "None of its fds is known to have outlived its connection: {}, of {} no table says "
+          "anything.",
+          plural(alive, "socket is connected", "sockets are connected"),
+          plural(unlisted, "socket", "sockets"));
     }
-    return line + ".";
+    return fmt::format(
+        "No fd outlived its connection: {} of the {} fds at the end are live connections.", alive,
+        process.fds_last);
   }
 
   std::string whatElse(const ProcessReport& process) const {
-    for (const char* id : {"accept-queue", "tcp6-only", "limit-reached", "restarted"}) {
+    if (leaks(process) && isRunningOut(process)) {
+      return fmt::format("If it goes on like this ({}), its limit will be reached about {}.",
+                         growth(process), *process.exhaustion_at);
+    }
+    for (const char* id : {"accept-queue", "restarted", "tcp6-only", "limit-reached"}) {
       for (const Finding* finding : findingsOf(report_, process)) {
         if (finding->id != id) continue;
         const bool is_alive = countOf(process.verdicts, "outlived") == 0;
@@ -184,11 +200,37 @@ class TextReport {
         return fmt::format("{}.", finding->title);
       }
     }
-    if (report_.findings.empty()) return "Nothing was found that needs attention.";
+    if (report_.findings.empty()) {
+      return process.has_fds ? "Nothing was found that needs attention."
+                             : "Nothing was found in what could be read.";
+    }
     const size_t count = report_.findings.size();
     return fmt::format("{} below, the first: {}.",
                        plural(static_cast<int64_t>(count), "finding", "findings"),
                        report_.findings.front().title);
+  }
+
+  static std::string growth(const ProcessReport& process) {
+    const double per_hour = process.growth.per_hour.value_or(0);
+    const double size = std::abs(per_hour);
+    if (size < 0.05) return "none";
+    if (size >= 3600) return fmt::format("{:+.1f} fds a second", per_hour / 3600);
+    if (size >= 60) return fmt::format("{:+.1f} fds a minute", per_hour / 60);
+    return fmt::format("{:+.1f} fds an hour", per_hour);
+  }
+
+  bool leaks(const ProcessReport& process) const {
+    const auto findings = findingsOf(report_, process);
+    return std::any_of(findings.begin(), findings.end(), [](const Finding* finding) {
+      return finding->id == "outlived-connections" || finding->id == "close-wait";
+    });
+  }
+
+  /// It will be out of fds within days. In months everything will be another way.
+  static bool isRunningOut(const ProcessReport& process) {
+    if (!process.exhaustion_at || process.limit_reached_at || process.has_ended) return false;
+    const auto left = static_cast<double>(process.soft_limit.value_or(0) - process.fds_last);
+    return left < process.growth.per_hour.value_or(0) * kSoonHours;
   }
 
   std::string tcp6Clause(const ProcessReport& process) const {
@@ -234,6 +276,7 @@ class TextReport {
     countTable("sockets by verdict at the end", process.verdicts);
     peerTable(process, "outlived",
               "fds that outlived their connections, by peer, port and last state");
+    lastData(process);
     peerTable(process, "peer-closed", "connections in CLOSE_WAIT, by peer and port");
     peerTable(process, "connected", "live connections, by peer and port");
   }
@@ -254,7 +297,7 @@ class TextReport {
     add("limit       {} soft, {} hard{}\n", limit(process.soft_limit), limit(process.hard_limit),
         process.limit_changed ? "; it was changed while recorded" : "");
     if (process.growth.per_hour) {
-      add("growth      {:.0f} fds an hour{}\n", *process.growth.per_hour,
+      add("growth      {}{}\n", growth(process),
           process.limit_reached_at ? ", until the limit was reached" : "");
     } else {
       add("growth      not known: {}\n", process.growth.reason);
@@ -264,6 +307,8 @@ class TextReport {
     } else if (process.exhaustion_at) {
       add("exhausted   about {}, if it goes on like this (inferred from the growth)\n",
           *process.exhaustion_at);
+    } else if (process.has_ended) {
+      add("exhausted   not before it ended\n");
     } else {
       add("exhausted   not in sight\n");
     }
@@ -275,7 +320,7 @@ class TextReport {
     for (const CountAt& count : process.counts)
       top = std::max(top, count.soft_limit.value_or(0));
     // A limit far away would press the curve flat.
-    const bool shows_limit = process.soft_limit && top <= process.fds_peak * 10;
+    const bool shows_limit = process.soft_limit && top <= process.fds_peak * 4;
     if (!shows_limit) top = process.fds_peak;
     add("\nfds over time{}\n",
         shows_limit ? ", | is the soft limit" : " (the soft limit is far away)");
@@ -301,12 +346,29 @@ class TextReport {
       add("  {:>7}  {}\n", count, key);
   }
 
+  void lastData(const ProcessReport& process) {
+    if (process.last_data.empty()) return;
+    int64_t most = 0;
+    int64_t total = 0;
+    for (const LastDataBucket& bucket : process.last_data) {
+      most = std::max(most, bucket.count);
+      total += bucket.count;
+    }
+    add("\nwhen {} last carried data, by the kernel's own count\n",
+        total == 1 ? "the dead socket" : fmt::format("{} dead sockets", total));
+    for (const LastDataBucket& bucket : process.last_data) {
+      const std::string bar(static_cast<size_t>(bucket.count * kBarWidth / most), '#');
+      add("  from {}  {:>7}  {}\n", bucket.from, bucket.count, bar);
+    }
+    add("  until {}\n", process.last_data.back().to);
+  }
+
   void peerTable(const ProcessReport& process, std::string_view verdict, std::string_view title) {
     ResultTable table;
     const bool is_outlived = verdict == "outlived";
     table.columns = {"fds", "peer", "local port", "last state"};
     if (is_outlived) {
-      for (const char* column : {"leaks", "proof", "connection last seen from", "to"}) {
+      for (const char* column : {"leaks", "proof", "last listed", "last data from", "to"}) {
         table.columns.emplace_back(column);
       }
     }
@@ -321,8 +383,8 @@ class TextReport {
       auto& row = table.rows.emplace_back();
       row = {group.count, value(group.peer), value(group.local_port), value(group.last_state)};
       if (is_outlived) {
-        row.insert(row.end(), {group.leaks, value(group.proof), value(group.first_lost),
-                               value(group.last_lost)});
+        row.insert(row.end(), {group.leaks, value(group.proof), value(group.last_lost),
+                               value(group.first_data), value(group.last_data)});
       }
     }
     if (table.rows.empty()) return;
@@ -357,6 +419,18 @@ class TextReport {
       }
     }
     if (count > kMaximumQuietProcesses) add("  and {} more\n", count - kMaximumQuietProcesses);
+  }
+
+  void withoutFd() {
+    for (const WithoutFd& without_fd : report_.without_fd) {
+      heading("Connections that no recorded fd holds, at the end");
+      text_ += wrap(
+          "At ports on which a recorded process listens. With holder 'nobody' the kernel alone has "
+          "them: "
+          "ESTABLISHED ones wait to be accepted, the others were closed by the program.",
+          0);
+      indented(renderListing(without_fd.rows, ListingFormat::Table));
+    }
   }
 
   // --- what could not be seen ---

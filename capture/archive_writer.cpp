@@ -4,12 +4,14 @@
 #include <sys/file.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -161,6 +163,7 @@ class ArchiveWriter::Impl {
     writeFailures(snapshot);
     writeProcesses(snapshot, changes);
     writeFds(snapshot, changes);
+    writeAutopsies(snapshot, timing.keyframe);
     writeInet(changes);
     writeOtherTables(changes);
     const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
@@ -197,6 +200,7 @@ class ArchiveWriter::Impl {
           fd_position_change(db, "fd_position_change", 4),
           epoll_watch_change(db, "epoll_watch_change", 10),
           second_look(db, "second_look", 6),
+          autopsy(db, "autopsy", 26),
           netns(db, "netns", 3),
           net_table_change(db, "net_table_change", 4),
           inet_change(db, "inet_change", 11),
@@ -209,8 +213,9 @@ class ArchiveWriter::Impl {
 
     Interned text, address;
     Insert snapshot, failure, process, process_change, limit_change, fd_change, fd_position_change,
-        epoll_watch_change, second_look, netns, net_table_change, inet_change, inet_queue_change,
-        time_wait_change, unix_change, netlink_change, packet_change, sockstat_change;
+        epoll_watch_change, second_look, autopsy, netns, net_table_change, inet_change,
+        inet_queue_change, time_wait_change, unix_change, netlink_change, packet_change,
+        sockstat_change;
   };
 
   static SQLite::Database openDatabase(const std::string& path) {
@@ -296,9 +301,11 @@ class ArchiveWriter::Impl {
                                   effective_uid, netns);
     }
     for (const auto& [process, change, limit] : changes.limits) {
-      statements_->limit_change(snapshot_, processId(process), change,
-                                text(std::string_view(limit->resource)), limit->soft, limit->hard,
-                                textOrNull(limit->unit));
+      const bool is_there = change != Change::Gone;
+      statements_->limit_change(
+          snapshot_, processId(process), change, text(std::string_view(limit->resource)),
+          is_there ? limit->soft : std::nullopt, is_there ? limit->hard : std::nullopt,
+          is_there ? textOrNull(limit->unit) : std::nullopt);
     }
     for (const SecondLookRecord& look : snapshot.second_looks) {
       const auto error = look.error_number != 0 ? std::optional(look.error_number) : std::nullopt;
@@ -341,6 +348,47 @@ class ArchiveWriter::Impl {
         is_text ? std::optional(text(std::string_view(fd.link.text))) : std::nullopt,
         textOrNull(fd.protocol), info.flags, info.mount_id, info.inode, fd.file_type, fd.link_count,
         textOrNull(info.detail));
+  }
+
+  /// A keyframe repeats those of all sockets that are still open.
+  static std::vector<const AutopsyRecord*> autopsiesToWrite(const Snapshot& snapshot,
+                                                            bool is_keyframe) {
+    std::vector<const AutopsyRecord*> records;
+    for (const auto& record : snapshot.autopsies)
+      records.push_back(record.get());
+    if (!is_keyframe) return records;
+    for (const ProcessRecord& process : snapshot.processes) {
+      for (const FdRecord& fd : process.fds) {
+        if (fd.autopsy) records.push_back(fd.autopsy.get());
+      }
+    }
+    const auto place = [](const AutopsyRecord* record) {
+      return std::tie(record->process, record->fd);
+    };
+    std::sort(records.begin(), records.end(),
+              [&](const auto* a, const auto* b) { return place(a) < place(b); });
+    records.erase(std::unique(records.begin(), records.end()), records.end());
+    return records;
+  }
+
+  void writeAutopsies(const Snapshot& snapshot, bool is_keyframe) {
+    const auto address_of = [&](const std::optional<Endpoint>& endpoint) {
+      return endpoint ? std::optional(address(*endpoint)) : std::nullopt;
+    };
+    const auto port_of = [](const std::optional<Endpoint>& endpoint) {
+      return endpoint ? std::optional(endpoint->port) : std::nullopt;
+    };
+    for (const AutopsyRecord* pointer : autopsiesToWrite(snapshot, is_keyframe)) {
+      const AutopsyRecord& record = *pointer;
+      statements_->autopsy(
+          snapshot_, processId(record.process), record.fd, record.inode, record.asked_at_ns,
+          record.state, address_of(record.local), port_of(record.local), address_of(record.remote),
+          port_of(record.remote), record.peer_error, record.netns, record.options, record.rtt_us,
+          record.min_rtt_us, record.last_data_sent_ms, record.last_data_received_ms,
+          record.last_ack_received_ms, record.bytes_acked, record.bytes_received,
+          record.segments_out, record.segments_in, record.data_segments_out,
+          record.data_segments_in, record.delivered, record.retransmits);
+    }
   }
 
   void writeInet(const ChangeSet& changes) {

@@ -92,11 +92,16 @@ bool isSameProcess(const ProcessRecord& a, const ProcessRecord& b) {
          uids(a) == uids(b);
 }
 
-/// Sorted by key, without doubles.
+/// Sorted by key, without doubles: a file that was closed and opened again under its number is
+/// twice in the kernel's list and looks the same.
 std::vector<EpollWatch> sortedWatches(const FdRecord* fd) {
   if (fd == nullptr || !fd->info) return {};
   std::vector<EpollWatch> watches = fd->info->watches;
   std::sort(watches.begin(), watches.end());
+  const auto end = std::unique(
+      watches.begin(), watches.end(),
+      [](const EpollWatch& a, const EpollWatch& b) { return kWatchKey(a) == kWatchKey(b); });
+  watches.erase(end, watches.end());
   return watches;
 }
 
@@ -308,6 +313,17 @@ bool isGap(ReadStatus status) {
   return status == ReadStatus::Failed || status == ReadStatus::Incomplete;
 }
 
+/// Of files that are still the same and whose fdinfo could not be read now.
+void carryInfos(const std::vector<FdRecord>& previous, std::vector<FdRecord>& now) {
+  auto before = previous.begin();
+  for (FdRecord& fd : now) {
+    while (before != previous.end() && before->fd < fd.fd)
+      ++before;
+    const bool is_there = before != previous.end() && before->fd == fd.fd;
+    if (!fd.info && is_there && fd.isSameFile(*before)) fd.info = before->info;
+  }
+}
+
 template <class Value>
 void carryValue(const std::optional<Value>& previous, std::optional<Value>& now) {
   if (!now) now = previous;
@@ -366,6 +382,7 @@ void carryOver(const Snapshot& previous, Snapshot& now) {
                          });
     if (before == previous.processes.end() || before->identity != process.identity) continue;
     if (isGap(process.fd_list_status)) addMissing(before->fds, process.fds, kFdKey);
+    carryInfos(before->fds, process.fds);
     carryAttributes(*before, process);
   }
   for (NetnsRecord& netns : now.namespaces) {

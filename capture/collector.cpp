@@ -70,8 +70,8 @@ Clocks readClocks() {
           .boottime_ns = nowNs(CLOCK_BOOTTIME)};
 }
 
-Collector::Collector(const ProcSource& source, Selection selection)
-    : source_(source), selector_(source, std::move(selection)) {}
+Collector::Collector(const ProcSource& source, Selection selection, bool with_autopsies)
+    : source_(source), selector_(source, std::move(selection)), with_autopsies_(with_autopsies) {}
 
 Snapshot Collector::take(const Snapshot* previous) {
   Snapshot snapshot;
@@ -97,11 +97,13 @@ Snapshot Collector::take(const Snapshot* previous) {
     if (process.netns) inhabitants[*process.netns].push_back(process.identity);
   }
   for (const auto& [netns, processes] : inhabitants) {
-    snapshot.namespaces.push_back(readNetns(source_, netns, processes, failures));
+    if (auto record = readNetns(source_, netns, processes, failures)) {
+      snapshot.namespaces.push_back(std::move(*record));
+    }
   }
   snapshot.times.tables_us = timer.lapUs();
 
-  takeSecondLook(source_, previous, snapshot, failures);
+  takeSecondLook(source_, previous, snapshot, with_autopsies_, failures);
   snapshot.times.second_look_us = timer.lapUs();
   snapshot.failures = failures.take();
   return snapshot;

@@ -9,8 +9,8 @@ namespace fdmortem {
 
 class Collector {
  public:
-  /// `source` must outlive the collector.
-  Collector(const ProcSource& source, Selection selection);
+  /// `source` must outlive the collector. `with_autopsies`: see takeSecondLook().
+  Collector(const ProcSource& source, Selection selection, bool with_autopsies);
 
   /// Clocks, processes, their fds, the tables of their network namespaces, then the second look. An
   /// fd that is listed here existed before its table was read: that the table does not list it
@@ -25,6 +25,7 @@ class Collector {
 
   const ProcSource& source_;
   ProcessSelector selector_;
+  bool with_autopsies_;
 };
 
 /// The three clocks now.

@@ -26,7 +26,7 @@ int run(int exit_status) {
 int main(int argc, char** argv) {
   try {
     return std::visit([](const auto& command) { return run(command); },
-                      fdmortem::parseOptions(argc, argv));
+                      fdmortem::parseCaptureOptions(argc, argv));
   } catch (const std::exception& error) {
     fmt::print(stderr, "fdcapture: {}\n", fdmortem::printable(error.what()));
     return 1;

@@ -131,7 +131,8 @@ class NetReader {
                      [&](const UnixRow& a, const UnixRow& b) { return key(a) < key(b); });
     for (UnixRow& row : rows) {
       if (!record.unix_rows.empty() && key(record.unix_rows.back().row) == key(row)) {
-        ++record.unix_rows.back().row_count;
+        // With an inode it is one socket that the kernel listed twice.
+        if (row.inode == 0) ++record.unix_rows.back().row_count;
       } else {
         record.unix_rows.push_back({.row = std::move(row)});
       }
@@ -151,6 +152,7 @@ class NetReader {
       return true;
     });
     std::vector<TimeWaitCount> result;
+    result.reserve(counts.size());
     for (const auto& [port, count] : counts)
       result.push_back({port, count});
     return result;
@@ -168,24 +170,31 @@ void sortInetRows(std::vector<InetRow>& rows) {
   sortUnique(rows, [](const InetRow& row) { return std::tie(row.inode, row.local, row.remote); });
 }
 
-NetnsRecord readNetns(const ProcSource& source, uint64_t netns,
-                      const std::vector<ProcessIdentity>& processes, FailureLog& failures) {
-  int last_error = ESRCH;
+std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
+                                     const std::vector<ProcessIdentity>& processes,
+                                     FailureLog& failures) {
+  int last_error = 0;
   for (const ProcessIdentity& identity : processes) {
     const auto process = openProcess(source, identity);
     if (!process) {
-      last_error = process.error();
+      if (process.error() != ESRCH) last_error = process.error();
       continue;
     }
     const FileHandle files = filesDirectory(*process);
     FailureLog own_failures;
     NetnsRecord record = NetReader(files.get(), identity.pid, own_failures).readAll();
-    if (netnsOf(files.get()) != netns) continue;
-    for (Failure& failure : own_failures.take())
-      failures.add(std::move(failure));
+    if (netnsOf(files.get()) != netns) {
+      // It ended, or it went elsewhere: then nobody knows whose tables these are.
+      const auto again = openProcess(source, identity);
+      if (again || again.error() != ESRCH) last_error = ENXIO;
+      continue;
+    }
+    for (Failure& failure : own_failures.take()) failures.add(std::move(failure));
     record.inode = netns;
     return record;
   }
+  // That all of them have ended is a fact, and no failure.
+  if (last_error == 0) return {};
   failures.add("open", fmt::format("net:[{}]", netns), {}, last_error);
   NetnsRecord record{.inode = netns};
   record.status.fill(ReadStatus::Failed);

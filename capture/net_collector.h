@@ -10,11 +10,12 @@
 
 namespace fdmortem {
 
-/// Reads all tables of `netns` through the first of `processes` that still lives in it afterwards.
-/// If none does, every table's status is Failed: rows of which nobody knows the namespace are worse
-/// than none.
-NetnsRecord readNetns(const ProcSource& source, uint64_t netns,
-                      const std::vector<ProcessIdentity>& processes, FailureLog& failures);
+/// Reads all tables of `netns` through the first of `processes` that still lives in it afterwards. Empty
+/// if all of them have ended. If some have not and none could be used, every table's status is Failed:
+/// rows of which nobody knows the namespace are worse than none.
+std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
+                                     const std::vector<ProcessIdentity>& processes,
+                                     FailureLog& failures);
 
 /// Reads tcp and tcp6 of `netns` once more. Empty if that was not possible.
 struct TcpTables {

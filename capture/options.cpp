@@ -8,30 +8,35 @@ namespace fdmortem {
 namespace {
 
 constexpr int kWrongUsage = 2;
+constexpr size_t kHelpColumn = 27;
+constexpr const char* kSelectionGroup =
+    "Selection (repeatable, adds up; all but --pid find later processes too)";
+
+/// A range that the help does not spell out: the option's type is said in one word.
+template <class Number>
+CLI::Validator between(Number minimum, Number maximum) {
+  return CLI::Range(minimum, maximum).description("");
+}
 
 void addSelection(CLI::App& record, Selection& selection) {
-  record.add_option("-p,--pid", selection.pids, "This process (repeatable)")
+  record.add_option("-p,--pid", selection.pids, "This process")
       ->type_name("PID")
-      ->check(CLI::Range(1, 4'194'304))
+      ->check(between(1, 4'194'304))
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group("Selection");
-  record
-      .add_option("-c,--comm", selection.comms,
-                  "Processes of this name (comm or the program's file name), later ones included")
+      ->group(kSelectionGroup);
+  record.add_option("-c,--comm", selection.comms, "Name of the process or of its program's file")
       ->type_name("NAME")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group("Selection");
-  record
-      .add_option("--cgroup", selection.cgroup_globs,
-                  "Processes whose cgroup path matches, later ones included")
+      ->group(kSelectionGroup);
+  record.add_option("--cgroup", selection.cgroup_globs, "Pattern of the cgroup path")
       ->type_name("GLOB")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group("Selection");
-  record.add_flag("--all", selection.all, "Every process but kernel threads and fdcapture itself")
-      ->group("Selection");
+      ->group(kSelectionGroup);
+  record.add_flag("--all", selection.all, "All but kernel threads and fdcapture itself")
+      ->group(kSelectionGroup);
 }
 
 struct Durations {
@@ -41,7 +46,7 @@ struct Durations {
 
 CLI::App* addRecord(CLI::App& app, RecordOptions& options, Durations& durations) {
   CLI::App* record =
-      app.add_subcommand("record", "Archive snapshots of processes' file descriptors at intervals");
+      app.add_subcommand("record", "Archive snapshots of processes' file descriptors");
   record->footer(
       "Examples:\n"
       "  fdcapture record -o leak.db --pid 4711\n"
@@ -52,44 +57,57 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, Durations& durations)
   addSelection(*record, options.selection);
   record
       ->add_option("-i,--interval", durations.interval_ms,
-                   "Time from one snapshot to the next: 500ms, 10s, 5m, 2h, 1d (default 10s)")
+                   "500ms, 10s, 5m, 2h, 1d, ... (default 10s)")
+      ->type_name("DURATION")
       ->transform(durationInMs())
-      ->check(CLI::Range(uint64_t{1}, uint64_t{31} * 86'400'000));
+      ->check(between(uint64_t{1}, uint64_t{31} * 86'400'000));
   record->add_option("-n,--count", options.count, "End after N snapshots")
       ->type_name("N")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40));
-  record->add_option("-d,--duration", durations.duration_ms, "End after this time")
+      ->check(between(uint64_t{1}, uint64_t{1} << 40));
+  record
+      ->add_option("-d,--duration", durations.duration_ms,
+                   "End after this time (default: at a signal)")
+      ->type_name("DURATION")
       ->transform(durationInMs())
-      ->check(CLI::Range(uint64_t{1}, uint64_t{3660} * 86'400'000));
+      ->check(between(uint64_t{1}, uint64_t{3660} * 86'400'000));
+  record->add_flag("!--no-autopsy", options.with_autopsies,
+                   "Do not ask the kernel about dead sockets");
   record->add_option("--note", options.note, "Why this is recorded; kept in the archive")
       ->type_name("TEXT");
-  record->add_option("--proc-root", options.proc_root, "Where the proc file system is")
-      ->type_name("DIR")
-      ->capture_default_str();
+  record->add_option("--proc-root", options.proc_root, "Where procfs is (default /proc)")
+      ->type_name("DIR");
   record->add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
   record->add_flag("-v,--verbose", options.verbose, "Say a line for each snapshot");
   return record;
 }
 
 CLI::App* addCopy(CLI::App& app, CopyOptions& options) {
-  CLI::App* copy = app.add_subcommand(
-      "copy", "Make a consistent single-file copy of an archive, also while it is recorded");
-  copy->footer("Example:\n  fdcapture copy leak.db /tmp/leak-copy.db\n");
-  copy->add_option("FROM", options.from, "The archive")->required();
-  copy->add_option("TO", options.to, "The copy; must not exist yet")->required();
+  CLI::App* copy = app.add_subcommand("copy", "Copy an archive into one file, also while it grows");
+  copy->footer(
+      "Prints the copy's SHA-256, as sha256sum does.\n\n"
+      "Examples:\n"
+      "  fdcapture copy leak.db leak-copy.db\n"
+      "  fdcapture copy --quiet leak.db leak-copy.db > leak-copy.db.sha256\n");
+  copy->add_option("FROM", options.from, "The archive")->required()->type_name("");
+  copy->add_option("TO", options.to, "The copy; must not exist yet")->required()->type_name("");
   copy->add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
   return copy;
 }
 
 }  // namespace
 
-Command parseOptions(int argc, const char* const* argv) {
+CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
   CLI::App app("Archives what the kernel says about the file descriptors of processes.",
                "fdcapture");
   app.set_version_flag("--version", "fdcapture " FDMORTEM_VERSION);
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
-  app.footer("'fdcapture COMMAND --help' tells a command's options; fdcapture(1) is the manual.");
+  app.footer(
+      "'fdcapture COMMAND --help' tells the options; fdcapture(1) is the manual.\n\n"
+      "Examples:\n"
+      "  fdcapture record -o leak.db --comm pushgateway\n"
+      "  fdcapture copy leak.db leak-copy.db\n");
+  app.get_formatter()->column_width(kHelpColumn);
   RecordOptions record;
   CopyOptions copy;
   Durations durations;

@@ -19,6 +19,7 @@ struct RecordOptions {
   std::optional<uint64_t> count;                      ///< snapshots
   std::optional<std::chrono::milliseconds> duration;  ///< with neither, until a signal
   std::optional<std::string> note;
+  bool with_autopsies = true;
   std::string proc_root = "/proc";
   bool quiet = false;
   bool verbose = false;
@@ -32,9 +33,9 @@ struct CopyOptions {
 };
 
 /// What to do; a number is an exit status with which all is said and done (--help, wrong usage).
-using Command = std::variant<RecordOptions, CopyOptions, int>;
+using CaptureCommand = std::variant<RecordOptions, CopyOptions, int>;
 
 /// Prints help and usage errors itself.
-Command parseOptions(int argc, const char* const* argv);
+CaptureCommand parseCaptureOptions(int argc, const char* const* argv);
 
 }  // namespace fdmortem

@@ -82,23 +82,28 @@ void readLimits(ProcessReader& reader, ProcessRecord& process) {
             [](const Limit& a, const Limit& b) { return a.resource < b.resource; });
 }
 
+constexpr int kAttempts = 8;
+
 /// The fds of one process.
 class FdReader {
  public:
-  FdReader(FileHandle links, FileHandle infos, int32_t pid, FailureLog& failures)
+  FdReader(FileHandle links, OrErrno<FileHandle> infos, int32_t pid, FailureLog& failures)
       : links_(std::move(links)), infos_(std::move(infos)), pid_(pid), failures_(failures) {}
 
   /// Empty if the fd was closed since it was listed.
   std::optional<FdRecord> read(int32_t fd, const FdRecord* previous) {
     const std::string name = std::to_string(fd);
     FdRecord record{.fd = fd};
-    // The number can be given to another file between the two reads; where the inodes differ, both
-    // are read again. What still changes after that is caught by the second look, or by the next
-    // snapshot.
-    for (int attempt = 0; attempt < 3; ++attempt) {
-      if (!readLink(name, record) || !readInfo(name, record)) return {};
-      if (agree(record)) break;
+    int error = 0;
+    // The number can be closed and given to another file between the two reads: then both are read
+    // again. What still changes after that is caught by the second look, or by the next snapshot.
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      if (!readLink(name, record)) return {};
+      error = readInfo(name, record);
+      const bool may_be_another_file = infos_ && (error != 0 ? isGone(error) : !agree(record));
+      if (!may_be_another_file) break;
     }
+    if (error != 0) failures_.add("read", infoSubject(name), pid_, error);
     keepOrReadStatus(name, previous, record);
     return record;
   }
@@ -112,23 +117,22 @@ class FdReader {
     return true;
   }
 
-  bool readInfo(const std::string& name, FdRecord& record) {
-    const std::string subject = fmt::format("{}/fdinfo/{}", pid_, name);
+  std::string infoSubject(const std::string& name) const {
+    return fmt::format("{}/fdinfo/{}", pid_, name);
+  }
+
+  /// Returns the errno of reading it.
+  int readInfo(const std::string& name, FdRecord& record) {
     record.info.reset();
     const int error =
-        infos_ ? ProcSource::read(infos_.get(), name.c_str(), text_) : static_cast<int>(ENOENT);
-    if (error == 0) {
-      if (auto info = parseFdInfo(text_)) {
-        record.info = std::move(*info);
-      } else {
-        failures_.addUnparsable(subject, pid_, info.error());
-      }
-      return true;
+        infos_ ? ProcSource::read(infos_->get(), name.c_str(), text_) : infos_.error();
+    if (error != 0) return error;
+    if (auto info = parseFdInfo(text_)) {
+      record.info = std::move(*info);
+    } else {
+      failures_.addUnparsable(infoSubject(name), pid_, info.error());
     }
-    // Closed meanwhile, or is only its fdinfo missing?
-    if (isGone(error) && ProcSource::readLink(links_.get(), name.c_str(), text_) != 0) return false;
-    failures_.add("read", subject, pid_, error);
-    return true;
+    return 0;
   }
 
   static bool agree(const FdRecord& record) {
@@ -141,6 +145,7 @@ class FdReader {
       record.protocol = previous->protocol;
       record.file_type = previous->file_type;
       record.link_count = previous->link_count;
+      record.autopsy = previous->autopsy;
       if (record.link == previous->link) return;
     }
     if (record.link.type != LinkType::Text || !record.link.text.starts_with('/')) return;
@@ -154,7 +159,7 @@ class FdReader {
   }
 
   FileHandle links_;
-  FileHandle infos_;
+  OrErrno<FileHandle> infos_;
   int32_t pid_;
   FailureLog& failures_;
   std::string text_;
@@ -172,8 +177,10 @@ bool isExiting(int directory) {
   return stat && stat->isExiting();
 }
 
+/// The numbers in a listing; `status` tells whether all of it was understood.
 std::vector<int32_t> fdNumbers(const std::vector<std::string>& names, int32_t pid,
-                               FailureLog& failures) {
+                               FailureLog& failures, ReadStatus& status) {
+  status = ReadStatus::Whole;
   std::vector<int32_t> fds;
   fds.reserve(names.size());
   for (const std::string& name : names) {
@@ -181,6 +188,7 @@ std::vector<int32_t> fdNumbers(const std::vector<std::string>& names, int32_t pi
       fds.push_back(*fd);
     } else {
       failures.addUnparsable(fmt::format("{}/fd", pid), pid, fd.error());
+      status = ReadStatus::Incomplete;
     }
   }
   std::sort(fds.begin(), fds.end());
@@ -260,11 +268,12 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
     return !hasEnded(source, process.identity);
   }
 
-  FdReader reader(std::move(*links), infos ? std::move(*infos) : FileHandle(), pid, failures);
+  FdReader reader(std::move(*links), std::move(infos), pid, failures);
   static const std::vector<FdRecord> kNone;
   const auto& known = previous != nullptr ? previous->fds : kNone;
   auto before = known.begin();
-  for (const int32_t fd : fdNumbers(*names, pid, failures)) {
+  ReadStatus status = ReadStatus::Whole;
+  for (const int32_t fd : fdNumbers(*names, pid, failures, status)) {
     while (before != known.end() && before->fd < fd)
       ++before;
     const bool has_before = before != known.end() && before->fd == fd;
@@ -283,7 +292,7 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
     process.fds.clear();
     return true;
   }
-  process.fd_list_status = ReadStatus::Whole;
+  process.fd_list_status = status;
   return true;
 }
 

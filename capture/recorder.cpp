@@ -163,7 +163,7 @@ class Recorder {
   explicit Recorder(const RecordOptions& options)
       : options_(options),
         source_(options.proc_root),
-        collector_(source_, options.selection),
+        collector_(source_, options.selection, options.with_autopsies),
         notices_(options) {}
 
   int run() {

@@ -8,6 +8,7 @@
 
 #include <fmt/core.h>
 
+#include "capture/autopsy.h"
 #include "capture/net_collector.h"
 #include "capture/process_collector.h"
 #include "schema/readers/fd.h"
@@ -60,8 +61,12 @@ std::unordered_map<uint64_t, uint64_t> connectionsOf(const Snapshot& snapshot) {
 class SecondLooker {
  public:
   SecondLooker(const ProcSource& source, const Snapshot* previous, Snapshot& now,
-               FailureLog& failures)
-      : source_(source), now_(now), failures_(failures), listed_(listedInodes(now)) {
+               bool with_autopsies, FailureLog& failures)
+      : source_(source),
+        now_(now),
+        with_autopsies_(with_autopsies),
+        failures_(failures),
+        listed_(listedInodes(now)) {
     if (previous != nullptr) findVanished(connectionsOf(*previous));
   }
 
@@ -89,6 +94,11 @@ class SecondLooker {
     const auto netns = std::find_if(now_.namespaces.begin(), now_.namespaces.end(),
                                     [&](const NetnsRecord& n) { return n.inode == netns_inode; });
     if (netns == now_.namespaces.end()) return;  // nobody lives there any more
+    // A second reading adds to a whole first one; it is no substitute for it.
+    for (const NetTable table : kTcpTables) {
+      const ReadStatus status = netns->status.at(static_cast<size_t>(table) - 1);
+      if (status != ReadStatus::Whole && status != ReadStatus::Absent) return;
+    }
     std::vector<ProcessIdentity> inhabitants;
     for (const ProcessRecord& process : now_.processes) {
       if (process.netns == netns_inode) inhabitants.push_back(process.identity);
@@ -114,9 +124,12 @@ class SecondLooker {
   void lookAtProcess(ProcessRecord& process) {
     FileHandle files;  // opened for the first fd that needs it
     int open_error = 0;
+    std::optional<SocketExaminer> examiner;
     for (FdRecord& fd : process.fds) {
       if (fd.link.type != LinkType::Socket) continue;
       const bool is_listed = isListed(fd);
+      // What it said when it was unlisted is no longer so.
+      if (is_listed) fd.autopsy.reset();
       if (is_listed && !fd.protocol.empty()) continue;
       if (!files && open_error == 0) {
         const auto selected = openProcess(source_, process.identity);
@@ -126,6 +139,10 @@ class SecondLooker {
       SecondLookRecord look{.process = process.identity, .fd = fd.fd};
       if (read_twice_.contains(fd.link.number) && !is_listed) look.table_reads = 2;
       lookAtFd(files.get(), open_error, fd, look);
+      if (with_autopsies_ && !is_listed && look.outcome == SecondLook::Same && isTcp(fd)) {
+        if (!examiner) examiner.emplace(files.get(), process.identity.pid, failures_);
+        autopsy(*examiner, process.identity, fd);
+      }
       const bool is_news = look.outcome != SecondLook::Same || look.table_reads > 1;
       if (is_news && !is_listed) now_.second_looks.push_back(look);
     }
@@ -153,6 +170,25 @@ class SecondLooker {
     }
   }
 
+  static bool isTcp(const FdRecord& fd) {
+    return fd.protocol == "TCP" || fd.protocol == "TCPv6" || fd.protocol == "MPTCP" ||
+           fd.protocol == "MPTCPv6";
+  }
+
+  void autopsy(SocketExaminer& examiner, const ProcessIdentity& process, FdRecord& fd) {
+    if (fd.autopsy && fd.autopsy->isDead()) return;
+    // Another fd of the same socket was asked already.
+    auto& known = examined_[fd.link.number];
+    if (!known) {
+      auto record = examiner.examine(fd.fd, fd.link.number, now_.clocks);
+      if (!record) return;
+      record->process = process;
+      known = std::make_shared<const AutopsyRecord>(*record);
+      if (!fd.autopsy || !fd.autopsy->saysTheSameAs(*known)) now_.autopsies.push_back(known);
+    }
+    fd.autopsy = known;
+  }
+
   std::string askProtocol(int files, int32_t pid, int32_t fd) {
     auto protocol = ProcSource::socketProtocol(files, fd);
     if (protocol) return std::move(*protocol);
@@ -164,20 +200,22 @@ class SecondLooker {
 
   const ProcSource& source_;
   Snapshot& now_;
+  bool with_autopsies_;
   FailureLog& failures_;
   std::unordered_set<uint64_t> listed_;
   /// By namespace, the sockets that the snapshot before lists, this one does not, and an fd still
   /// holds.
   std::unordered_map<uint64_t, std::unordered_set<uint64_t>> vanished_;
   std::unordered_set<uint64_t> read_twice_;
+  std::unordered_map<uint64_t, std::shared_ptr<const AutopsyRecord>> examined_;  ///< by inode
   std::string link_;
 };
 
 }  // namespace
 
 void takeSecondLook(const ProcSource& source, const Snapshot* previous, Snapshot& now,
-                    FailureLog& failures) {
-  SecondLooker(source, previous, now, failures).run();
+                    bool with_autopsies, FailureLog& failures) {
+  SecondLooker(source, previous, now, with_autopsies, failures).run();
 }
 
 }  // namespace fdmortem

@@ -94,7 +94,8 @@ void ProcessSelector::scan(FailureLog& failures) {
     failures.add("list", ".", {}, names.error());
     // What was followed is looked for one by one, so that a failed listing ends nothing.
     for (const auto& identity : followed_) {
-      if (openProcess(source_, identity)) alive_.insert(identity);
+      const auto process = openProcess(source_, identity);
+      if (process || process.error() != ESRCH) alive_.insert(identity);
     }
     return;
   }

@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "schema/format.h"
@@ -25,6 +27,8 @@ struct Failure {
   uint64_t count = 1;               ///< how many alike, `subject` being the first
 };
 
+struct AutopsyRecord;
+
 /// A file descriptor of a process.
 struct FdRecord {
   int32_t fd = 0;
@@ -33,6 +37,9 @@ struct FdRecord {
   std::optional<FdInfo> info;          ///< empty: fdinfo could not be read
   std::optional<uint8_t> file_type;    ///< S_IFMT >> 12, of links to paths
   std::optional<uint64_t> link_count;  ///< of links to paths; 0: deleted
+  /// Of an unlisted TCP socket, what it said when it was asked last; shared by all fds of the
+  /// socket.
+  std::shared_ptr<const AutopsyRecord> autopsy;
 
   /// The same open file as `other` had under this number, as far as the kernel tells.
   bool isSameFile(const FdRecord& other) const;
@@ -91,6 +98,46 @@ struct SecondLookRecord {
   int error_number = 0;  ///< of SecondLook::Failed
 };
 
+/// What the kernel still says of a TCP socket that no table lists (tcp(7), TCP_INFO,
+/// include/uapi/linux/ tcp.h). Empty: this kernel's answer does not have it.
+struct AutopsyRecord {
+  uint64_t inode = 0;
+  ProcessIdentity process;  ///< through which it was asked
+  int32_t fd = 0;
+  int64_t asked_at_ns = 0;  ///< by the wall clock of the snapshot in which it was asked
+  uint8_t state = 0;        ///< TCP_* of include/net/tcp_states.h
+  std::optional<Endpoint> local;
+  std::optional<Endpoint> remote;  ///< the former peer
+  std::optional<int> peer_error;   ///< errno of asking for it; ENOTCONN: it never had one
+  std::optional<uint64_t> netns;   ///< inode number of its own namespace; empty: not told
+  uint8_t options = 0;             ///< TCPI_OPT_*
+  std::optional<uint64_t> rtt_us;
+  std::optional<uint64_t> min_rtt_us;
+  std::optional<uint64_t> last_data_sent_ms;  ///< ages; without data segments they mean nothing
+  std::optional<uint64_t> last_data_received_ms;
+  std::optional<uint64_t> last_ack_received_ms;
+  std::optional<uint64_t> bytes_acked;  ///< a FIN, and one's own SYN, count as one byte
+  std::optional<uint64_t> bytes_received;
+  std::optional<uint64_t> segments_out;
+  std::optional<uint64_t> segments_in;
+  std::optional<uint64_t> data_segments_out;
+  std::optional<uint64_t> data_segments_in;
+  std::optional<uint64_t> delivered;  ///< segments that the peer acknowledged, the SYN included
+  std::optional<uint64_t> retransmits;
+
+  /// It was connected once and is closed: nothing about it will change while its fd is not
+  /// connected anew, so it need not be asked again.
+  bool isDead() const { return state == 7 && remote && delivered.value_or(0) > 0; }  // TCP_CLOSE
+
+  /// The same apart from when it was asked.
+  bool saysTheSameAs(const AutopsyRecord& other) const {
+    return std::tie(inode, state, remote, peer_error, local, delivered, segments_in,
+                    segments_out) == std::tie(other.inode, other.state, other.remote,
+                                              other.peer_error, other.local, other.delivered,
+                                              other.segments_in, other.segments_out);
+  }
+};
+
 struct Clocks {
   int64_t wall_ns = 0;       ///< CLOCK_REALTIME
   int64_t monotonic_ns = 0;  ///< CLOCK_MONOTONIC
@@ -111,6 +158,8 @@ struct Snapshot {
   std::vector<ProcessRecord> processes;        ///< by identity
   std::vector<NetnsRecord> namespaces;         ///< by inode
   std::vector<SecondLookRecord> second_looks;  ///< by (process, fd)
+  /// New ones, and those that say something else than in the snapshot before.
+  std::vector<std::shared_ptr<const AutopsyRecord>> autopsies;
   std::optional<FileNr> file_nr;
   std::optional<uint64_t> nr_open;
   std::optional<uint64_t> file_max;

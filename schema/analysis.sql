@@ -139,6 +139,36 @@ CREATE TABLE second_look (
 );
 CREATE INDEX _second_look_by_fd ON second_look (process, fd, snapshot);
 
+CREATE TABLE autopsy (
+  snapshot INTEGER,
+  process INTEGER,
+  fd INTEGER,
+  inode INTEGER,
+  asked_at_ns INTEGER,
+  state INTEGER,
+  local TEXT,
+  local_port INTEGER,
+  remote TEXT,
+  remote_port INTEGER,
+  peer_errno INTEGER,
+  netns_inode INTEGER,
+  options INTEGER,
+  rtt_us INTEGER,
+  min_rtt_us INTEGER,
+  last_data_sent_ms INTEGER,
+  last_data_received_ms INTEGER,
+  last_ack_received_ms INTEGER,
+  bytes_acked INTEGER,
+  bytes_received INTEGER,
+  segments_out INTEGER,
+  segments_in INTEGER,
+  data_segments_out INTEGER,
+  data_segments_in INTEGER,
+  delivered INTEGER,
+  retransmits INTEGER
+);
+CREATE INDEX _autopsy_by_inode ON autopsy (inode, snapshot);
+
 CREATE TABLE netns (
   id INTEGER PRIMARY KEY,
   boot_id TEXT,
@@ -165,6 +195,7 @@ CREATE TABLE inet_change (
   state INTEGER,
   uid INTEGER
 );
+CREATE INDEX _inet_change_gone ON inet_change (inode, snapshot) WHERE change = 0;
 
 CREATE TABLE inet_queue_change (
   snapshot INTEGER,
@@ -248,7 +279,7 @@ INSERT INTO tcp_state VALUES
   (3, 'SYN_RECV', 0, 'connected'), (4, 'FIN_WAIT1', 1, 'closing'), (5, 'FIN_WAIT2', 1, 'closing'),
   (6, 'TIME_WAIT', 1, 'closing'), (7, 'CLOSE', 0, 'closing'), (8, 'CLOSE_WAIT', 1, 'peer-closed'),
   (9, 'LAST_ACK', 1, 'closing'), (10, 'LISTEN', 0, 'listening'), (11, 'CLOSING', 1, 'closing'),
-  (12, 'NEW_SYN_RECV', 0, 'connected'), (13, 'BOUND_INACTIVE', 0, 'never-connected');
+  (12, 'NEW_SYN_RECV', 0, 'connected');
 
 CREATE TABLE net_table_name (
   net_table INTEGER PRIMARY KEY,

@@ -22,6 +22,14 @@ namespace {
 
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 
+/// Of the whole file, by its header; a page size of 65536 is written as 1.
+int64_t sizeInHeader(const unsigned char* header) {
+  const int64_t page_size = header[16] << 8 | header[17];
+  const int64_t page_count =
+      int64_t{header[28]} << 24 | header[29] << 16 | header[30] << 8 | header[31];
+  return (page_size == 1 ? 65536 : page_size) * page_count;
+}
+
 int32_t bigEndian32(const unsigned char* bytes) {
   return static_cast<int32_t>(uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
                               uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]});
@@ -65,7 +73,15 @@ tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& pa
     return tl::unexpected(fmt::format("archive format version {}; this program knows version {}",
                                       version, kFormatVersion));
   }
-  return ArchiveHeader{.is_wal = header[18] == 2 || header[19] == 2};
+  const bool is_wal = header[18] == 2 || header[19] == 2;
+  // SQLite takes what is missing of the last page for zeros. In write-ahead mode pages may be in
+  // the -wal alone.
+  const int64_t size = sizeInHeader(header.data());
+  if (!is_wal && status.st_size < size) {
+    return tl::unexpected(
+        fmt::format("cut: {} of {} bytes are there", int64_t{status.st_size}, size));
+  }
+  return ArchiveHeader{.is_wal = is_wal};
 }
 
 std::string schemaDifference(SQLite::Database& database) {

@@ -148,6 +148,35 @@ CREATE TABLE second_look (
   errno INTEGER
 ) STRICT;
 
+CREATE TABLE autopsy (
+  snapshot INTEGER NOT NULL,
+  process INTEGER NOT NULL,
+  fd INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  asked_at_ns INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  local_address INTEGER,
+  local_port INTEGER,
+  remote_address INTEGER,
+  remote_port INTEGER,
+  peer_errno INTEGER,
+  netns_inode INTEGER,
+  options INTEGER NOT NULL,
+  rtt_us INTEGER,
+  min_rtt_us INTEGER,
+  last_data_sent_ms INTEGER,
+  last_data_received_ms INTEGER,
+  last_ack_received_ms INTEGER,
+  bytes_acked INTEGER,
+  bytes_received INTEGER,
+  segments_out INTEGER,
+  segments_in INTEGER,
+  data_segments_out INTEGER,
+  data_segments_in INTEGER,
+  delivered INTEGER,
+  retransmits INTEGER
+) STRICT;
+
 CREATE TABLE netns (
   id INTEGER PRIMARY KEY,
   recording INTEGER NOT NULL,

@@ -3,7 +3,9 @@
 #include <time.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include <fmt/core.h>
 
@@ -57,7 +59,11 @@ std::optional<int64_t> parseTime(std::string_view text) {
     tm parts{};
     const char* end = strptime(rest.c_str(), format, &parts);
     if (end == nullptr || *end != '\0') continue;
-    return int64_t{timegm(&parts)} * kNsPerSecond + fraction_ns;
+    const int day = parts.tm_mday;
+    const int64_t seconds = timegm(&parts);
+    if (parts.tm_mday != day) return {};  // a 30th of February
+    if (std::abs(seconds) >= std::numeric_limits<int64_t>::max() / kNsPerSecond) return {};
+    return seconds * kNsPerSecond + fraction_ns;
   }
   return {};
 }

@@ -11,9 +11,12 @@ SELECT
   'Look for the place where the program reads the end of the stream (read() or recv() gives 0) and does '
     || 'not close, or for connections that it stopped reading: idle ones in a pool, or ones whose handler '
     || 'is blocked.' AS advice,
-  printf('SELECT fd, inode, local, remote, last_state, fd_first_seen, connection_last_seen FROM sockets '
-    || 'WHERE verdict = ''peer-closed'' AND open_at_end AND pid = %d AND start_ticks = %d ORDER BY fd',
-    p.pid, p.start_ticks) AS evidence
+  printf('SELECT s.fd, s.inode, s.local, s.remote, a.taken_at AS in_close_wait_since, s.fd_last_seen '
+    || 'FROM sockets s JOIN verdict_span v USING (id, last_snapshot, verdict) JOIN snapshot a ON a.id = '
+    || 'v.first_snapshot JOIN snapshot b ON b.id = v.last_snapshot WHERE s.verdict = ''peer-closed'' AND '
+    || 's.open_at_end AND b.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name '
+    || '= ''grace_ms'') AND s.pid = %d AND s.start_ticks = %d ORDER BY s.fd', p.pid, p.start_ticks)
+    AS evidence
 FROM processes p
 JOIN process_fds f USING (process)
 JOIN (

@@ -1,30 +1,51 @@
--- Fds that are still open long after their connection is gone: a leak of dead sockets.
-SELECT
-  CASE WHEN f.limit_reached IS NOT NULL OR o.leaks * 2 > f.fds_last THEN 'critical' ELSE 'warning' END
-    AS severity,
-  printf('%d %s outlived %s', o.leaks, iif(o.leaks = 1, 'fd', 'fds'),
-         iif(o.leaks = 1, 'its connection', 'their connections')) AS title,
-  p.pid, p.start_ticks,
-  printf('No TCP table of their network namespace lists these sockets any more, and an earlier snapshot '
-    || 'lists the connection of each. %s The connections went between %s and %s; the fds stayed open.',
-    CASE WHEN o.single = 0 THEN 'Each was seen without it at least twice (proof: history).'
-      WHEN o.history = 0 THEN 'Each was seen without it only once yet (proof: single).'
-      ELSE printf('%d were seen without it at least twice (proof: history), %d only once yet (proof: '
-        || 'single).', o.history, o.single) END,
-    o.first_lost, o.last_lost)
-    AS explanation,
-  'Look in the program for the path that a connection takes when it ends with the state listed: the fd is '
-    || 'dropped there without close(). Closing it is always safe, since the connection is gone. A restart '
-    || 'frees the fds for a time.' AS advice,
-  printf('SELECT fd, inode, local, remote, last_state, connection_last_seen, outlived_seconds, proof '
-    || 'FROM outlived WHERE leak AND open_at_end AND pid = %d AND start_ticks = %d ORDER BY fd',
-    p.pid, p.start_ticks) AS evidence
-FROM processes p
-JOIN process_fds f USING (process)
-JOIN (
-  SELECT process, count(*) AS leaks, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
-    min(connection_last_seen) AS first_lost, max(outlived_since) AS last_lost
-  FROM outlived
-  WHERE leak AND open_at_end
+-- Fds that are still open after their connection is gone. Longer than the grace period: a leak of dead
+-- sockets. Where the whole recording is shorter than that, how long is not known, and the number counts.
+WITH dead AS (
+  SELECT s.*, f.limit_reached, f.fds_last,
+    (SELECT z.boottime_ns - a.boottime_ns FROM snapshot a, snapshot z
+     WHERE a.id = f.first_snapshot AND z.id = f.last_snapshot)
+      <= 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS is_short
+  FROM outlived s
+  JOIN process_fds f USING (process)
+  WHERE s.open_at_end
+), counted AS (
+  SELECT process, limit_reached, fds_last, is_short, count(*) AS fds, sum(leak) AS leaks,
+    sum(proof = 'autopsy') AS autopsy, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
+    sum(watched_by = '[]') AS forgotten, sum(watched_by <> '[]') AS ignored,
+    min(connection_last_seen) AS first_lost,
+    max(CASE WHEN connection_last_seen IS NOT NULL THEN outlived_since END) AS last_lost,
+    min(last_data_at) AS first_data, max(last_data_at) AS last_data
+  FROM dead
+  WHERE leak OR is_short
   GROUP BY process
-) o USING (process)
+)
+SELECT
+  CASE WHEN c.leaks = 0 AND c.fds * 10 < c.fds_last THEN 'info'
+    WHEN c.limit_reached IS NOT NULL OR c.fds * 2 > c.fds_last THEN 'critical' ELSE 'warning' END AS severity,
+  printf('%d %s%s', c.fds, iif(c.fds = 1, 'fd outlived its connection', 'fds outlived their connections'),
+         iif(c.leaks = 0, '; for how long can''t be told from so short a recording', '')) AS title,
+  p.pid, p.start_ticks,
+  'No TCP table of their network namespace lists these sockets, and their fds are open. '
+    || iif(c.autopsy > 0, printf('Of %d the kernel itself says that the socket is closed and was once '
+      || 'connected (proof: autopsy). ', c.autopsy), '')
+    || iif(c.history > 0, printf('Of %d an earlier snapshot lists the connection and at least two later '
+      || 'looks at the tables do not (proof: history). ', c.history), '')
+    || iif(c.single > 0, printf('Of %d an earlier snapshot lists the connection and one later look does '
+      || 'not (proof: single). ', c.single), '')
+    || iif(c.first_lost IS NOT NULL, printf('Connections went between %s and %s while it was recorded. ',
+      c.first_lost, c.last_lost), '')
+    || iif(c.first_data IS NOT NULL, printf('They last carried data between %s and %s. ', c.first_data,
+      c.last_data), '')
+    || CASE WHEN NOT EXISTS (SELECT 1 FROM fd_span e WHERE e.process = c.process AND e.kind = 'eventpoll')
+      THEN ''
+      ELSE printf('%d %s watched by no epoll (forgotten), %d still %s (ignored).', c.forgotten,
+        iif(c.forgotten = 1, 'is', 'are'), c.ignored, iif(c.ignored = 1, 'is', 'are')) END AS explanation,
+  'Look in the program for the path that a connection takes when it ends with the last state listed: the '
+    || 'fd is dropped there without close(). ESTABLISHED as the last state means that the connection went '
+    || 'from one snapshot to the next, as after a reset by the peer. Closing the fd is always safe, since '
+    || 'the connection is gone. A restart frees the fds for a time.' AS advice,
+  printf('SELECT fd, inode, local, remote, last_state, last_data_at, outlived_seconds, proof, watched_by '
+    || 'FROM outlived WHERE open_at_end AND pid = %d AND start_ticks = %d ORDER BY fd', p.pid,
+    p.start_ticks) AS evidence
+FROM counted c
+JOIN processes p USING (process)

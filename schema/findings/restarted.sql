@@ -20,7 +20,8 @@ WHERE a.ended_by IS NOT NULL
   AND b.first_snapshot = (SELECT min(c.first_snapshot) FROM processes c WHERE c.comm = a.comm
     AND c.exe IS a.exe AND c.process <> a.process AND c.first_snapshot >= a.last_snapshot
     AND c.first_snapshot > a.first_snapshot)
-  -- One of several workers that come and go is no restart.
+  -- One of several workers that come and go is no restart. Who starts them again is none of them.
   AND NOT EXISTS (SELECT 1 FROM processes c WHERE c.comm = a.comm AND c.exe IS a.exe
-    AND c.process NOT IN (a.process, b.process) AND c.first_snapshot <= a.last_snapshot
+    AND c.process NOT IN (a.process, b.process) AND c.pid IS NOT a.parent_pid
+    AND c.pid IS NOT b.parent_pid AND c.first_snapshot <= a.last_snapshot
     AND coalesce(c.ended_by, b.first_snapshot + 1) > b.first_snapshot)

@@ -21,7 +21,7 @@ WHERE status <> 0;
 CREATE INDEX _net_table_span_by_table ON net_table_span (netns, net_table, first_snapshot);
 
 -- Unbroken stretches in which a table was looked after, read or not: what it listed is known through all
--- of such a stretch, and nothing is known between two.
+-- of such a stretch, or to the end of the recording, and nothing is known between two.
 CREATE TABLE _net_life AS
 WITH marked AS (
   SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot)
@@ -67,9 +67,13 @@ WITH ordered AS (
   FROM inet_change c
   WINDOW w AS (PARTITION BY c.netns, c.net_table, c.inode, c.local, c.remote ORDER BY c.snapshot)
 ), bounded AS (
-  SELECT o.*, min(coalesce(o.next_snapshot - 1, l.last_snapshot), l.last_snapshot) AS known_until,
+  -- What is still there when another recording starts is repeated in its first snapshot.
+  SELECT o.*, min(coalesce(o.next_snapshot - 1, l.last_snapshot), l.last_snapshot, r.last_snapshot)
+      AS known_until,
     l.first_snapshot AS life
   FROM ordered o
+  JOIN snapshot s ON s.id = o.snapshot
+  JOIN recording r ON r.id = s.recording
   JOIN _net_life l ON l.netns = o.netns AND l.net_table = o.net_table
     AND o.snapshot BETWEEN l.first_snapshot AND l.last_snapshot
   WHERE o.change <> 0
@@ -96,11 +100,18 @@ CREATE INDEX _inet_span_by_state ON inet_span (net_table, state, local_port);
 --   tx_queue, rx_queue, timer, retransmits, probes, drops   as in the archive
 --   first_snapshot, last_snapshot   the stretch; beyond the socket's own last snapshot it means nothing
 CREATE VIEW inet_queue_span AS
-SELECT netns, net_table, inode, tx_queue, rx_queue, timer, retransmits, probes, drops,
-  snapshot AS first_snapshot,
-  coalesce(lead(snapshot) OVER (PARTITION BY netns, net_table, inode ORDER BY snapshot) - 1,
-           (SELECT max(id) FROM snapshot)) AS last_snapshot
-FROM inet_queue_change;
+SELECT c.netns, c.net_table, c.inode, c.tx_queue, c.rx_queue, c.timer, c.retransmits, c.probes,
+  c.drops, c.snapshot AS first_snapshot,
+  min(coalesce(lead(c.snapshot) OVER (PARTITION BY c.netns, c.net_table, c.inode ORDER BY c.snapshot)
+                 - 1, r.last_snapshot), r.last_snapshot,
+      -- The number may come back with another socket.
+      coalesce((SELECT min(g.snapshot) - 1 FROM inet_change g
+                WHERE g.inode = c.inode AND g.change = 0 AND g.netns = c.netns
+                  AND g.net_table = c.net_table AND g.snapshot > c.snapshot), r.last_snapshot))
+    AS last_snapshot
+FROM inet_queue_change c
+JOIN snapshot s ON s.id = c.snapshot
+JOIN recording r ON r.id = s.recording;
 
 -- What lists a socket that is not in an Internet table: its inode and the table.
 CREATE TABLE _other_listing AS

@@ -69,12 +69,14 @@ CREATE UNIQUE INDEX _processes_by_id ON processes (process);
 --   soft, hard         NULL: unlimited
 CREATE TABLE limit_span AS
 WITH ordered AS (
-  SELECT c.*, p.last_snapshot AS process_last,
+  SELECT c.*, min(p.last_snapshot, r.last_snapshot) AS known_last,
     lead(c.snapshot) OVER (PARTITION BY c.process, c.resource ORDER BY c.snapshot) AS next_snapshot,
     lag(c.change) OVER w AS previous_change, lag(c.soft) OVER w AS previous_soft,
     lag(c.hard) OVER w AS previous_hard
   FROM limit_change c
   JOIN processes p USING (process)
+  JOIN snapshot s ON s.id = c.snapshot
+  JOIN recording r ON r.id = s.recording
   WINDOW w AS (PARTITION BY c.process, c.resource ORDER BY c.snapshot)
 ), marked AS (
   SELECT *,
@@ -86,7 +88,7 @@ WITH ordered AS (
   FROM marked
 )
 SELECT process, resource, soft, hard, min(snapshot) AS first_snapshot,
-  max(coalesce(next_snapshot - 1, process_last)) AS last_snapshot
+  max(min(coalesce(next_snapshot - 1, known_last), known_last)) AS last_snapshot
 FROM numbered
 GROUP BY process, resource, stretch;
 CREATE INDEX _limit_span_by_process ON limit_span (process, resource, first_snapshot);

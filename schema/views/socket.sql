@@ -150,17 +150,47 @@ FROM first f
 WHERE f.first_sighting IS NOT NULL;
 CREATE INDEX _sighting_by_id ON _sighting (id, first_snapshot);
 
+-- What an autopsy says of an unlisted stretch: the last one in it. The kernel keeps what it knows of a
+-- closed TCP socket until that is connected anew or closed. A socket of MPTCP can live on in another
+-- subflow than the one that answers.
+--   autopsy            autopsy.rowid
+--   finding            was-connected, connect-failed, never-connected; NULL: it says none of these
+--   dead_since         the first snapshot whose autopsy says was-connected
+CREATE TABLE _autopsy_of AS
+WITH said AS (
+  SELECT u.id, u.first_snapshot, a.rowid AS autopsy, a.snapshot,
+    CASE
+      WHEN a.state <> 7 OR coalesce(f.protocol, 'TCP') NOT IN ('TCP', 'TCPv6') THEN NULL
+      WHEN a.remote IS NOT NULL AND coalesce(a.delivered, a.data_segments_in, a.bytes_received) > 0
+        THEN 'was-connected'
+      WHEN a.remote IS NOT NULL AND a.delivered = 0 THEN 'connect-failed'
+      WHEN a.peer_errno = 107 THEN 'never-connected'  -- ENOTCONN
+    END AS finding
+  FROM _unlisted u
+  JOIN _socket_fd f USING (id)
+  JOIN autopsy a ON a.inode = f.inode AND a.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
+)
+SELECT id, first_snapshot, autopsy, max(snapshot) AS asked_in, finding,
+  (SELECT min(x.snapshot) FROM said x WHERE x.id = said.id AND x.first_snapshot = said.first_snapshot
+     AND x.finding = 'was-connected') AS dead_since
+FROM said
+GROUP BY id, first_snapshot;
+CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
+
 -- The verdict of each socket fd, from one snapshot to another.
 --   id                 fd_span.id
 --   first_snapshot, last_snapshot
---   verdict            connected, listening, closing, peer-closed, outlived, unlisted, other
---   proof              of outlived: history (seen twice or more without its connection), single (once)
+--   verdict            connected, listening, closing, peer-closed, outlived, connect-failed,
+--                      never-connected, unlisted, other
+--   proof              of outlived: autopsy (the kernel itself says closed, and once connected), history
+--                      (seen twice or more without its connection), single (once)
 --   netns, net_table, local, remote, state   the row that lists it, or listed it last; NULL: none ever
 --   connection_last    the last snapshot that lists the connection
 --   outlived_since     of outlived: the first snapshot seen without it
+--   autopsy            autopsy.rowid of what the kernel says of it; NULL: it was not asked
 CREATE TABLE verdict_span AS
 SELECT f.id, l.first_snapshot, l.last_snapshot, t.verdict, NULL AS proof, l.netns, l.net_table, l.local,
-  l.remote, l.state, l.last_snapshot AS connection_last, NULL AS outlived_since
+  l.remote, l.state, l.last_snapshot AS connection_last, NULL AS outlived_since, NULL AS autopsy
 FROM _listed l
 JOIN _socket_fd f USING (id)
 JOIN tcp_state t ON t.state = l.state
@@ -171,16 +201,47 @@ SELECT f.id, u.first_snapshot, u.last_snapshot,
     WHEN f.protocol IS NULL AND c.id IS NULL AND (
       EXISTS (SELECT 1 FROM _other_listing o WHERE o.inode = f.inode)
       OR EXISTS (SELECT 1 FROM inet_span i WHERE i.inode = f.inode AND i.net_table > 2)) THEN 'other'
-    WHEN s.sightings IS NOT NULL THEN 'outlived'
-    ELSE 'unlisted'
+    WHEN a.finding = 'was-connected' OR s.sightings IS NOT NULL THEN 'outlived'
+    -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
+    -- in SYN_SENT, has tried all the same.
+    WHEN a.finding = 'never-connected' AND c.id IS NOT NULL THEN
+      CASE WHEN c.was_connected THEN 'unlisted' ELSE 'connect-failed' END
+    ELSE coalesce(a.finding, 'unlisted')
   END,
-  CASE WHEN s.sightings >= 2 THEN 'history' WHEN s.sightings = 1 THEN 'single' END,
-  c.netns, c.net_table, c.local, c.remote, c.state, c.seen_last, s.first_sighting
+  CASE
+    WHEN f.protocol NOT IN ('TCP', 'TCPv6') THEN NULL
+    WHEN a.finding = 'was-connected' THEN 'autopsy'
+    WHEN s.sightings >= 2 THEN 'history'
+    WHEN s.sightings = 1 THEN 'single'
+  END,
+  c.netns, c.net_table, coalesce(c.local, x.local), coalesce(c.remote, x.remote), c.state, c.seen_last,
+  coalesce(min(s.first_sighting, a.dead_since), s.first_sighting, a.dead_since), a.autopsy
 FROM _unlisted u
 JOIN _socket_fd f USING (id)
 LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
-LEFT JOIN _sighting s ON s.id = u.id AND s.first_snapshot = u.first_snapshot;
+LEFT JOIN _sighting s ON s.id = u.id AND s.first_snapshot = u.first_snapshot
+LEFT JOIN _autopsy_of a ON a.id = u.id AND a.first_snapshot = u.first_snapshot
+LEFT JOIN autopsy x ON x.rowid = a.autopsy;
 CREATE INDEX _verdict_span_by_id ON verdict_span (id, last_snapshot);
+
+-- What the kernel said of a socket, once for each asking.
+--   autopsy            autopsy.rowid
+--   last_data_at       when data last moved in either direction, by the host's wall clock; NULL: none did
+--   remote_address     without the port
+CREATE VIEW _autopsy_detail AS
+SELECT autopsy, local, nullif(local_port, 0) AS local_port, remote, bytes_received, bytes_acked,
+  netns_inode, last_data_ns,
+  strftime('%Y-%m-%dT%H:%M:%S', last_data_ns / 1000000000, 'unixepoch')
+    || printf('.%03dZ', last_data_ns / 1000000 % 1000) AS last_data_at,
+  substr(remote, 1, length(remote) - length(remote_port) - 1) AS remote_address
+FROM (
+  SELECT rowid AS autopsy, *, asked_at_ns - 1000000 * coalesce(
+    min(iif(data_segments_in > 0, last_data_received_ms, NULL),
+        iif(data_segments_out > 0, last_data_sent_ms, NULL)),
+    iif(data_segments_in > 0, last_data_received_ms, NULL),
+    iif(data_segments_out > 0, last_data_sent_ms, NULL)) AS last_data_ns
+  FROM autopsy
+);
 
 -- Which epolls watch a file, from one snapshot to another.
 --   process, fd        the epoll
@@ -193,10 +254,13 @@ WITH ordered AS (
   FROM epoll_watch_change c
 )
 SELECT o.process, o.fd, o.watched_fd, o.inode, o.device, o.events, o.snapshot AS first_snapshot,
-  min(coalesce(o.next_snapshot - 1, f.last_snapshot), f.last_snapshot) AS last_snapshot
+  min(coalesce(o.next_snapshot - 1, f.last_snapshot), f.last_snapshot, r.last_snapshot)
+    AS last_snapshot
 FROM ordered o
 JOIN fd_span f ON f.process = o.process AND f.fd = o.fd
   AND o.snapshot BETWEEN f.first_snapshot AND f.last_snapshot
+JOIN snapshot s ON s.id = o.snapshot
+JOIN recording r ON r.id = s.recording
 WHERE o.change <> 0;
 CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
 
@@ -212,7 +276,7 @@ CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
 --   outlived_since     of outlived: the first snapshot's time without the connection
 --   last_data_at, bytes_received, bytes_acked   NULL: not told
 --   outlived_seconds   of outlived: from outlived_since to fd_last_seen
---   open_at_end        0: it was closed
+--   open_at_end        0: it was closed; 1: it was open when last looked at, or until its process ended
 --   watched_by         JSON array of the epoll fds of its process that watch it
 --   leak               1: outlived for longer than the grace period
 --   process, first_snapshot, last_snapshot, net_table, local_port, remote_address   for joining
@@ -222,7 +286,7 @@ WITH final AS (
   FROM verdict_span v
 ), joined AS (
   SELECT f.id, p.pid, p.start_ticks, p.comm, f.fd, f.socket_inode AS inode,
-    coalesce((SELECT inode FROM netns WHERE id = v.netns), p.netns) AS netns,
+    coalesce((SELECT inode FROM netns WHERE id = v.netns), a.netns_inode, p.netns) AS netns,
     coalesce(f.protocol,
       (SELECT protocol FROM net_table_name WHERE net_table = v.net_table),
       (SELECT n.protocol FROM inet_span i JOIN net_table_name n USING (net_table)
@@ -234,22 +298,25 @@ WITH final AS (
     CASE WHEN v.verdict = 'other' THEN coalesce(
         (SELECT i.local FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2 LIMIT 1),
         (SELECT o.name FROM _other_listing o WHERE o.inode = f.socket_inode AND o.net_table = 11 LIMIT 1))
-      ELSE v.local END AS local,
+      WHEN v.local NOT LIKE '%:0' THEN v.local END AS local,
     CASE WHEN v.verdict = 'other' THEN
         (SELECT i.remote FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2
            AND i.remote_port <> 0 LIMIT 1)
-      WHEN v.verdict <> 'listening' THEN v.remote END AS remote,
+      WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
     (SELECT name FROM tcp_state WHERE state = v.state) AS last_state,
-    f.first_snapshot, f.last_snapshot, v.outlived_since, v.net_table, f.process, f.closed_by,
+    f.first_snapshot, f.last_snapshot, v.outlived_since, v.net_table, f.process,
+    f.closed_by IS NULL OR f.closed_by IS p.ended_by AS open_at_end,
     CASE WHEN v.verdict <> 'listening' THEN v.connection_last END AS connection_last,
     CASE WHEN v.verdict <> 'listening' THEN
       (SELECT min(i.first_snapshot) FROM inet_span i JOIN _socket_fd x ON x.id = f.id
        WHERE i.inode = f.socket_inode AND i.netns = v.netns AND i.local = v.local
          AND i.remote = v.remote AND i.first_snapshot BETWEEN x.life_first AND v.connection_last)
-      END AS connection_first
+      END AS connection_first,
+    a.last_data_at, a.bytes_received, a.bytes_acked, a.local_port, a.remote_address
   FROM fd_span f
   JOIN processes p USING (process)
   JOIN final v ON v.id = f.id AND v.rank = 1
+  LEFT JOIN _autopsy_detail a ON a.autopsy = v.autopsy
 )
 SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j.verdict, j.proof,
   j.local, j.remote, j.last_state,
@@ -257,10 +324,10 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j
   (SELECT taken_at FROM snapshot WHERE id = j.connection_first) AS connection_first_seen,
   (SELECT taken_at FROM snapshot WHERE id = j.connection_last) AS connection_last_seen,
   since.taken_at AS outlived_since,
-  NULL AS last_data_at,
+  j.last_data_at,
   (last_seen.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
-  j.closed_by IS NULL AS open_at_end,
-  NULL AS bytes_received, NULL AS bytes_acked,
+  j.open_at_end,
+  j.bytes_received, j.bytes_acked,
   (SELECT json_group_array(fd) FROM (
     SELECT DISTINCT w.fd FROM epoll_watch_span w
     WHERE w.process = j.process AND w.inode = j.inode
@@ -268,10 +335,10 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j
   j.verdict = 'outlived' AND (last_seen.boottime_ns - since.boottime_ns)
     > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS leak,
   j.process, j.first_snapshot, j.last_snapshot, j.net_table,
-  (SELECT i.local_port FROM inet_span i WHERE i.inode = j.inode AND i.local = j.local LIMIT 1)
-    AS local_port,
-  (SELECT substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1) FROM inet_span i
-   WHERE i.inode = j.inode AND i.remote = j.remote LIMIT 1) AS remote_address
+  coalesce(j.local_port, (SELECT i.local_port FROM inet_span i
+   WHERE i.inode = j.inode AND i.local = j.local LIMIT 1)) AS local_port,
+  coalesce(j.remote_address, (SELECT substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1)
+   FROM inet_span i WHERE i.inode = j.inode AND i.remote = j.remote LIMIT 1)) AS remote_address
 FROM joined j
 JOIN snapshot first_seen ON first_seen.id = j.first_snapshot
 JOIN snapshot last_seen ON last_seen.id = j.last_snapshot

@@ -20,8 +20,8 @@ SELECT b.process, a.fds AS fds_first, z.fds AS fds_last, b.fds_peak,
   z.soft_limit, z.hard_limit,
   (SELECT min(snapshot) FROM fd_count c WHERE c.process = b.process AND c.fds >= c.soft_limit)
     AS limit_reached,
-  (SELECT count(*) > 1 FROM limit_span l WHERE l.process = b.process
-     AND l.resource = 'Max open files') AS limit_changed,
+  (SELECT count(DISTINCT coalesce(l.soft, 'unlimited')) > 1 FROM limit_span l
+   WHERE l.process = b.process AND l.resource = 'Max open files') AS limit_changed,
   b.first_snapshot, b.last_snapshot
 FROM bound b
 JOIN fd_count a ON a.process = b.process AND a.snapshot = b.first_snapshot
@@ -59,7 +59,9 @@ CREATE UNIQUE INDEX _listening_port_by_port ON _listening_port (netns, local_por
 --   peer               of in: the peer's address; of out: its address and port; NULL: unknown
 --   count              fds
 --   leaks              of these, those that outlived their connection for longer than the grace period
---   first_lost, last_lost      of outlived: the first and last time at which a connection was seen last
+--   first_lost, last_lost      of outlived: the first and last time at which a connection was seen last;
+--                      NULL: each was gone before the recording
+--   first_data, last_data      of outlived: between which times data last moved; NULL: not told
 CREATE VIEW peer_group AS
 WITH socket AS (
   SELECT e.process, s.*, EXISTS (SELECT 1 FROM _listening_port l
@@ -73,7 +75,9 @@ SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
   CASE WHEN is_in THEN remote_address ELSE remote END AS peer,
   count(*) AS count, sum(leak) AS leaks,
   min(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS first_lost,
-  max(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS last_lost
+  max(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS last_lost,
+  min(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS first_data,
+  max(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS last_data
 FROM socket
 GROUP BY 1, 2, 3, 4, 5, 6, 7;
 

@@ -1,0 +1,39 @@
+#include "analyze/archives.h"
+
+#include <cstdio>
+#include <optional>
+
+#include <fmt/core.h>
+
+#include "schema/printable.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr int kPartlyRead = 3;
+
+}  // namespace
+
+int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions& options,
+                   bool says_doubts, const std::function<void(const Analysis&)>& visit) {
+  size_t unread = 0;
+  for (const std::string& path : paths) {
+    std::optional<Analysis> analysis;
+    try {
+      analysis.emplace(path, options);
+    } catch (const std::exception& error) {
+      if (++unread == paths.size()) throw;
+      fmt::print(stderr, "fdanalyze: {}\n", printable(error.what()));
+      continue;
+    }
+    if (says_doubts) {
+      for (const std::string& doubt : analysis->doubts()) {
+        fmt::print(stderr, "fdanalyze: {}: {}\n", printable(path), doubt);
+      }
+    }
+    visit(*analysis);
+  }
+  return unread > 0 ? kPartlyRead : 0;
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,22 @@
+-- A socket whose connection has ended, or whose peer has closed, and that several fds hold: it goes only
+-- when all of them are closed.
+SELECT
+  'warning' AS severity,
+  printf('%d of its %s held by more than one fd', count(*),
+         iif(count(*) = 1, 'sockets without a live peer is', 'sockets without a live peer are')) AS title,
+  p.pid, p.start_ticks,
+  printf('Sockets were inherited through fork, duplicated or passed on, up to %d fds for one. To close one '
+    || 'copy changes nothing while another is open%s.', max(h.holders),
+    iif(max(h.process_count) > 1, ', here in another process', '')) AS explanation,
+  'Close the fd in every process that has it: a child after fork, the parent after handing it over. '
+    || 'O_CLOEXEC keeps it out of programs that are executed.' AS advice,
+  printf('SELECT * FROM socket_holder WHERE inode IN (SELECT inode FROM socket_holder WHERE pid = %d AND '
+    || 'start_ticks = %d AND verdict IN (''outlived'', ''peer-closed'')) ORDER BY inode, pid, fd', p.pid,
+    p.start_ticks) AS evidence
+FROM (
+  SELECT DISTINCT process, inode, holders, process_count FROM socket_holder
+  WHERE verdict IN ('outlived', 'peer-closed')
+) h
+JOIN processes p USING (process)
+GROUP BY h.process
+HAVING count(*) > 0

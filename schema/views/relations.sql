@@ -1,0 +1,85 @@
+-- How fds, epolls and connections hang together when they were last looked at.
+
+-- The sockets that more than one fd holds: inherited through fork, duplicated, or passed on.
+--   inode, process, pid, start_ticks, comm, fd, verdict, local, remote
+--   holders            how many fds hold the socket
+--   process_count      of how many processes
+CREATE TABLE socket_holder AS
+WITH held AS (
+  SELECT s.inode, e.process, s.pid, s.start_ticks, s.comm, s.fd, s.verdict, s.local, s.remote,
+    s.last_snapshot
+  FROM _fd_at_end e
+  JOIN sockets s USING (id)
+), counted AS (
+  -- Only what was seen in one and the same snapshot is one socket for certain.
+  SELECT inode, last_snapshot, count(*) AS holders, count(DISTINCT process) AS process_count
+  FROM held
+  GROUP BY inode, last_snapshot
+  HAVING count(*) > 1
+)
+SELECT h.inode, h.process, h.pid, h.start_ticks, h.comm, h.fd, h.verdict, h.local, h.remote, c.holders,
+  c.process_count
+FROM held h
+JOIN counted c USING (inode, last_snapshot);
+
+-- Epoll registrations whose fd number is closed or names another file.
+--   process, pid, start_ticks, comm
+--   fd                 the epoll
+--   watched_fd         the number under which the file was added
+--   watched_inode      of the file that is watched
+--   now                what the number names now; NULL: nothing
+CREATE VIEW stale_watch AS
+SELECT w.process, p.pid, p.start_ticks, p.comm, w.fd, w.watched_fd, w.inode AS watched_inode,
+  f.target AS now
+FROM epoll_watch_span w
+JOIN processes p USING (process)
+JOIN process_fds r ON r.process = w.process AND w.last_snapshot = r.last_snapshot
+LEFT JOIN fd_span f ON f.process = w.process AND f.fd = w.watched_fd
+  AND r.last_snapshot BETWEEN f.first_snapshot AND f.last_snapshot
+WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode <> w.inode));
+
+-- TCP connections at the ports on which recorded processes listen that none of their fds holds, in the
+-- last snapshot of each namespace.
+--   netns              inode number of the namespace
+--   local_port
+--   state              of the table; TIME_WAIT rows too
+--   holder             nobody: the kernel alone has it (in the accept queue when ESTABLISHED, closed by the
+--                      program when FIN_WAIT or TIME_WAIT); not recorded: an fd of a process that is not
+--                      recorded, or in flight to one over a UNIX socket
+--   count
+CREATE VIEW connection_without_fd AS
+WITH own_port AS (
+  SELECT DISTINCT s.netns, s.local_port
+  FROM sockets s JOIN _fd_at_end e USING (id)
+  WHERE s.verdict = 'listening'
+)
+SELECT n.inode AS netns, i.local_port, t.name AS state,
+  iif(i.inode = 0, 'nobody', 'not recorded') AS holder, count(*) AS count
+FROM inet_span i
+JOIN netns n ON n.id = i.netns
+JOIN tcp_state t USING (state)
+JOIN own_port l ON l.netns = n.inode AND l.local_port = i.local_port
+WHERE i.net_table IN (1, 2) AND i.state <> 10
+  AND i.last_snapshot = (SELECT max(last_snapshot) FROM net_table_span z WHERE z.netns = i.netns
+                         AND z.net_table = i.net_table AND z.status = 1)
+  AND NOT EXISTS (SELECT 1 FROM fd_span f WHERE f.socket_inode = i.inode
+                  AND i.last_snapshot BETWEEN f.first_snapshot AND f.last_snapshot)
+GROUP BY 1, 2, 3, 4
+UNION ALL
+SELECT n.inode, w.local_port, 'TIME_WAIT', 'nobody', w.count
+FROM time_wait_change w
+JOIN netns n ON n.id = w.netns
+JOIN own_port l ON l.netns = n.inode AND l.local_port = w.local_port
+WHERE w.count > 0
+  AND w.snapshot = (SELECT max(snapshot) FROM time_wait_change x WHERE x.netns = w.netns
+                    AND x.net_table = w.net_table AND x.local_port = w.local_port);
+
+-- When the dead sockets of a process last carried data: the history of a leak from before the recording.
+--   process, peer (address), local_port, last_data_ns, last_data_at
+CREATE VIEW last_data AS
+SELECT s.process, s.remote_address AS peer, s.local_port, a.last_data_ns, s.last_data_at
+FROM sockets s
+JOIN _fd_at_end e USING (id)
+JOIN verdict_span v ON v.id = s.id AND v.last_snapshot = s.last_snapshot AND v.verdict = 'outlived'
+JOIN _autopsy_detail a ON a.autopsy = v.autopsy
+WHERE s.verdict = 'outlived' AND s.last_data_at IS NOT NULL;
