@@ -1,3 +1,5 @@
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -330,6 +332,15 @@ TEST_F(DemoSupervisor, StartsAKilledServerAgain) {
   EXPECT_NE(serverPid(), first_pid);
 }
 
+TEST_F(DemoSupervisor, StartsAnotherProgram) {
+  const std::string program = directory.file("other-server");
+  std::filesystem::copy(kProgram, program);
+  ChildProcess supervisor({kProgram, "supervise", "--program", program, "--pid-file", pid_file,
+                           "--", "serve", "--behaviour", "healthy", "--ready-file", ready_file});
+  EXPECT_TRUE(supervisor.readLine().has_value());
+  EXPECT_EQ(firstLine("/proc/" + std::to_string(serverPid()) + "/comm"), "other-server");
+}
+
 TEST_F(DemoSupervisor, EndsItsServerAndItself) {
   ChildProcess supervisor = start({});
   const pid_t server_pid = serverPid();
@@ -407,6 +418,71 @@ TEST(DemoLoad, ResetIsSeenAsReset) {
   const auto result = runLoad(server, {"--mode", "reset", "--connections", "20", "--rate", "1000"});
   EXPECT_EQ(result.out, "connections opened=20 answered=20 failed=0\n");
   EXPECT_TRUE(waitFor([&] { return countWithoutRow(server.pid()) == 20; }));
+}
+
+TEST(DemoLoad, HoldsAConnectionBeforeItsEnd) {
+  Server server({"--behaviour", "healthy"});
+  const size_t before = fdCount(server.pid());
+  ChildProcess load({kProgram, "load", "--connect", server.address(), "--mode", "reset",
+                     "--connections", "5", "--hold", "2s"});
+  EXPECT_TRUE(waitFor([&] { return fdCount(server.pid()) == before + 5; }));
+  EXPECT_EQ(countInState(server.pid(), kEstablished), 5U);
+  EXPECT_EQ(load.wait(), 0);
+  EXPECT_TRUE(waitFor([&] { return fdCount(server.pid()) == before; }));
+  EXPECT_TRUE(
+      server.process().readErrorLine().value_or("").ends_with(": Connection reset by peer"));
+}
+
+TEST(DemoLoad, ConnectsFromTheSourceAddress) {
+  Server server({"--behaviour", "healthy"});
+  ChildProcess load({kProgram, "load", "--connect", server.address(), "--mode", "keep",
+                     "--connections", "3", "--source", "127.0.0.22"});
+  EXPECT_TRUE(waitFor([&] { return countInState(server.pid(), kEstablished) == 3; }));
+  const auto inodes = socketInodes(server.pid());
+  for (const TcpRow& row : tcpRows("tcp")) {
+    if (row.state != kEstablished || !inodes.contains(row.inode)) continue;
+    EXPECT_TRUE(row.remote.starts_with("1600007F:")) << row.remote;
+  }
+}
+
+/// Answers one connection's requests, each with one of `answers`.
+ProgramResult pushTo(const std::vector<std::string>& answers) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  EXPECT_EQ(::bind(listener, generic, size), 0);
+  EXPECT_EQ(::listen(listener, 1), 0);
+  EXPECT_EQ(::getsockname(listener, generic, &size), 0);
+  ChildProcess load({kProgram, "load", "--connect",
+                     "127.0.0.1:" + std::to_string(ntohs(address.sin_port)), "--mode", "churn",
+                     "--connections", "1", "--requests", std::to_string(answers.size()),
+                     "--http-push", "/metrics/job/demo"});
+  const int connection = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  for (const std::string& answer : answers) {
+    std::string request(4096, '\0');
+    request.resize(static_cast<size_t>(
+        std::max<ssize_t>(::recv(connection, request.data(), request.size(), 0), 0)));
+    EXPECT_TRUE(request.starts_with("PUT /metrics/job/demo HTTP/1.1\r\nHost: ")) << request;
+    EXPECT_EQ(::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(answer.size()));
+  }
+  ProgramResult result;
+  result.status = load.wait().value_or(-1);
+  result.out = load.takeOutput();
+  ::close(connection);
+  ::close(listener);
+  return result;
+}
+
+TEST(DemoLoad, PushesOverHttp) {
+  const std::string accepted = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(pushTo({accepted, accepted, accepted}).out,
+            "connections opened=1 answered=1 failed=0\n");
+  EXPECT_EQ(pushTo({accepted, "HTTP/1.1 400 Bad Request\r\nContent-Length: 1\r\n\r\n?"}).out,
+            "connections opened=1 answered=0 failed=1\n");
 }
 
 TEST(DemoLoad, KeepHoldsItsConnections) {

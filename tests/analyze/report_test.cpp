@@ -1,0 +1,280 @@
+#include "analyze/report.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "analyze/report_render.h"
+
+namespace fdmortem::test {
+
+namespace {
+
+using Json = nlohmann::json;
+
+ProcessReport leakingProcess() {
+  ProcessReport process{.database = "leak.db",
+                        .pid = 4711,
+                        .start_ticks = 99,
+                        .comm = "gateway",
+                        .exe = "/usr/bin/gateway",
+                        .cmdline = "gateway --port 9091",
+                        .first_seen = "2026-01-01T00:00:00.000Z",
+                        .last_seen = "2026-01-01T01:00:00.000Z",
+                        .has_fds = true,
+                        .fds_first = 10,
+                        .fds_last = 70,
+                        .fds_peak = 80,
+                        .peak_at = "2026-01-01T00:50:00.000Z",
+                        .soft_limit = 128,
+                        .hard_limit = 4096,
+                        .growth = {.per_hour = 60, .reason = {}},
+                        .exhaustion_at = "2026-01-01T02:00:00.000Z",
+                        .kinds = {{"socket", 60}, {"file", 10}},
+                        .verdicts = {{"outlived", 50}, {"connected", 10}}};
+  process.counts = {
+      {.snapshot = 1, .taken_at = "2026-01-01T00:00:00.000Z", .fds = 10, .soft_limit = 128},
+      {.snapshot = 9, .taken_at = "2026-01-01T01:00:00.000Z", .fds = 70, .soft_limit = 128}};
+  process.peers = {{.verdict = "outlived",
+                    .proof = "history",
+                    .last_state = "ESTABLISHED",
+                    .direction = "in",
+                    .local_port = 9091,
+                    .peer = "198.51.100.7",
+                    .count = 50,
+                    .leaks = 49,
+                    .first_lost = "2026-01-01T00:10:00.000Z",
+                    .last_lost = "2026-01-01T00:40:00.000Z"}};
+  return process;
+}
+
+Report leakReport() {
+  Report report;
+  report.recording_columns = {"id",          "started_at",      "ended_at",     "end_reason",
+                              "interval_ms", "program_version", "recorder_uid", "note"};
+  report.databases = {{.path = "leak.db",
+                       .sha256 = std::string(64, 'a'),
+                       .host = "host-1",
+                       .boot_id = "boot",
+                       .kernel = "6.18",
+                       .recordings = {{int64_t{1}, "2026-01-01T00:00:00.000Z", Value(), Value(),
+                                       int64_t{10'000}, "0.1.0", int64_t{0}, "after the alarm"}},
+                       .doubts = {"recording 1 has no end"}}};
+  report.coverage = {{.database = "leak.db",
+                      .snapshots = 360,
+                      .missed = 2,
+                      .late = 1,
+                      .seconds = 3600,
+                      .unreadable = {.columns = {"operation", "subject", "errno"},
+                                     .rows = {{"read", "4711/limits", int64_t{13}}}}}};
+  report.processes = {leakingProcess()};
+  report.findings = {{.database = "leak.db",
+                      .id = "outlived-connections",
+                      .severity = "critical",
+                      .title = "50 fds outlived their connections",
+                      .pid = 4711,
+                      .start_ticks = 99,
+                      .explanation = "No TCP table lists them.",
+                      .advice = "Close them.",
+                      .query = "SELECT fd FROM outlived",
+                      .rows = {.columns = {"fd"}, .rows = {{int64_t{7}}}}}};
+  return report;
+}
+
+std::set<std::string> keysOf(const Json& object) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : object.items())
+    keys.insert(key);
+  return keys;
+}
+
+void expectKeys(const Json& object, const std::set<std::string>& wanted) {
+  const auto keys = keysOf(object);
+  for (const std::string& key : wanted)
+    EXPECT_TRUE(keys.contains(key)) << key;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// --- JSON ---
+
+TEST(ReportJson, HasTheKeysThatScriptsRelyOn) {
+  const Json json = Json::parse(renderReportJson(leakReport()));
+  EXPECT_EQ(json["report_version"], 1);
+  expectKeys(json, {"report_version", "databases", "coverage", "processes", "findings"});
+  expectKeys(json["databases"][0], {"path", "sha256", "host", "boot_id", "kernel", "recordings"});
+  expectKeys(json["coverage"], {"snapshots", "missed", "late"});
+  expectKeys(json["processes"][0],
+             {"pid", "start_ticks", "comm", "exe", "fds", "kinds", "verdicts", "peers"});
+  expectKeys(json["processes"][0]["fds"], {"first", "last", "peak", "soft_limit", "hard_limit",
+                                           "growth_per_hour", "exhaustion_at"});
+  expectKeys(json["findings"][0],
+             {"id", "severity", "title", "pid", "explanation", "advice", "evidence"});
+  expectKeys(json["findings"][0]["evidence"][0], {"query", "rows"});
+}
+
+TEST(ReportJson, SaysWhatTheReportHolds) {
+  const Json json = Json::parse(renderReportJson(leakReport()));
+  const Json& process = json["processes"][0];
+  EXPECT_EQ(process["fds"]["first"], 10);
+  EXPECT_EQ(process["fds"]["last"], 70);
+  EXPECT_EQ(process["fds"]["peak"], 80);
+  EXPECT_EQ(process["fds"]["soft_limit"], 128);
+  EXPECT_EQ(process["fds"]["growth_per_hour"], 60.0);
+  EXPECT_EQ(process["fds"]["series"].size(), 2U);
+  EXPECT_EQ(process["kinds"], Json({{"socket", 60}, {"file", 10}}));
+  EXPECT_EQ(process["verdicts"], Json({{"outlived", 50}, {"connected", 10}}));
+  EXPECT_EQ(process["peers"][0]["peer"], "198.51.100.7");
+  EXPECT_EQ(json["findings"][0]["evidence"][0]["rows"], Json::array({{{"fd", 7}}}));
+  EXPECT_EQ(json["databases"][0]["recordings"][0]["ended_at"], nullptr);
+}
+
+TEST(ReportJson, AddsUpTheCoverageOfDatabases) {
+  Report report = leakReport();
+  report.coverage.push_back({.database = "b.db", .snapshots = 40, .missed = 3, .late = 4});
+  const Json coverage = Json::parse(renderReportJson(report))["coverage"];
+  EXPECT_EQ(coverage["snapshots"], 400);
+  EXPECT_EQ(coverage["missed"], 5);
+  EXPECT_EQ(coverage["late"], 5);
+  EXPECT_EQ(coverage["unreadable"][0]["subject"], "4711/limits");
+  EXPECT_EQ(coverage["unreadable"][0]["database"], "leak.db");
+}
+
+TEST(ReportJson, NoGrowthHasAReason) {
+  Report report = leakReport();
+  report.processes[0].growth = {.per_hour = {}, .reason = "fewer than 3 snapshots"};
+  const Json fds = Json::parse(renderReportJson(report))["processes"][0]["fds"];
+  EXPECT_EQ(fds["growth_per_hour"], nullptr);
+  EXPECT_EQ(fds["growth_reason"], "fewer than 3 snapshots");
+}
+
+TEST(ReportJson, AProcessThatCouldNotBeReadHasNoNumbers) {
+  Report report = leakReport();
+  report.processes[0] = {.database = "leak.db", .pid = 4711, .start_ticks = 99, .comm = "gateway"};
+  const Json process = Json::parse(renderReportJson(report))["processes"][0];
+  EXPECT_EQ(process["fds"], nullptr);
+  EXPECT_TRUE(process["kinds"].empty());
+}
+
+TEST(ReportJson, OfNothing) {
+  const Json json = Json::parse(renderReportJson({}));
+  EXPECT_EQ(json["report_version"], 1);
+  EXPECT_EQ(json["processes"], Json::array());
+  EXPECT_EQ(json["findings"], Json::array());
+  EXPECT_EQ(json["coverage"]["snapshots"], 0);
+}
+
+// --- text ---
+
+TEST(ReportText, SaysInTheFirstLinesWhatHappened) {
+  const std::string text = renderReportText(leakReport());
+  const std::string first_lines = text.substr(0, text.find("\n\n"));
+  EXPECT_TRUE(first_lines.starts_with(
+      "gateway (pid 4711) went from 10 to 70 fds (peak 80), seen from 2026-01-01T00:00:00.000Z to "
+      "2026-01-01T01:00:00.000Z; its limit is 128.\n"
+      "50 fds outlived their connections"))
+      << text;
+  EXPECT_EQ(std::count(first_lines.begin(), first_lines.end(), '\n'), 2) << text;
+}
+
+TEST(ReportText, NamesEveryNumber) {
+  const std::string text = renderReportText(leakReport());
+  for (const std::string_view part :
+       {"[critical] pid 4711: 50 fds outlived their connections  (outlived-connections)",
+        "What to do: Close them.", "fdanalyze sql DB \"SELECT fd FROM outlived\"",
+        "gateway (pid 4711) on host-1", "/usr/bin/gateway", "+1.0 fds a minute",
+        "about 2026-01-01T02:00:00.000Z", "60  socket", "50  outlived", "198.51.100.7",
+        "360 snapshots over 60 min, 2 missed, 1 late", "recording 1 has no end", "4711/limits",
+        "after the alarm"}) {
+    EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
+  }
+  EXPECT_TRUE(contains(text, std::string(64, 'a')));
+}
+
+TEST(ReportText, ALimitThatWasReachedIsNoForecast) {
+  Report report = leakReport();
+  report.processes[0].limit_reached_at = "2026-01-01T00:50:00.000Z";
+  report.processes[0].exhaustion_at = report.processes[0].limit_reached_at;
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(contains(text, "its limit was reached at 2026-01-01T00:50:00.000Z"));
+  EXPECT_TRUE(contains(text, "at 2026-01-01T00:50:00.000Z (observed)"));
+  EXPECT_FALSE(contains(text, "inferred"));
+}
+
+TEST(ReportText, AProcessThatCouldNotBeReadShowsNoZeros) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes = {{.database = "leak.db",
+                       .pid = 4711,
+                       .start_ticks = 99,
+                       .comm = "gateway",
+                       .first_seen = "2026-01-01T00:00:00.000Z",
+                       .last_seen = "2026-01-01T01:00:00.000Z",
+                       .unread_snapshots = 360}};
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(text.starts_with("gateway (pid 4711): its fds could not be read.\n")) << text;
+  EXPECT_TRUE(contains(text, "its fds could not be read in 360 snapshots")) << text;
+  EXPECT_FALSE(contains(text, " 0 ")) << text;
+  EXPECT_FALSE(contains(text, "outlived its connection")) << text;
+  EXPECT_FALSE(contains(text, "needs attention")) << text;
+}
+
+TEST(ReportText, ProcessesWithoutAFindingAreALineEach) {
+  Report report = leakReport();
+  ProcessReport quiet = leakingProcess();
+  quiet.pid = 8;
+  quiet.comm = "quiet";
+  ProcessReport unread{.database = "leak.db", .pid = 9, .start_ticks = 1, .comm = "unread"};
+  report.processes.push_back(quiet);
+  report.processes.push_back(unread);
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(contains(text, "2 processes without a finding")) << text;
+  EXPECT_TRUE(contains(text, "  quiet (pid 8): 10 to 70 fds, limit 128\n")) << text;
+  EXPECT_TRUE(contains(text, "  unread (pid 9): its fds could not be read\n")) << text;
+}
+
+TEST(ReportText, OfNothing) {
+  const std::string text = renderReportText({});
+  EXPECT_TRUE(text.starts_with("No process was recorded.\n")) << text;
+  EXPECT_TRUE(contains(text, "0 snapshots")) << text;
+}
+
+TEST(ReportText, AProcessWithOneCountHasNoChart) {
+  Report report = leakReport();
+  report.processes[0].counts.resize(1);
+  EXPECT_FALSE(contains(renderReportText(report), "fds over time"));
+}
+
+// --- the order ---
+
+TEST(SortReport, TheWorstFirst) {
+  Report report = leakReport();
+  report.findings = {{.database = "a", .id = "tcp6-only", .severity = "info"},
+                     {.database = "a", .id = "limit-reached", .severity = "critical"},
+                     {.database = "a", .id = "close-wait", .severity = "warning"},
+                     {.database = "a", .id = "outlived-connections", .severity = "critical"}};
+  sortReport(report);
+  std::string order;
+  for (const Finding& finding : report.findings)
+    order += finding.id + " ";
+  EXPECT_EQ(order, "outlived-connections limit-reached close-wait tcp6-only ");
+}
+
+TEST(SortReport, ProcessesWithFindingsBeforeThoseWithMoreFds) {
+  Report report = leakReport();
+  ProcessReport larger = leakingProcess();
+  larger.pid = 8;
+  larger.fds_peak = 1000;
+  report.processes.insert(report.processes.begin(), larger);
+  sortReport(report);
+  EXPECT_EQ(report.processes[0].pid, 4711);
+}
+
+}  // namespace
+
+}  // namespace fdmortem::test

@@ -1,0 +1,253 @@
+// The archive file: while it is recorded, copied, continued, and left by a recorder that was
+// killed.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/actor.h"
+#include "tests/support/recording.h"
+#include "tests/support/sockets.h"
+
+namespace fdmortem::test {
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// SQLite's header says how it is to be written and read: 1 without a write-ahead log, 2 with one.
+bool isSealed(const std::string& file) {
+  const std::string content = contentOf(file);
+  return content.at(18) == 1 && content.at(19) == 1;
+}
+
+/// An own process with a connection.
+class Archive : public ::testing::Test {
+ protected:
+  std::vector<std::string> selection() const { return selectPids({actor.pid()}); }
+  ProgramResult record(std::vector<std::string> more) const {
+    std::vector<std::string> arguments = {"record", "-o", database, "-p",
+                                          std::to_string(actor.pid())};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return runFdcapture(arguments);
+  }
+  Json snapshotNumbers() const { return valuesOf(analyze({"snapshots", database}), "snapshot"); }
+
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+  const Socket listener = listenOn("127.0.0.1");
+  Actor actor{[address = listener.local()](Cue& cue) {
+    const Socket socket = connectTo(address);
+    cue.await();
+  }};
+};
+
+TEST_F(Archive, IsContinuedByANewRecording) {
+  ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);
+  ASSERT_EQ(record({"-n", "3", "-i", "10ms"}).status, 0);
+  ASSERT_EQ(record({"-n", "1"}).status, 0);
+  const Json snapshots = analyze({"snapshots", database});
+  EXPECT_EQ(valuesOf(snapshots, "recording"), Json({1, 1, 2, 2, 2, 3}));
+  EXPECT_EQ(valuesOf(snapshots, "snapshot"), Json({1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(query(database, "SELECT id, first_snapshot, last_snapshot FROM recording"),
+            Json::parse(R"([{"id": 1, "first_snapshot": 1, "last_snapshot": 2},
+                {"id": 2, "first_snapshot": 3, "last_snapshot": 5},
+                {"id": 3, "first_snapshot": 6, "last_snapshot": 6}])"));
+  // It is the same process, and the same connection of one fd.
+  EXPECT_EQ(query(database, "SELECT * FROM processes").size(), 1U);
+  const Json sockets = analyze({"sockets", database});
+  ASSERT_EQ(sockets.size(), 1U);
+  EXPECT_EQ(sockets[0].at("fd_first_seen"), snapshots.front().at("taken_at"));
+  EXPECT_EQ(sockets[0].at("fd_last_seen"), snapshots.back().at("taken_at"));
+  EXPECT_EQ(analyze({"diff", database, "first", "last"}), Json::array());
+}
+
+// Between two recordings nobody looked: the connection went in one of them or in between.
+TEST_F(Archive, KnowsTheConnectionOfAnEarlierRecording) {
+  ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);
+  listener.accept().reset();
+  ASSERT_EQ(record({"-n", "3", "-i", "10ms", "--no-autopsy"}).status, 0);
+  const Json outlived = analyze({"outlived", database});
+  ASSERT_EQ(outlived.size(), 1U);
+  EXPECT_EQ(outlived[0].at("proof"), "history");
+  EXPECT_EQ(outlived[0].at("remote"), listener.local().text());
+  const Json snapshots = analyze({"snapshots", database});
+  EXPECT_EQ(outlived[0].at("outlived_since"), snapshots[2].at("taken_at"));
+}
+
+TEST_F(Archive, IsOneFileAfterASignal) {
+  int64_t expected = 0;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Recording recording(database, selection());
+    recording.awaitSnapshots();
+    recording.process().signal(signal);
+    EXPECT_EQ(recording.wait(), 0) << recording.errors();
+    EXPECT_EQ(namesIn(directory.path()), Names{"f.db"});
+    EXPECT_TRUE(isSealed(database));
+    ++expected;
+    const Json reasons = query(database, "SELECT end_reason FROM recording ORDER BY id");
+    EXPECT_EQ(static_cast<int64_t>(reasons.size()), expected);
+    EXPECT_EQ(reasons.back().at("end_reason"), signal == SIGINT ? "SIGINT" : "SIGTERM");
+  }
+  EXPECT_EQ(std::filesystem::status(database).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(Archive, HasOneRecorderOnly) {
+  Recording recording(database, selection());
+  recording.awaitSnapshots();
+  const ProgramResult second = record({"-n", "1"});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_EQ(second.err, "fdcapture: " + database + ": another fdcapture is recording into it\n");
+  recording.awaitSnapshots();
+  EXPECT_EQ(recording.stop(), 0) << recording.errors();
+  EXPECT_EQ(query(database, "SELECT id FROM recording").size(), 1U);
+}
+
+TEST_F(Archive, IsCopiedWhileItIsRecorded) {
+  Recording recording(database, selection(), "20ms");
+  const int64_t known = recording.awaitSnapshots();
+  const std::string copy = directory.file("copy.db");
+  const ProgramResult copied = runFdcapture({"copy", database, copy});
+  ASSERT_EQ(copied.status, 0) << copied.err;
+  EXPECT_TRUE(copied.out.ends_with("  " + copy + "\n")) << copied.out;
+  recording.awaitSnapshots();
+  EXPECT_EQ(recording.stop(), 0) << recording.errors();
+
+  EXPECT_TRUE(isSealed(copy));
+  EXPECT_EQ(namesIn(directory.path()), (Names{"copy.db", "f.db"}));
+  EXPECT_GE(static_cast<int64_t>(analyze({"snapshots", copy}).size()), known);
+  EXPECT_EQ(analyze({"sockets", copy, "--verdict", "connected"}).size(), 1U);
+  const Json report = analyze({"report", copy});
+  EXPECT_EQ(report.at("databases")[0].at("sha256"), copied.out.substr(0, 64));
+  EXPECT_EQ(report.at("databases")[0].at("doubts").size(), 1U) << "it has no end";
+
+  const std::string before = contentOf(copy);
+  const ProgramResult again = runFdcapture({"copy", database, copy});
+  EXPECT_EQ(again.status, 1);
+  EXPECT_EQ(again.err, "fdcapture: " + copy + ": exists already\n");
+  EXPECT_TRUE(contentOf(copy) == before);
+}
+
+TEST_F(Archive, IsReadWhileItIsRecorded) {
+  Recording recording(database, selection(), "1s");
+  const int64_t known = recording.awaitSnapshots(1);
+  EXPECT_GE(static_cast<int64_t>(analyze({"snapshots", database}).size()), known);
+  EXPECT_EQ(recording.stop(), 0) << recording.errors();
+}
+
+TEST_F(Archive, KeepsEverySnapshotOfAKilledRecorder) {
+  int64_t last = 0;
+  {
+    Recording recording(database, selection());
+    last = recording.awaitSnapshots(3);
+    recording.process().signal(SIGKILL);
+    EXPECT_EQ(recording.wait(), -SIGKILL);
+  }
+  EXPECT_EQ(namesIn(directory.path()), (Names{"f.db", "f.db-shm", "f.db-wal"}));
+  EXPECT_FALSE(isSealed(database));
+  const Json snapshots = analyze({"snapshots", database});
+  EXPECT_GE(static_cast<int64_t>(snapshots.size()), last);
+  const int64_t kept = snapshots.back().at("snapshot");
+  EXPECT_EQ(static_cast<int64_t>(snapshots.size()), kept);
+  const Json doubts = analyze({"report", database}).at("databases")[0].at("doubts");
+  ASSERT_EQ(doubts.size(), 2U);
+  EXPECT_TRUE(doubts[0].get<std::string>().starts_with("it was read together with its -wal"));
+  EXPECT_TRUE(doubts[1].get<std::string>().starts_with("recording 1 has no end"));
+  EXPECT_NE(runFdanalyze({"snapshots", database}).err.find("recording 1 has no end"),
+            std::string::npos);
+
+  // Without the -wal the newest are missing, which is said as well.
+  const std::string lone = directory.file("lone.db");
+  std::filesystem::copy_file(database, lone);
+  const ProgramResult of_lone = runFdanalyze({"snapshots", lone});
+  EXPECT_EQ(of_lone.status, 0);
+  EXPECT_NE(of_lone.err.find("without its -wal"), std::string::npos) << of_lone.err;
+  std::filesystem::remove(lone);
+
+  ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);
+  EXPECT_EQ(namesIn(directory.path()), Names{"f.db"});
+  EXPECT_TRUE(isSealed(database));
+  const Json continued = analyze({"snapshots", database});
+  ASSERT_EQ(static_cast<int64_t>(continued.size()), kept + 2);
+  EXPECT_EQ(continued.back().at("snapshot"), kept + 2);
+  EXPECT_EQ(continued.back().at("recording"), 2);
+  EXPECT_EQ(analyze({"sockets", database, "--verdict", "connected"}).size(), 1U);
+}
+
+/// What fdanalyze may be asked, in all formats.
+std::vector<std::vector<std::string>> everyCommand(const std::string& file,
+                                                   const std::string& output) {
+  std::vector<std::vector<std::string>> commands = {
+      {"report", file},
+      {"report", file, "-f", "json"},
+      {"report", file, "-o", output},
+  };
+  for (const char* format : {"table", "json", "csv", "ndjson"}) {
+    for (const char* listing : {"outlived", "sockets", "snapshots"})
+      commands.push_back({listing, file, "-f", format});
+    commands.push_back({"diff", file, "first", "last", "-f", format});
+    commands.push_back({"sql", file, "SELECT * FROM fd_span", "-f", format});
+  }
+  return commands;
+}
+
+TEST_F(Archive, IsNeverChangedByAnalysis) {
+  ASSERT_EQ(record({"-n", "3", "-i", "10ms"}).status, 0);
+  ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);
+  const TemporaryDirectory elsewhere;
+  const std::string before = contentOf(database);
+  const auto written = std::filesystem::last_write_time(database);
+  ::chmod(database.c_str(), 0400);
+  ::chmod(directory.path().c_str(), 0500);
+  for (const auto& command : everyCommand(database, elsewhere.file("report"))) {
+    EXPECT_EQ(runFdanalyze(command).status, 0) << Json(command);
+    EXPECT_TRUE(contentOf(database) == before) << Json(command);
+    EXPECT_EQ(namesIn(directory.path()), Names{"f.db"}) << Json(command);
+  }
+  ::chmod(directory.path().c_str(), 0700);
+  EXPECT_EQ(std::filesystem::last_write_time(database), written);
+  EXPECT_GT(contentOf(elsewhere.file("report")).size(), 100U);
+}
+
+// Its -wal too stays as it is: nobody checkpoints what may still be recorded.
+TEST_F(Archive, OfAKilledRecorderIsNeverChangedByAnalysis) {
+  {
+    Recording recording(database, selection());
+    recording.awaitSnapshots();
+    recording.process().signal(SIGKILL);
+    EXPECT_EQ(recording.wait(), -SIGKILL);
+  }
+  const TemporaryDirectory elsewhere;
+  const auto names = namesIn(directory.path());
+  const auto contents = [&] {
+    Names result;
+    for (const std::string& name : names)
+      result.push_back(contentOf(directory.file(name)));
+    return result;
+  };
+  const Names before = contents();
+  for (const auto& command : everyCommand(database, elsewhere.file("report"))) {
+    EXPECT_EQ(runFdanalyze(command).status, 0) << Json(command);
+    EXPECT_TRUE(contents() == before) << Json(command);
+    EXPECT_EQ(namesIn(directory.path()), names) << Json(command);
+  }
+}
+
+// A copy that belongs to nobody else stays behind in no case.
+TEST_F(Archive, LeavesNoPrivateCopyBehind) {
+  ASSERT_EQ(record({"-n", "1"}).status, 0);
+  const TemporaryDirectory temporary;
+  const SpawnOptions options{.environment = {{"TMPDIR", temporary.path()}}, .directory = {}};
+  for (const char* query : {"SELECT 1", "SELECT nonsense"})
+    runProgram({FDANALYZE_PATH, "sql", database, query}, {}, kDeadline, options);
+  EXPECT_TRUE(namesIn(temporary.path()).empty());
+}
+
+}  // namespace
+}  // namespace fdmortem::test

@@ -1,0 +1,404 @@
+// What the kernel still says of a socket whose connection is gone.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <ostream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "schema/time_text.h"
+#include "tests/support/actor.h"
+#include "tests/support/netns.h"
+#include "tests/support/recording.h"
+#include "tests/support/sockets.h"
+
+namespace fdmortem::test {
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+int64_t wallNowNs() {
+  using std::chrono::nanoseconds;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<nanoseconds>(now).count();
+}
+
+/// Both ends of a connection; the accepted one is the subject.
+struct Pair {
+  Socket subject;
+  Socket peer;
+};
+
+Pair makePair(const Socket& listener, const std::string& client_ip) {
+  Pair pair;
+  pair.peer = connectTo(Address(client_ip, listener.local().port()));
+  pair.subject = listener.accept();
+  return pair;
+}
+
+void receiveAll(const Socket& socket, size_t length) {
+  std::string buffer(length, '\0');
+  if (recv(socket.fd(), buffer.data(), length, MSG_WAITALL) != static_cast<ssize_t>(length)) {
+    throw std::system_error(errno, std::generic_category(), "recv");
+  }
+}
+
+/// Until the socket has heard of its connection's end.
+void awaitEnd(const Socket& socket) {
+  pollfd poll_fd{socket.fd(), 0, 0};  // POLLERR and POLLHUP need not be asked for
+  if (poll(&poll_fd, 1, 30'000) != 1) throw std::runtime_error("the connection does not end");
+}
+
+/// What describe() says while it is connected, which afterwards only the autopsy can.
+Json endByReset(Pair& pair) {
+  Json description = describe(pair.subject);
+  pair.peer.reset();
+  awaitEnd(pair.subject);
+  return description;
+}
+
+Json endByFins(Pair& pair) {
+  Json description = describe(pair.subject);
+  shutdown(pair.subject.fd(), SHUT_WR);
+  pair.peer.close();
+  awaitEnd(pair.subject);
+  return description;
+}
+
+struct Transport {
+  const char* name;
+  const char* server_ip;
+  const char* client_ip;
+  bool has_own_netns;
+};
+
+std::ostream& operator<<(std::ostream& out, const Transport& transport) {
+  return out << transport.name;
+}
+
+/// Tells what three dead sockets were: {"quiet", "talked", "fins"}. Then, at a cue, what the
+/// program itself is told by its next calls on them.
+void playDeadSockets(Cue& cue, const Transport& transport) {
+  if (transport.has_own_netns) enterNewNetns();
+  const Socket listener = listenOn(transport.server_ip);
+  Pair quiet = makePair(listener, transport.client_ip);
+  Pair talked = makePair(listener, transport.client_ip);
+  Pair fins = makePair(listener, transport.client_ip);
+  talked.peer.send(std::string(1000, 'x'));
+  receiveAll(talked.subject, 1000);
+  talked.subject.send(std::string(500, 'y'));
+  receiveAll(talked.peer, 500);
+  const int64_t talked_at_ns = wallNowNs();
+  Json message = {{"quiet", endByReset(quiet)},
+                  {"talked", endByReset(talked)},
+                  {"fins", endByFins(fins)},
+                  {"talked_at_ns", talked_at_ns}};
+  cue.tell(message);
+  cue.await();
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(quiet.subject.fd(), SOL_SOCKET, SO_ERROR, &error, &length);
+  char byte = 0;
+  const ssize_t received = recv(talked.subject.fd(), &byte, 1, 0);
+  cue.tell({{"quiet SO_ERROR", error}, {"talked recv", received}, {"talked errno", errno}});
+  cue.await();
+}
+
+class DeadSockets : public ::testing::TestWithParam<Transport> {};
+
+// The recording begins when all is over: no table ever lists the connections.
+TEST_P(DeadSockets, TellWhatTheyWere) {
+  if (const auto reason = whyNoNetns(); GetParam().has_own_netns && reason) GTEST_SKIP() << *reason;
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+  Actor actor([](Cue& cue) { playDeadSockets(cue, GetParam()); });
+  const Json dead = actor.hear();
+  ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "3",
+                          "-i", "20ms"})
+                .status,
+            0);
+
+  const Json rows = analyze({"outlived", database});
+  EXPECT_EQ(rows.size(), 3U);
+  for (const char* name : {"quiet", "talked", "fins"}) {
+    const Json& was = dead.at(name);
+    const Json row = socketRow(rows, actor.pid(), was.at("fd").get<int>());
+    EXPECT_EQ(row.at("proof"), "autopsy") << name;
+    EXPECT_EQ(row.at("inode"), was.at("inode")) << name;
+    EXPECT_EQ(row.at("local"), was.at("local")) << name;
+    EXPECT_EQ(row.at("remote"), was.at("remote")) << name;
+    EXPECT_EQ(row.at("last_state"), nullptr) << name;
+    EXPECT_EQ(row.at("connection_last_seen"), nullptr) << name;
+    EXPECT_EQ(row.at("open_at_end"), true) << name;
+  }
+  const auto row_of = [&](const char* name) {
+    return socketRow(rows, actor.pid(), dead.at(name).at("fd").get<int>());
+  };
+  EXPECT_EQ(row_of("quiet").at("bytes_received"), 0);
+  EXPECT_EQ(row_of("quiet").at("bytes_acked"), 0);
+  EXPECT_EQ(row_of("quiet").at("last_data_at"), nullptr);
+  EXPECT_EQ(row_of("talked").at("bytes_received"), 1000);
+  EXPECT_EQ(row_of("talked").at("bytes_acked"), 500);
+  const auto last_data = parseTime(row_of("talked").at("last_data_at").get<std::string>());
+  ASSERT_TRUE(last_data);
+  EXPECT_NEAR(static_cast<double>(*last_data), dead.at("talked_at_ns").get<double>(), kSecondNs);
+  // A FIN counts as a byte.
+  EXPECT_EQ(row_of("fins").at("bytes_received"), 1);
+  EXPECT_EQ(row_of("fins").at("bytes_acked"), 1);
+  EXPECT_EQ(row_of("fins").at("last_data_at"), nullptr);
+
+  // Asked once each, in three snapshots.
+  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM autopsy"), 3);
+  // And the program is told of its errors as if nobody had asked.
+  const Json errors = actor.ask();
+  EXPECT_EQ(errors.at("quiet SO_ERROR"), ECONNRESET);
+  EXPECT_EQ(errors.at("talked recv"), -1);
+  EXPECT_EQ(errors.at("talked errno"), ECONNRESET);
+}
+
+TEST_P(DeadSockets, TellNothingWhenNotAsked) {
+  if (const auto reason = whyNoNetns(); GetParam().has_own_netns && reason) GTEST_SKIP() << *reason;
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+  Actor actor([](Cue& cue) { playDeadSockets(cue, GetParam()); });
+  actor.hear();
+  ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "1",
+                          "--no-autopsy"})
+                .status,
+            0);
+  EXPECT_EQ(analyze({"outlived", database}), Json::array());
+  EXPECT_EQ(analyze({"sockets", database, "--verdict", "unlisted"}).size(), 3U);
+  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM autopsy"), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, DeadSockets,
+                         ::testing::Values(Transport{"Ipv4", "127.0.0.1", "127.0.0.1", false},
+                                           Transport{"Ipv6", "::1", "::1", false},
+                                           Transport{"V4Mapped", "::", "127.0.0.1", false},
+                                           Transport{"Ipv4InNetns", "127.0.0.1", "127.0.0.1", true},
+                                           Transport{"V4MappedInNetns", "::", "127.0.0.1", true}),
+                         [](const auto& tested) { return tested.param.name; });
+
+/// A recording of one snapshot of an actor that tells something first.
+class Scene {
+ public:
+  explicit Scene(const Actor::Part& part) : actor_(part), told_(actor_.hear()) {
+    const ProgramResult result =
+        runFdcapture({"record", "-o", database(), "-p", std::to_string(actor_.pid()), "-n", "1"});
+    if (result.status != 0) throw std::runtime_error(result.err);
+  }
+
+  std::string database() const { return directory_.file("f.db"); }
+  pid_t pid() const { return actor_.pid(); }
+  const Json& told() const { return told_; }
+  Json report() const { return analyze({"report", database()}); }
+
+ private:
+  TemporaryDirectory directory_;
+  Actor actor_;
+  Json told_;
+};
+
+TEST(Autopsy, TellsARefusedConnectFromAConnection) {
+  const Scene scene([](Cue& cue) {
+    const Socket nobody(AF_INET, SOCK_STREAM);  // bound: nobody else can listen there meanwhile
+    nobody.bind(Address("127.0.0.1", 0));
+    const Socket refused(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+    connect(refused.fd(), nobody.local().get(), nobody.local().size());
+    awaitEnd(refused);
+    cue.tell({{"fd", refused.fd()}, {"remote", nobody.local().text()}});
+    cue.await();
+  });
+  const Json row = socketRow(analyze({"sockets", scene.database()}), scene.pid(),
+                             scene.told().at("fd").get<int>());
+  EXPECT_EQ(row.at("verdict"), "connect-failed");
+  EXPECT_EQ(row.at("remote"), scene.told().at("remote"));
+  EXPECT_EQ(row.at("proof"), nullptr);
+  EXPECT_EQ(analyze({"outlived", scene.database()}), Json::array());
+}
+
+TEST(Autopsy, LeavesOthersThanTcpAlone) {
+  const Scene scene([](Cue& cue) {
+    const Socket udp(AF_INET, SOCK_DGRAM);
+    const Socket unix_socket(AF_UNIX, SOCK_STREAM);
+    const Socket listener = listenOn("127.0.0.1");
+    const Pair alive = makePair(listener, "127.0.0.1");
+    cue.tell("ready");
+    cue.await();
+  });
+  EXPECT_EQ(queryValue(scene.database(), "SELECT count(*) FROM autopsy"), 0);
+}
+
+TEST(Autopsy, OneSnapshotTellsTheLeaksHistory) {
+  const Scene scene([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    std::vector<Socket> dead;
+    for (int i = 0; i < 5; ++i) {
+      Pair pair = makePair(listener, "127.0.0.1");
+      pair.peer.send("hello");
+      receiveAll(pair.subject, 5);
+      endByReset(pair);
+      dead.push_back(std::move(pair.subject));
+    }
+    cue.tell(listener.local().port());
+    cue.await();
+  });
+  const Json report = scene.report();
+  const Json process = processOf(report, scene.pid());
+  EXPECT_EQ(process.at("verdicts").at("outlived"), 5);
+  int64_t count = 0;
+  for (const Json& bucket : process.at("last_data"))
+    count += bucket.at("count").get<int64_t>();
+  EXPECT_EQ(count, 5);
+  ASSERT_EQ(process.at("peers").size(), 1U);
+  EXPECT_EQ(process.at("peers")[0].at("peer"), "127.0.0.1");
+  EXPECT_EQ(process.at("peers")[0].at("local_port"), scene.told());
+  EXPECT_NE(process.at("peers")[0].at("last_data"), nullptr);
+  EXPECT_FALSE(findingOf(report, "outlived-connections").is_null());
+}
+
+TEST(Autopsy, TellsForgottenFromIgnored) {
+  const Scene scene([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    Pair forgotten = makePair(listener, "127.0.0.1");
+    Pair ignored = makePair(listener, "127.0.0.1");
+    const FileHandle epoll(epoll_create1(EPOLL_CLOEXEC));
+    epoll_event event{.events = EPOLLIN, .data = {.fd = ignored.subject.fd()}};
+    epoll_ctl(epoll.get(), EPOLL_CTL_ADD, ignored.subject.fd(), &event);
+    endByReset(forgotten);
+    endByReset(ignored);
+    cue.tell({{"forgotten", forgotten.subject.fd()},
+              {"ignored", ignored.subject.fd()},
+              {"epoll", epoll.get()}});
+    cue.await();
+  });
+  const Json rows = analyze({"outlived", scene.database()});
+  const auto watched_by = [&](const char* name) {
+    return socketRow(rows, scene.pid(), scene.told().at(name).get<int>()).at("watched_by");
+  };
+  EXPECT_EQ(watched_by("forgotten"), Json::array());
+  EXPECT_EQ(watched_by("ignored"), Json::array({scene.told().at("epoll")}));
+  const Json finding = findingOf(scene.report(), "outlived-connections");
+  EXPECT_NE(finding.at("explanation")
+                .get<std::string>()
+                .find("1 is watched by no epoll (forgotten), 1 still is (ignored)"),
+            std::string::npos)
+      << finding;
+}
+
+TEST(Relations, AnEpollThatWatchesWhatItsNumberIsNot) {
+  const Scene scene([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    const FileHandle epoll(epoll_create1(EPOLL_CLOEXEC));
+    std::array<int, 2> pipe_fds{};
+    if (pipe2(pipe_fds.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
+    epoll_event event{.events = EPOLLIN, .data = {.fd = pipe_fds[0]}};
+    epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pipe_fds[0], &event);
+    const FileHandle copy(fcntl(pipe_fds[0], F_DUPFD_CLOEXEC, 100));
+    close(pipe_fds[0]);
+    const Socket in_its_place(AF_INET, SOCK_DGRAM);
+    cue.tell({{"watched", pipe_fds[0]}, {"now", in_its_place.fd()}});
+    cue.await();
+  });
+  ASSERT_EQ(scene.told().at("watched"), scene.told().at("now"));
+  const Json stale = query(scene.database(), "SELECT watched_fd, now FROM stale_watch");
+  ASSERT_EQ(stale.size(), 1U);
+  EXPECT_EQ(stale[0].at("watched_fd"), scene.told().at("watched"));
+  EXPECT_TRUE(stale[0].at("now").get<std::string>().starts_with("socket:["));
+  EXPECT_FALSE(findingOf(scene.report(), "stale-epoll").is_null());
+}
+
+TEST(Relations, ADeadSocketThatTwoFdsHold) {
+  const Scene scene([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    Pair pair = makePair(listener, "127.0.0.1");
+    const FileHandle copy(fcntl(pair.subject.fd(), F_DUPFD_CLOEXEC, 100));
+    endByReset(pair);
+    cue.tell({pair.subject.fd(), copy.get()});
+    cue.await();
+  });
+  const Json holders = query(scene.database(), "SELECT fd, holders FROM socket_holder ORDER BY fd");
+  EXPECT_EQ(valuesOf(holders, "fd"), scene.told());
+  EXPECT_EQ(valuesOf(holders, "holders"), Json({2, 2}));
+  EXPECT_EQ(queryValue(scene.database(), "SELECT count(*) FROM autopsy"), 1) << "one socket";
+  EXPECT_EQ(analyze({"outlived", scene.database()}).size(), 2U);
+  EXPECT_FALSE(findingOf(scene.report(), "shared-sockets").is_null());
+}
+
+TEST(Relations, AConnectionThatNobodyHasAccepted) {
+  const Scene scene([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    const Socket waiting = connectTo(listener.local());
+    cue.tell(listener.local().port());
+    cue.await();
+  });
+  const Json rows = scene.report().at("connections_without_fd");
+  ASSERT_EQ(rows.size(), 1U) << rows;
+  EXPECT_EQ(rows[0].at("local_port"), scene.told());
+  EXPECT_EQ(rows[0].at("state"), "ESTABLISHED");
+  EXPECT_EQ(rows[0].at("holder"), "nobody");
+  EXPECT_EQ(rows[0].at("count"), 1);
+}
+
+/// Opens, uses and closes connections, and has connects refused, as fast as it can; closes every
+/// socket before its connection is gone, so that none is ever an fd that outlived its connection.
+void churn(const Address& nobody) {
+  const Socket listener = listenOn("127.0.0.1");
+  const Address server = listener.local();
+  for (;;) {
+    const Socket fresh(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+    const Socket refused(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+    connect(refused.fd(), nobody.get(), nobody.size());
+    Socket client = connectTo(server);
+    Socket accepted = listener.accept();
+    client.send("x");
+    client.close();
+    accepted.close();
+  }
+}
+
+// The short form of a test that is worth to be run long: FDMORTEM_AUTOPSIES=500000 takes some
+// minutes.
+TEST(Autopsy, CallsNoLiveSocketDead) {
+  const char* wanted_text = std::getenv("FDMORTEM_AUTOPSIES");
+  const int64_t wanted = wanted_text != nullptr ? std::atoll(wanted_text) : 500;
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+  Actor actor([](Cue& cue) {
+    const Socket nobody(AF_INET, SOCK_STREAM);
+    nobody.bind(Address("127.0.0.1", 0));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i) threads.emplace_back(churn, nobody.local());
+    cue.tell("ready");
+    cue.await();
+    _exit(0);
+  });
+  actor.hear();
+  int64_t autopsies = 0;
+  while (autopsies < wanted) {
+    ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n",
+                            wanted_text != nullptr ? "1000" : "50", "-i", "1ms"})
+                  .status,
+              0);
+    autopsies = queryValue(database, "SELECT count(*) FROM autopsy").get<int64_t>();
+  }
+  EXPECT_EQ(analyze({"outlived", database}), Json::array()) << autopsies << " autopsies";
+  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM verdict_span WHERE proof = 'autopsy'"), 0);
+}
+
+}  // namespace
+}  // namespace fdmortem::test

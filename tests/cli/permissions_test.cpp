@@ -1,0 +1,135 @@
+// A recorder without the right to look at everything.
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/actor.h"
+#include "tests/support/recording.h"
+#include "tests/support/sockets.h"
+
+namespace fdmortem::test {
+namespace {
+
+constexpr uid_t kNobody = 65534;
+
+/// Runs programs as a user without rights, which only root can.
+class WithoutRights : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give up its rights";
+    // Where the programs were built may be closed to others.
+    std::filesystem::copy_file(FDCAPTURE_PATH, directory.file("fdcapture"));
+    ::chmod(directory.path().c_str(), 0777);
+  }
+
+  ProgramResult runAsNobody(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(),
+                     {"setpriv", "--reuid", std::to_string(kNobody), "--regid",
+                      std::to_string(kNobody), "--clear-groups", directory.file("fdcapture")});
+    return runProgram(arguments);
+  }
+
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+};
+
+void becomeNobody() {
+  if (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) {
+    throw std::runtime_error("setuid");
+  }
+  ::prctl(PR_SET_DUMPABLE, 1);  // else its /proc files belong to root
+}
+
+TEST_F(WithoutRights, TheOtherProcessIsRecordedAndTheGapNamed) {
+  const Actor::Part part = [](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    cue.tell("ready");
+    cue.await();
+  };
+  Actor of_root(part);
+  Actor of_nobody([&](Cue& cue) {
+    becomeNobody();
+    part(cue);
+  });
+  of_root.hear();
+  of_nobody.hear();
+  const std::string root_pid = std::to_string(of_root.pid());
+  const ProgramResult result =
+      runAsNobody({"record", "-o", database, "-p", root_pid, "-p", std::to_string(of_nobody.pid()),
+                   "-i", "20ms", "-n", "3"});
+  EXPECT_EQ(result.status, 3) << result.err;
+  EXPECT_NE(result.err.find(root_pid + "/fd: list: Permission denied"), std::string::npos)
+      << result.err;
+  EXPECT_EQ(result.err.find(std::to_string(of_nobody.pid()) + "/"), std::string::npos)
+      << result.err;
+
+  const Json snapshots = analyze({"snapshots", database});
+  ASSERT_EQ(snapshots.size(), 3U);
+  for (const Json& row : snapshots) {
+    EXPECT_GT(row.at("failures"), 0);
+    EXPECT_EQ(row.at("processes"), 2);
+    EXPECT_EQ(row.at("fds"), 6) << "those that could be read";
+  }
+  EXPECT_EQ(analyze({"sockets", database}).size(), 1U);
+  const Json report = analyze({"report", database});
+  EXPECT_TRUE(processOf(report, of_root.pid()).at("fds").is_null()) << "0 would be a claim";
+  EXPECT_EQ(processOf(report, of_root.pid()).at("unread_snapshots"), 3);
+  EXPECT_EQ(processOf(report, of_nobody.pid()).at("fds").at("last"), 6);
+  const Json listing =
+      rowsWhere(report.at("coverage").at("unreadable"), "subject", root_pid + "/fd");
+  ASSERT_EQ(listing.size(), 1U);
+  EXPECT_EQ(listing[0].at("operation"), "list");
+  EXPECT_EQ(listing[0].at("errno"), EACCES);
+  EXPECT_EQ(listing[0].at("snapshots"), 3);
+}
+
+// That a process may not be looked at any more does not close its fds.
+TEST_F(WithoutRights, WhatWasSeenIsNotClosed) {
+  const Socket listener = listenOn("127.0.0.1");
+  Actor actor([address = listener.local()](Cue& cue) {
+    becomeNobody();
+    const std::vector<Socket> sockets = connectTimes(address, 4);
+    cue.tell("ready");
+    cue.await();
+    ::prctl(PR_SET_DUMPABLE, 0);
+    cue.tell("hidden");
+    cue.await();
+  });
+  actor.hear();
+  const std::string pid = std::to_string(actor.pid());
+  ChildProcess recorder({"setpriv", "--reuid", std::to_string(kNobody), "--regid",
+                         std::to_string(kNobody), "--clear-groups", directory.file("fdcapture"),
+                         "record", "-o", database, "-p", pid, "-i", "50ms", "-v"});
+  const auto await_snapshot = [&](const std::string& what) {
+    while (true) {
+      const auto line = recorder.readErrorLine();
+      if (!line) throw std::runtime_error("no snapshot: " + what);
+      if (line->find(what) != std::string::npos) return;
+    }
+  };
+  await_snapshot(" 0 failures");
+  actor.ask();
+  await_snapshot(pid + "/fd: list: Permission denied");
+  await_snapshot("snapshot ");
+  await_snapshot("snapshot ");
+  recorder.signal(SIGTERM);
+  EXPECT_EQ(recorder.wait(), 3);
+
+  EXPECT_EQ(analyze({"outlived", database}), Json::array());
+  const Json sockets = analyze({"sockets", database});
+  EXPECT_EQ(valuesOf(sockets, "open_at_end"), Json({true, true, true, true}));
+  EXPECT_EQ(analyze({"diff", database, "first", "last"}), Json::array());
+}
+
+}  // namespace
+}  // namespace fdmortem::test

@@ -1,0 +1,116 @@
+// What fdanalyze says of the recorded incidents.
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/recording.h"
+
+namespace fdmortem::test {
+namespace {
+
+std::string sample(const std::string& name) {
+  return FDMORTEM_SAMPLES_DIR "/" + name + ".db";
+}
+
+Json report(const std::string& name) {
+  return analyze({"report", sample(name)});
+}
+
+/// "critical outlived-connections", ...
+std::set<std::string> findingsOf(const Json& report) {
+  std::set<std::string> findings;
+  for (const Json& finding : report.at("findings")) {
+    findings.insert(finding.at("severity").get<std::string>() + " " +
+                    finding.at("id").get<std::string>());
+  }
+  return findings;
+}
+
+/// Of the only process.
+int64_t countOf(const Json& report, const std::string& verdict) {
+  return report.at("processes").at(0).at("verdicts").value(verdict, int64_t{0});
+}
+
+using Findings = std::set<std::string>;
+
+TEST(Samples, PushgatewayHasLiveClientsAndNoLeak) {
+  const Json it = report("pushgateway");
+  EXPECT_EQ(findingsOf(it),
+            (Findings{"critical limit-reached", "critical accept-queue", "info tcp6-only"}));
+  EXPECT_EQ(it.at("processes").size(), 1U);
+  EXPECT_EQ(it.at("processes").at(0).at("comm"), "prometheus-push");
+  EXPECT_EQ(it.at("processes").at(0).at("fds").at("last"), 128);
+  EXPECT_GE(countOf(it, "connected"), 100);
+  EXPECT_EQ(countOf(it, "outlived") + countOf(it, "unlisted") + countOf(it, "peer-closed"), 0);
+  EXPECT_EQ(analyze({"outlived", sample("pushgateway")}), Json::array());
+}
+
+TEST(Samples, PushgatewaySaidWhatTheReportSays) {
+  EXPECT_NE(contentOf(FDMORTEM_SAMPLES_DIR "/pushgateway.log").find("accept4: too many open files"),
+            std::string::npos);
+}
+
+TEST(Samples, LeakResetHasOutlivedFdsWithProof) {
+  const Json it = report("leak-reset");
+  EXPECT_EQ(findingsOf(it), (Findings{"critical outlived-connections", "info tcp6-only"}));
+  EXPECT_GE(countOf(it, "outlived"), 50);
+  EXPECT_EQ(countOf(it, "peer-closed"), 0);
+  int64_t leaks = 0;
+  for (const Json& row : analyze({"outlived", sample("leak-reset")})) {
+    if (!row.at("leak").get<bool>()) continue;
+    ++leaks;
+    EXPECT_EQ(row.at("proof"), "autopsy") << row;
+    EXPECT_GE(row.at("outlived_seconds"), 30) << row;
+  }
+  EXPECT_GE(leaks, 30);
+}
+
+TEST(Samples, LeakCloseWaitHasConnectionsThatStay) {
+  const Json it = report("leak-close-wait");
+  EXPECT_EQ(findingsOf(it), (Findings{"critical close-wait", "info tcp6-only"}));
+  EXPECT_GE(countOf(it, "peer-closed"), 50);
+  EXPECT_EQ(countOf(it, "outlived"), 0);
+}
+
+TEST(Samples, HealthyHasNoFinding) {
+  const Json it = report("healthy");
+  EXPECT_EQ(findingsOf(it), Findings{});
+  EXPECT_GE(countOf(it, "connected"), 30);
+}
+
+TEST(Samples, RestartedHasTwoProcesses) {
+  const Json it = report("restarted");
+  EXPECT_TRUE(findingsOf(it).contains("info restarted"));
+  ASSERT_EQ(it.at("processes").size(), 2U);
+  for (const Json& process : it.at("processes")) {
+    EXPECT_EQ(process.at("comm"), "demo-server");
+  }
+}
+
+class EachSample : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(EachSample, IsASmallFinishedArchive) {
+  const std::string path = sample(GetParam());
+  EXPECT_LT(std::filesystem::file_size(path), 500'000U);
+  const std::string content = contentOf(path);
+  // The write and read versions of SQLite's file header: 2 would be WAL.
+  EXPECT_EQ(content.at(18), 1);
+  EXPECT_EQ(content.at(19), 1);
+  EXPECT_EQ(queryValue(path, "SELECT count(*) FROM recording WHERE ended_at IS NOT NULL"), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Samples, EachSample,
+                         ::testing::Values("pushgateway", "leak-reset", "leak-close-wait",
+                                           "healthy", "restarted"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           for (char& letter : name)
+                             if (letter == '-') letter = '_';
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace fdmortem::test

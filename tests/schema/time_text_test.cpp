@@ -1,0 +1,71 @@
+#include "schema/time_text.h"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace fdmortem::test {
+
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kNewYear2026 = 1'767'225'600 * kSecondNs;
+
+TEST(FormatTime, IsUtcWithMilliseconds) {
+  EXPECT_EQ(formatTime(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(formatTime(kNewYear2026), "2026-01-01T00:00:00.000Z");
+  EXPECT_EQ(formatTime(kNewYear2026 + 45'296'789'999'999), "2026-01-01T12:34:56.789Z");
+}
+
+TEST(FormatTime, ATimeBefore1970) {
+  EXPECT_EQ(formatTime(-1), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(formatTime(-kSecondNs), "1969-12-31T23:59:59.000Z");
+}
+
+TEST(FormatTime, AnyNumberHasAText) {
+  EXPECT_EQ(formatTime(std::numeric_limits<int64_t>::max()), "2262-04-11T23:47:16.854Z");
+  EXPECT_EQ(formatTime(std::numeric_limits<int64_t>::min()), "1677-09-21T00:12:43.145Z");
+}
+
+TEST(ParseTime, IsTheReverse) {
+  for (const int64_t time : {int64_t{0}, kNewYear2026, kNewYear2026 + 123'000'000, -kSecondNs}) {
+    EXPECT_EQ(parseTime(formatTime(time)), time);
+  }
+}
+
+TEST(ParseTime, WhatPeopleType) {
+  const auto expected = kNewYear2026 + 45'240 * kSecondNs;  // 12:34:00
+  for (const std::string_view text :
+       {"2026-01-01T12:34:00Z", "2026-01-01T12:34:00", "2026-01-01 12:34:00", "2026-01-01T12:34",
+        "2026-01-01 12:34", "2026-01-01T12:34Z", "2026-01-01T12:34:00.000Z"}) {
+    EXPECT_EQ(parseTime(text), expected) << text;
+  }
+  EXPECT_EQ(parseTime("2026-01-01"), kNewYear2026);
+}
+
+TEST(ParseTime, Fractions) {
+  EXPECT_EQ(parseTime("2026-01-01T00:00:00.5Z"), kNewYear2026 + 500'000'000);
+  EXPECT_EQ(parseTime("2026-01-01T00:00:00.000000001Z"), kNewYear2026 + 1);
+}
+
+TEST(ParseTime, RefusesWhatIsNone) {
+  for (const std::string_view text :
+       {"", "now", "Z", "2026", "2026-13-01", "2026-01-01T25:00", "2026-01-01T12:34:00+01:00",
+        "2026-01-01T12:34:00.Z", "2026-01-01T12:34:00.1234567890Z", "2026-01-01T12:34:00.1x",
+        "2026-01-01 12:34 x"}) {
+    EXPECT_FALSE(parseTime(text)) << text;
+  }
+}
+
+TEST(ParseTime, RefusesADayThatDoesNotExist) {
+  EXPECT_FALSE(parseTime("2026-02-30"));
+}
+
+TEST(ParseTime, RefusesATimeThatNanosecondsCanNotHold) {
+  EXPECT_FALSE(parseTime("9999-01-01"));
+  EXPECT_FALSE(parseTime("0001-01-01"));
+}
+
+}  // namespace
+
+}  // namespace fdmortem::test

@@ -1,0 +1,187 @@
+// schema/views/summary.sql.
+#include <gtest/gtest.h>
+
+#include "tests/sql/timeline.h"
+
+namespace fdmortem::test {
+
+namespace {
+
+constexpr std::string_view kLeak = R"(
+  snapshots:                            R       .     .     .  .     .
+  process a:                            ok      .     .     .  .     .
+  limit a:                              4/10    .     .     .  .     .
+  fd a/3:                               s500    .     .     .  .     .
+  fd a/4:                               _       s501  .     .  .     .
+  fd a/5:                               _       .     s502  .  .     .
+  fd a/6:                               _       .     s503  .  -     .
+  fd a/7:                               _       .     .     .  /log  .
+  tcp 500:                              LISTEN  .     .     .  .     .
+  tcp 501 remote=198.51.100.7:1001:     _       EST   .     -  .     .
+  tcp 502 remote=198.51.100.7:1002:     _       .     CW    -  .     .
+  tcp 503 remote=198.51.100.8:1003:     _       .     EST   .  -     .
+)";
+
+TEST(ProcessFds, FirstLastPeakAndLimit) {
+  Timeline timeline(kLeak);
+  EXPECT_EQ(timeline.rows("SELECT fds_first, fds_last, fds_peak, peak_snapshot, soft_limit, "
+                          "hard_limit, limit_reached, limit_changed, first_snapshot, last_snapshot "
+                          "FROM process_fds"),
+            "1 4 4 3 4 10 3 0 1 6\n");
+}
+
+TEST(ProcessFds, ALimitThatIsRaised) {
+  Timeline timeline(R"(
+    snapshots:  R    .    .
+    process a:  ok   .    .
+    limit a:    2/9  5/9  .
+    fd a/3:     p8   .    .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT soft_limit, limit_reached, limit_changed FROM process_fds"),
+            "5 - 1\n");
+}
+
+TEST(ProcessFds, OnlyTheHardLimitChanged) {
+  Timeline timeline(R"(
+    snapshots:  R    .    .
+    process a:  ok   .    .
+    limit a:    5/9  5/8  .
+    fd a/3:     p8   .    .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT soft_limit, hard_limit, limit_changed FROM process_fds"),
+            "5 8 0\n");
+}
+
+TEST(ProcessFds, NoLimitIsNeverReached) {
+  Timeline timeline(R"(
+    snapshots:  R    .
+    process a:  ok   .
+    limit a:    u/u  .
+    fd a/3:     p8   .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT soft_limit, limit_reached FROM process_fds"), "- -\n");
+}
+
+TEST(ProcessFds, NoRowForAProcessThatCouldNeverBeRead) {
+  Timeline timeline(R"(
+    snapshots:  R     .
+    process a:  fail  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT count(*) FROM process_fds"), "0\n");
+}
+
+TEST(KindAtEnd, CountsWhatIsThereAtTheEnd) {
+  Timeline timeline(kLeak);
+  EXPECT_EQ(timeline.rows("SELECT kind, count FROM kind_at_end ORDER BY 1"), "other 1\nsocket 3\n");
+}
+
+TEST(KindAtEnd, CountsWhatAProcessHadWhenItEnded) {
+  Timeline timeline(R"(
+    snapshots:  R   .   .
+    process a:  ok  .   -
+    fd a/3:     p8  .   .
+    fd a/4:     p9  -   .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT kind, count FROM kind_at_end"), "pipe 1\n");
+}
+
+TEST(VerdictAtEnd, CountsVerdicts) {
+  Timeline timeline(kLeak);
+  EXPECT_EQ(timeline.rows("SELECT verdict, count FROM verdict_at_end ORDER BY 1"),
+            "listening 1\noutlived 2\n");
+}
+
+TEST(PeerGroup, GroupsByPeerOfAServer) {
+  Timeline timeline(kLeak, 10'000);
+  EXPECT_EQ(timeline.rows("SELECT verdict, proof, last_state, direction, local_port, peer, count, "
+                          "leaks, first_lost, last_lost FROM peer_group ORDER BY last_state"),
+            "outlived history CLOSE_WAIT in 9091 198.51.100.7 1 1 2026-01-01T00:00:20.000Z "
+            "2026-01-01T00:00:20.000Z\n"
+            "outlived history ESTABLISHED in 9091 198.51.100.7 1 1 2026-01-01T00:00:20.000Z "
+            "2026-01-01T00:00:20.000Z\n");
+}
+
+TEST(PeerGroup, GroupsByAddressAndPortOfAClient) {
+  Timeline timeline(R"(
+    snapshots:                                                  R     .
+    process a:                                                  ok    .
+    fd a/3:                                                     s500  .
+    fd a/4:                                                     s501  .
+    fd a/5:                                                     s502  .
+    tcp 500 local=192.0.2.1:50001 remote=198.51.100.7:5432:     EST   .
+    tcp 501 local=192.0.2.1:50002 remote=198.51.100.7:5432:     EST   .
+    tcp6 502 local=[2001:db8::1]:7 remote=[2001:db8::7]:5432:   EST   .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT verdict, direction, local_port, peer, count, first_lost "
+                          "FROM peer_group ORDER BY peer"),
+            "connected out - 198.51.100.7:5432 2 -\n"
+            "connected out - [2001:db8::7]:5432 1 -\n");
+}
+
+TEST(PeerGroup, APeerOverIpv6IsItsAddress) {
+  Timeline timeline(R"(
+    snapshots:                                                                R       .
+    process a:                                                                ok      .
+    fd a/3 protocol=TCPv6:                                                    s500    .
+    fd a/4 protocol=TCPv6:                                                    s501    .
+    tcp6 500 local=[::]:9091 remote=[::]:0:                                   LISTEN  .
+    tcp6 501 local=[::ffff:192.0.2.1]:9091 remote=[::ffff:198.51.100.7]:1000: EST     .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT direction, local_port, peer, count FROM peer_group"),
+            "in 9091 [::ffff:198.51.100.7] 1\n");
+}
+
+TEST(PeerGroup, AListenerOfAnotherNamespaceMakesNoServer) {
+  Timeline timeline(R"(
+    snapshots:                                 R       .
+    process a:                                 ok      .
+    process b netns=2:                         ok      .
+    fd a/3:                                    s500    .
+    fd b/3:                                    s501    .
+    tcp 500:                                   EST     .
+    tcp 501 netns=2 local=0.0.0.0:9091:        LISTEN  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT direction, peer FROM peer_group"), "out 198.51.100.7:40000\n");
+}
+
+TEST(PeerGroup, TheUnknownPeer) {
+  Timeline timeline(R"(
+    snapshots:  R     .
+    process a:  ok    .
+    fd a/3:     s500  .
+    fd a/4:     s501  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT verdict, direction, peer, count FROM peer_group"),
+            "unlisted - - 2\n");
+}
+
+TEST(ListedIn, CountsByTable) {
+  Timeline timeline(R"(
+    snapshots:              R       .     .
+    process a:              ok      .     .
+    fd a/3 protocol=TCPv6:  s500    .     .
+    fd a/4 protocol=TCPv6:  s501    .     .
+    fd a/5 protocol=TCPv6:  s502    .     .
+    tcp6 500:               LISTEN  .     .
+    tcp6 501:               EST     .     .
+    tcp6 502:               EST     -     .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT tcp, tcp6, alive FROM listed_in"), "0 2 1\n");
+}
+
+TEST(Unreadable, EachThingOnce) {
+  Timeline timeline(R"(
+    snapshots:                     R  .  .
+    process a:                     ok .  .
+    failure 7/fd errno=13 pid=7:   1  .  2
+    failure net:[1]:               .  1  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT subject, pid, errno, count, snapshots, first_snapshot, "
+                          "last_snapshot FROM unreadable ORDER BY subject"),
+            "7/fd 7 13 3 2 1 3\n"
+            "net:[1] - - 1 1 2 2\n");
+}
+
+}  // namespace
+
+}  // namespace fdmortem::test
