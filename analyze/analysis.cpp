@@ -123,13 +123,13 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
   runAll(*database_, sql::analysis());
   try {
     importArchive(copy.path(), *database_);
+    SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
+    set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
+    set_grace.exec();
+    runAll(*database_, sql::views());
   } catch (const std::exception& error) {
     throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
   }
-  SQLite::Statement set(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
-  set.bind(1, static_cast<int64_t>(options.grace.count()));
-  set.exec();
-  runAll(*database_, sql::views());
   database_->exec("ANALYZE");
   doubts_ = doubtsOf(copy, *database_);
   lock(*database_);

@@ -21,7 +21,8 @@ std::vector<CountPoint> thinOut(const std::vector<CountPoint>& points) {
 }  // namespace
 
 Growth estimateGrowth(const std::vector<CountPoint>& points) {
-  if (points.size() < 3) return {.per_hour = {}, .is_steady = false, .reason = "fewer than 3 snapshots"};
+  if (points.size() < 3)
+    return {.per_hour = {}, .is_steady = false, .reason = "fewer than 3 snapshots"};
   const std::vector<CountPoint> sample = thinOut(points);
   std::vector<double> slopes;
   slopes.reserve(sample.size() * (sample.size() - 1) / 2);
@@ -31,7 +32,8 @@ Growth estimateGrowth(const std::vector<CountPoint>& points) {
       if (seconds > 0) slopes.push_back((sample[j].count - sample[i].count) / seconds);
     }
   }
-  if (slopes.empty()) return {.per_hour = {}, .is_steady = false, .reason = "no time between the snapshots"};
+  if (slopes.empty())
+    return {.per_hour = {}, .is_steady = false, .reason = "no time between the snapshots"};
   const auto middle = slopes.begin() + static_cast<std::ptrdiff_t>(slopes.size() / 2);
   std::nth_element(slopes.begin(), middle, slopes.end());
   double median = *middle;

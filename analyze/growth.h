@@ -17,7 +17,7 @@ struct CountPoint {
 struct Growth {
   std::optional<double> per_hour;
   bool is_steady = false;  ///< three quarters of all pairs of points grow: it can be carried on
-  std::string reason;  ///< printable; empty where there is a rate
+  std::string reason;      ///< printable; empty where there is a rate
 };
 
 /// The median of the slopes between all pairs of points (Theil and Sen): a burst or a few odd

@@ -59,6 +59,9 @@ constexpr Column kTextId{Kind::TextId};
 constexpr Column kTextIdOrNull{Kind::TextId, true};
 constexpr Column kCmdlineOrNull{Kind::Cmdline, true};
 constexpr Column kEndpoint{Kind::Endpoint};
+/// Until 2096; far from where the arithmetic of times ends.
+constexpr Column kTime{Kind::Integer, false, 0, 4'000'000'000'000'000'000};
+constexpr Column kAgeMsOrNull{Kind::Integer, true, 0, std::numeric_limits<uint32_t>::max()};
 constexpr Column kEndpointOrNull{Kind::Endpoint, true};
 constexpr Column kPortOrNull{Kind::Integer, true, 0, 65535};
 constexpr Column kByte{Kind::Integer, false, 0, 255};
@@ -124,10 +127,10 @@ const std::vector<Table>& plainTables() {
         {Kind::Integer, false, 1, 2},
         kNumberOrNull}},
       {"autopsy",
-       {kSnapshotId,   kProcessId,       kFd,           kNumber,          kAnyNumber,
+       {kSnapshotId,   kProcessId,       kFd,           kNumber,          kTime,
         kByte,         kEndpointOrNull,  kPortOrNull,   kEndpointOrNull,  kPortOrNull,
         kNumberOrNull, kAnyNumberOrNull, kByte,         kNumberOrNull,    kNumberOrNull,
-        kNumberOrNull, kNumberOrNull,    kNumberOrNull, kAnyNumberOrNull, kAnyNumberOrNull,
+        kAgeMsOrNull,  kAgeMsOrNull,     kAgeMsOrNull,  kAnyNumberOrNull, kAnyNumberOrNull,
         kNumberOrNull, kNumberOrNull,    kNumberOrNull, kNumberOrNull,    kNumberOrNull,
         kNumberOrNull}},
       {"net_table_change", {kSnapshotId, kNetnsId, kNetTable, {Kind::Integer, false, 0, 4}}},

@@ -85,7 +85,7 @@ Coverage describeCoverage(const Analysis& analysis) {
   coverage.last_at = row.optionalText("last_at");
   const ResultTable spans = analysis.query(
       "SELECT (max(boottime_ns) - min(boottime_ns)) / 1e9 AS seconds FROM snapshot s"
-      " JOIN recording r ON r.id = s.recording GROUP BY boot_id");
+      " JOIN recording r ON r.id = s.recording GROUP BY s.recording");
   forEachRow(spans, [&](const Row& span) { coverage.seconds += span.real("seconds"); });
   coverage.unreadable = analysis.query(
       "SELECT operation, subject, pid, errno, detail, count, snapshots, first_snapshot, "
@@ -143,7 +143,8 @@ std::vector<LastDataBucket> lastData(const Analysis& analysis, int64_t process) 
   const int64_t width = ((times.back() - first) / kLastDataBuckets / kSecond + 1) * kSecond;
   std::vector<LastDataBucket> buckets;
   for (const int64_t time : times) {
-    const auto place = static_cast<size_t>((time - first) / width);
+    const auto place =
+        static_cast<size_t>(std::clamp<int64_t>((time - first) / width, 0, kLastDataBuckets));
     while (buckets.size() <= place) {
       const int64_t from = first + static_cast<int64_t>(buckets.size()) * width;
       buckets.push_back({.from = formatTime(from), .to = formatTime(from + width)});

@@ -128,6 +128,11 @@ class TextReport {
 
   static std::string whatHappened(const ProcessReport& process) {
     if (!process.has_fds) return fmt::format("{}: its fds could not be read.", name(process));
+    if (process.first_seen == process.last_seen) {
+      return fmt::format("{} had {} at {}, in the only snapshot of it; its limit is {}.",
+                         name(process), plural(process.fds_last, "fd", "fds"), process.last_seen,
+                         process.soft_limit ? std::to_string(*process.soft_limit) : "not known");
+    }
     std::string line;
     if (process.fds_first == process.fds_last && process.fds_peak == process.fds_last) {
       line = fmt::format("{} had {} through the whole recording", name(process),

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -94,7 +95,6 @@ class Interned {
                      .getInt64()) {}
 
   int64_t id(std::string_view value, int64_t snapshot) {
-    // A string_view's hash and a string's are the same, so this makes a copy for new values only.
     const auto found = ids_.find(std::string(value));
     if (found != ids_.end()) return found->second;
     insert_(next_id_, snapshot, value);
@@ -127,6 +127,7 @@ FileHandle openExclusively(const std::string& path) {
     if (!file) throw std::system_error(errno, std::generic_category(), path);
   }
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) throw std::system_error(errno, std::generic_category(), path);
     throw std::runtime_error(fmt::format("{}: another fdcapture is recording into it", path));
   }
   return file;
@@ -162,7 +163,7 @@ class ArchiveWriter::Impl {
     }
     writeFailures(snapshot);
     writeProcesses(snapshot, changes);
-    writeFds(snapshot, changes);
+    writeFds(changes);
     writeAutopsies(snapshot, timing.keyframe);
     writeInet(changes);
     writeOtherTables(changes);
@@ -314,7 +315,7 @@ class ArchiveWriter::Impl {
     }
   }
 
-  void writeFds(const Snapshot&, const ChangeSet& changes) {
+  void writeFds(const ChangeSet& changes) {
     for (const auto& [process, change, fd] : changes.fds)
       writeFd(process, change, *fd);
     for (const auto& [process, fd, position] : changes.positions) {
@@ -350,25 +351,29 @@ class ArchiveWriter::Impl {
         textOrNull(info.detail));
   }
 
-  /// A keyframe repeats those of all sockets that are still open.
-  static std::vector<const AutopsyRecord*> autopsiesToWrite(const Snapshot& snapshot,
-                                                            bool is_keyframe) {
-    std::vector<const AutopsyRecord*> records;
-    for (const auto& record : snapshot.autopsies)
-      records.push_back(record.get());
-    if (!is_keyframe) return records;
+  struct Autopsy {
+    ProcessIdentity process;
+    int32_t fd;
+    const AutopsyRecord* record;
+  };
+
+  /// A keyframe repeats those of all sockets that are still open, under an fd that has the socket
+  /// now.
+  static std::vector<Autopsy> autopsiesToWrite(const Snapshot& snapshot, bool is_keyframe) {
+    std::vector<Autopsy> autopsies;
+    std::set<const AutopsyRecord*> taken;
+    for (const auto& record : snapshot.autopsies) {
+      taken.insert(record.get());
+      autopsies.push_back({record->process, record->fd, record.get()});
+    }
+    if (!is_keyframe) return autopsies;
     for (const ProcessRecord& process : snapshot.processes) {
       for (const FdRecord& fd : process.fds) {
-        if (fd.autopsy) records.push_back(fd.autopsy.get());
+        if (!fd.autopsy || !taken.insert(fd.autopsy.get()).second) continue;
+        autopsies.push_back({process.identity, fd.fd, fd.autopsy.get()});
       }
     }
-    const auto place = [](const AutopsyRecord* record) {
-      return std::tie(record->process, record->fd);
-    };
-    std::sort(records.begin(), records.end(),
-              [&](const auto* a, const auto* b) { return place(a) < place(b); });
-    records.erase(std::unique(records.begin(), records.end()), records.end());
-    return records;
+    return autopsies;
   }
 
   void writeAutopsies(const Snapshot& snapshot, bool is_keyframe) {
@@ -378,16 +383,16 @@ class ArchiveWriter::Impl {
     const auto port_of = [](const std::optional<Endpoint>& endpoint) {
       return endpoint ? std::optional(endpoint->port) : std::nullopt;
     };
-    for (const AutopsyRecord* pointer : autopsiesToWrite(snapshot, is_keyframe)) {
+    for (const auto& [process, fd, pointer] : autopsiesToWrite(snapshot, is_keyframe)) {
       const AutopsyRecord& record = *pointer;
-      statements_->autopsy(
-          snapshot_, processId(record.process), record.fd, record.inode, record.asked_at_ns,
-          record.state, address_of(record.local), port_of(record.local), address_of(record.remote),
-          port_of(record.remote), record.peer_error, record.netns, record.options, record.rtt_us,
-          record.min_rtt_us, record.last_data_sent_ms, record.last_data_received_ms,
-          record.last_ack_received_ms, record.bytes_acked, record.bytes_received,
-          record.segments_out, record.segments_in, record.data_segments_out,
-          record.data_segments_in, record.delivered, record.retransmits);
+      statements_->autopsy(snapshot_, processId(process), fd, record.inode, record.asked_at_ns,
+                           record.state, address_of(record.local), port_of(record.local),
+                           address_of(record.remote), port_of(record.remote), record.peer_error,
+                           record.netns, record.options, record.rtt_us, record.min_rtt_us,
+                           record.last_data_sent_ms, record.last_data_received_ms,
+                           record.last_ack_received_ms, record.bytes_acked, record.bytes_received,
+                           record.segments_out, record.segments_in, record.data_segments_out,
+                           record.data_segments_in, record.delivered, record.retransmits);
     }
   }
 

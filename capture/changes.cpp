@@ -313,14 +313,16 @@ bool isGap(ReadStatus status) {
   return status == ReadStatus::Failed || status == ReadStatus::Incomplete;
 }
 
-/// Of files that are still the same and whose fdinfo could not be read now.
+/// Of files that are still the same and whose link or fdinfo could not be read now.
 void carryInfos(const std::vector<FdRecord>& previous, std::vector<FdRecord>& now) {
   auto before = previous.begin();
   for (FdRecord& fd : now) {
     while (before != previous.end() && before->fd < fd.fd)
       ++before;
     const bool is_there = before != previous.end() && before->fd == fd.fd;
-    if (!fd.info && is_there && fd.isSameFile(*before)) fd.info = before->info;
+    if (!is_there || !fd.isSameFile(*before)) continue;
+    if (!fd.info) fd.info = before->info;
+    if (fd.link.type == LinkType::Unreadable) fd.link = before->link;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "capture/collector.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -35,6 +36,13 @@ class PhaseTimer {
  private:
   int64_t last_ = nowNs(CLOCK_MONOTONIC);
 };
+
+/// The tree numbers processes as our own calls do: it is no saved one, and of no other pid
+/// namespace. Only then does a pid in it name the process that pidfd_open would take.
+bool isOwnProc(const ProcSource& source) {
+  std::string self;
+  return ProcSource::readLink(source.root(), "self", self) == 0 && self == std::to_string(getpid());
+}
 
 const ProcessRecord* findProcess(const Snapshot* snapshot, const ProcessIdentity& identity) {
   if (snapshot == nullptr) return nullptr;
@@ -71,7 +79,9 @@ Clocks readClocks() {
 }
 
 Collector::Collector(const ProcSource& source, Selection selection, bool with_autopsies)
-    : source_(source), selector_(source, std::move(selection)), with_autopsies_(with_autopsies) {}
+    : source_(source),
+      selector_(source, std::move(selection)),
+      with_autopsies_(with_autopsies && isOwnProc(source)) {}
 
 Snapshot Collector::take(const Snapshot* previous) {
   Snapshot snapshot;

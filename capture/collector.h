@@ -9,7 +9,9 @@ namespace fdmortem {
 
 class Collector {
  public:
-  /// `source` must outlive the collector. `with_autopsies`: see takeSecondLook().
+  /// `source` must outlive the collector. `with_autopsies`: see
+  /// takeSecondLook(); without effect on a tree that is not the proc file system of our own pid
+  /// namespace.
   Collector(const ProcSource& source, Selection selection, bool with_autopsies);
 
   /// Clocks, processes, their fds, the tables of their network namespaces, then the second look. An

@@ -189,7 +189,8 @@ std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
       if (again || again.error() != ESRCH) last_error = ENXIO;
       continue;
     }
-    for (Failure& failure : own_failures.take()) failures.add(std::move(failure));
+    for (Failure& failure : own_failures.take())
+      failures.add(std::move(failure));
     record.inode = netns;
     return record;
   }

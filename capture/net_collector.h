@@ -10,9 +10,9 @@
 
 namespace fdmortem {
 
-/// Reads all tables of `netns` through the first of `processes` that still lives in it afterwards. Empty
-/// if all of them have ended. If some have not and none could be used, every table's status is Failed:
-/// rows of which nobody knows the namespace are worse than none.
+/// Reads all tables of `netns` through the first of `processes` that still lives in it afterwards.
+/// Empty if all of them have ended. If some have not and none could be used, every table's status
+/// is Failed: rows of which nobody knows the namespace are worse than none.
 std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
                                      const std::vector<ProcessIdentity>& processes,
                                      FailureLog& failures);

@@ -66,7 +66,7 @@ int ProcSource::read(int directory, const char* path, std::string& text) {
   const FileHandle file(openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return errno;
   size_t length = 0;
-  text.resize(std::max<size_t>(text.capacity(), 4096));
+  text.resize(4096);  // no more: what is resized is also cleared, for each of many small files
   while (true) {
     const ssize_t count = ::read(file.get(), text.data() + length, text.size() - length);
     if (count < 0 && errno == EINTR) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
@@ -198,7 +199,11 @@ std::vector<int32_t> fdNumbers(const std::vector<std::string>& names, int32_t pi
 }  // namespace
 
 bool FdRecord::isSameFile(const FdRecord& other) const {
-  if (link.type == LinkType::Unreadable || other.link.type == LinkType::Unreadable) return true;
+  if (link.type == LinkType::Unreadable || other.link.type == LinkType::Unreadable) {
+    if (!info || !other.info || !info->inode || !other.info->inode) return true;
+    return std::tie(info->inode, info->mount_id, info->flags) ==
+           std::tie(other.info->inode, other.info->mount_id, other.info->flags);
+  }
   if (link.type != other.link.type || link.number != other.link.number) return false;
   if (link.type != LinkType::Text) return true;
   const bool has_inodes = info && other.info && info->inode && other.info->inode;

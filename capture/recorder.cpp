@@ -45,21 +45,26 @@ class StopSignals {
  public:
   StopSignals() {
     sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGHUP);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      // Who started us with a signal ignored, nohup for instance, wants us to outlive it.
+      struct sigaction action {};
+      sigaction(signal, nullptr, &action);
+      if (action.sa_handler != SIG_IGN) sigaddset(&signals_, signal);
+    }
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     signal(SIGPIPE, SIG_IGN);
   }
 
-  /// Waits until CLOCK_MONOTONIC says `deadline_ns`. Returns the signal that came first, or 0.
+  /// Waits until CLOCK_BOOTTIME says `deadline_ns`. Returns the signal that came first, or 0.
   int waitUntil(int64_t deadline_ns) const {
     while (true) {
-      const int64_t left_ns = std::max<int64_t>(deadline_ns - readClocks().monotonic_ns, 0);
-      const timespec left{.tv_sec = left_ns / 1'000'000'000, .tv_nsec = left_ns % 1'000'000'000};
-      const int signal = sigtimedwait(&signals_, nullptr, &left);
+      const int64_t left_ns = std::max<int64_t>(deadline_ns - readClocks().boottime_ns, 0);
+      // sigtimedwait stands still in suspend, so it must not be asked to wait for long.
+      const int64_t slice_ns = std::min<int64_t>(left_ns, 1'000'000'000);
+      const timespec slice{.tv_sec = slice_ns / 1'000'000'000, .tv_nsec = slice_ns % 1'000'000'000};
+      const int signal = sigtimedwait(&signals_, nullptr, &slice);
       if (signal > 0) return signal;
-      if (errno == EAGAIN) return 0;
+      if (errno == EAGAIN && slice_ns == left_ns) return 0;
     }
   }
 
@@ -197,13 +202,13 @@ class Recorder {
 
   std::string loop(ArchiveWriter& archive) {
     const int64_t interval_ns = options_.interval.count() * 1'000'000;
-    const int64_t start_ns = readClocks().monotonic_ns;
+    const int64_t start_ns = readClocks().boottime_ns;
     Schedule schedule(start_ns, interval_ns);
     while (true) {
       takeSnapshot(archive, schedule);
       if (collector_.isExhausted()) return "the selected processes have ended";
       if (options_.count && taken_ >= *options_.count) return "count";
-      schedule.advance(readClocks().monotonic_ns);
+      schedule.advance(readClocks().boottime_ns);
       int64_t wake_ns = schedule.dueNs();
       if (options_.duration) {
         const int64_t end_ns = start_ns + options_.duration->count() * 1'000'000;
@@ -216,7 +221,9 @@ class Recorder {
     }
   }
 
-  static std::string signalName(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
+  static std::string signalName(int signal) {
+    return signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM";
+  }
 
   void takeSnapshot(ArchiveWriter& archive, const Schedule& schedule) {
     const bool keyframe = taken_ % kSnapshotsPerKeyframe == 0;
@@ -226,7 +233,7 @@ class Recorder {
     if (previous != nullptr) carryOver(*previous, now);
     const ChangeSet changes = detectChanges(previous, now, keyframe);
     SnapshotTiming timing{.keyframe = keyframe, .missed_before = schedule.missed()};
-    timing.late_us = std::max<int64_t>((now.clocks.monotonic_ns - schedule.dueNs()) / 1000, 0);
+    timing.late_us = std::max<int64_t>((now.clocks.boottime_ns - schedule.dueNs()) / 1000, 0);
     timing.compare_us = (readClocks().monotonic_ns - compare_start_ns) / 1000;
     const int64_t id = archive.write(now, changes, timing);
     ++taken_;

@@ -58,6 +58,13 @@ std::unordered_map<uint64_t, uint64_t> connectionsOf(const Snapshot& snapshot) {
   return connections;
 }
 
+bool hasTcpTables(const NetnsRecord& netns) {
+  return std::all_of(kTcpTables.begin(), kTcpTables.end(), [&](NetTable table) {
+    const ReadStatus status = netns.status.at(static_cast<size_t>(table) - 1);
+    return status == ReadStatus::Whole || status == ReadStatus::Absent;
+  });
+}
+
 class SecondLooker {
  public:
   SecondLooker(const ProcSource& source, const Snapshot* previous, Snapshot& now,
@@ -78,6 +85,13 @@ class SecondLooker {
   }
 
  private:
+  /// The TCP tables of its namespace were read, so that an unlisted socket has no connection there.
+  bool tablesTell(const ProcessRecord& process) const {
+    return std::any_of(now_.namespaces.begin(), now_.namespaces.end(), [&](const auto& netns) {
+      return process.netns == netns.inode && hasTcpTables(netns);
+    });
+  }
+
   bool isListed(const FdRecord& fd) const { return listed_.contains(fd.link.number); }
 
   void findVanished(const std::unordered_map<uint64_t, uint64_t>& connections) {
@@ -95,10 +109,7 @@ class SecondLooker {
                                     [&](const NetnsRecord& n) { return n.inode == netns_inode; });
     if (netns == now_.namespaces.end()) return;  // nobody lives there any more
     // A second reading adds to a whole first one; it is no substitute for it.
-    for (const NetTable table : kTcpTables) {
-      const ReadStatus status = netns->status.at(static_cast<size_t>(table) - 1);
-      if (status != ReadStatus::Whole && status != ReadStatus::Absent) return;
-    }
+    if (!hasTcpTables(*netns)) return;
     std::vector<ProcessIdentity> inhabitants;
     for (const ProcessRecord& process : now_.processes) {
       if (process.netns == netns_inode) inhabitants.push_back(process.identity);
@@ -124,6 +135,7 @@ class SecondLooker {
   void lookAtProcess(ProcessRecord& process) {
     FileHandle files;  // opened for the first fd that needs it
     int open_error = 0;
+    bool may_autopsy = with_autopsies_ && tablesTell(process);
     std::optional<SocketExaminer> examiner;
     for (FdRecord& fd : process.fds) {
       if (fd.link.type != LinkType::Socket) continue;
@@ -135,11 +147,20 @@ class SecondLooker {
         const auto selected = openProcess(source_, process.identity);
         if (selected) files = filesDirectory(*selected);
         open_error = selected ? 0 : selected.error();
+        if (may_autopsy && selected && selected->stat.isExiting()) {
+          may_autopsy = false;
+          failures_.add(
+              Failure{.operation = "pidfd_getfd",
+                      .subject = std::to_string(process.identity.pid),
+                      .pid = process.identity.pid,
+                      .error_number = {},
+                      .detail = "its main thread has ended, and fds are taken from that"});
+        }
       }
       SecondLookRecord look{.process = process.identity, .fd = fd.fd};
       if (read_twice_.contains(fd.link.number) && !is_listed) look.table_reads = 2;
       lookAtFd(files.get(), open_error, fd, look);
-      if (with_autopsies_ && !is_listed && look.outcome == SecondLook::Same && isTcp(fd)) {
+      if (may_autopsy && !is_listed && look.outcome == SecondLook::Same && isTcp(fd)) {
         if (!examiner) examiner.emplace(files.get(), process.identity.pid, failures_);
         autopsy(*examiner, process.identity, fd);
       }
@@ -150,10 +171,10 @@ class SecondLooker {
 
   void lookAtFd(int files, int open_error, FdRecord& fd, SecondLookRecord& look) {
     const int32_t pid = look.process.pid;
-    std::string protocol;
+    OrErrno<std::string> protocol;
     int error = open_error;
     if (error == 0) {
-      if (fd.protocol.empty()) protocol = askProtocol(files, pid, fd.fd);
+      if (fd.protocol.empty()) protocol = ProcSource::socketProtocol(files, fd.fd);
       error = ProcSource::readLink(files, fmt::format("fd/{}", fd.fd).c_str(), link_);
     }
     if (error == ENOENT || error == ESRCH) {
@@ -165,8 +186,12 @@ class SecondLooker {
     } else if (parseFdLink(link_) != fd.link) {
       look.outcome = SecondLook::Replaced;
     } else if (fd.protocol.empty()) {
-      // Only now is it sure that it was this socket's.
-      fd.protocol = protocol;
+      // Only now is it sure that it was this socket that was asked.
+      if (protocol) {
+        fd.protocol = *protocol;
+      } else {
+        failures_.add("getxattr", fmt::format("{}/fd/{}", pid, fd.fd), pid, protocol.error());
+      }
     }
   }
 
@@ -176,9 +201,9 @@ class SecondLooker {
   }
 
   void autopsy(SocketExaminer& examiner, const ProcessIdentity& process, FdRecord& fd) {
-    if (fd.autopsy && fd.autopsy->isDead()) return;
-    // Another fd of the same socket was asked already.
+    // Another fd of the same socket was asked already, now or before.
     auto& known = examined_[fd.link.number];
+    if (fd.autopsy && fd.autopsy->isDead()) known = fd.autopsy;
     if (!known) {
       auto record = examiner.examine(fd.fd, fd.link.number, now_.clocks);
       if (!record) return;
@@ -187,15 +212,6 @@ class SecondLooker {
       if (!fd.autopsy || !fd.autopsy->saysTheSameAs(*known)) now_.autopsies.push_back(known);
     }
     fd.autopsy = known;
-  }
-
-  std::string askProtocol(int files, int32_t pid, int32_t fd) {
-    auto protocol = ProcSource::socketProtocol(files, fd);
-    if (protocol) return std::move(*protocol);
-    if (protocol.error() != ENOENT && protocol.error() != ESRCH) {
-      failures_.add("getxattr", fmt::format("{}/fd/{}", pid, fd), pid, protocol.error());
-    }
-    return {};
   }
 
   const ProcSource& source_;

@@ -11,8 +11,8 @@
 
 namespace fdmortem {
 
-/// Turns `500ms`, `10s`, `5m`, `2h` and `1d` into milliseconds; anything else is a usage error. (CLI11's own
-/// AsNumberWithUnit also takes `s` alone for 1 s, and hexadecimal numbers.)
+/// Turns `500ms`, `10s`, `5m`, `2h` and `1d` into milliseconds; anything else is a usage error.
+/// (CLI11's own AsNumberWithUnit also takes `s` alone for 1 s, and hexadecimal numbers.)
 inline CLI::Validator durationInMs() {
   return CLI::Validator(
       [](std::string& text) -> std::string {

@@ -45,7 +45,7 @@ SELECT
     || 'from one snapshot to the next, as after a reset by the peer. Closing the fd is always safe, since '
     || 'the connection is gone. A restart frees the fds for a time.' AS advice,
   printf('SELECT fd, inode, local, remote, last_state, last_data_at, outlived_seconds, proof, watched_by '
-    || 'FROM outlived WHERE open_at_end AND pid = %d AND start_ticks = %d ORDER BY fd', p.pid,
-    p.start_ticks) AS evidence
+    || 'FROM outlived WHERE open_at_end%s AND pid = %d AND start_ticks = %d ORDER BY fd',
+    iif(c.is_short, '', ' AND leak'), p.pid, p.start_ticks) AS evidence
 FROM counted c
 JOIN processes p USING (process)

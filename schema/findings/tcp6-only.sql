@@ -10,7 +10,9 @@ SELECT
     || '/proc/net/tcp does not make it a dead connection.' AS explanation,
   'Look in both tables, or use ss -tnp.' AS advice,
   printf('SELECT fd, inode, local, remote, last_state, verdict FROM sockets WHERE net_table = 2 AND '
-    || 'verdict <> ''listening'' AND pid = %d AND start_ticks = %d ORDER BY fd', p.pid, p.start_ticks)
+    || '%s AND open_at_end AND pid = %d AND start_ticks = %d ORDER BY fd',
+    iif(l.alive > 0, 'verdict IN (''connected'', ''peer-closed'', ''closing'')', 'verdict = ''outlived'' '),
+    p.pid, p.start_ticks)
     AS evidence
 FROM listed_in l
 JOIN processes p USING (process)

@@ -22,9 +22,10 @@ Parsed<ProcessStatus> parseProcessStatus(std::string_view text);
 /// look like one that the kernel does not have.
 Parsed<std::vector<Limit>> parseLimits(std::string_view text);
 
-/// /proc/PID/cgroup (cgroups(7)): the first path other than "/", of the unified hierarchy ("0::PATH"),
-/// else of a named one ("1:name=systemd:PATH"), else of the others in the kernel's order; "/" if there is
-/// none. Raw bytes without the newline. A text that is empty or cut is an error.
+/// /proc/PID/cgroup (cgroups(7)): the first path other than "/", of the unified hierarchy
+/// ("0::PATH"), else of a named one ("1:name=systemd:PATH"), else of the others in the kernel's
+/// order; "/" if there is none. Raw bytes without the newline. A text that is empty or cut is an
+/// error.
 Parsed<std::string> parseCgroup(std::string_view text);
 
 /// A namespace link such as `net:[4026531840]`: its inode number.

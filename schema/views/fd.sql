@@ -75,7 +75,8 @@ SELECT row_number() OVER (ORDER BY l.process, l.fd, l.first_snapshot) AS id, l.p
   END AS kind,
   CASE c.link_type WHEN 1 THEN printf('socket:[%d]', c.link_number)
     WHEN 2 THEN printf('pipe:[%d]', c.link_number) ELSE c.link_text END AS target,
-  CASE c.link_type WHEN 1 THEN c.link_number END AS socket_inode,
+  -- The type makes its index of use: a column without one is compared with another's inode by a scan.
+  CAST(CASE c.link_type WHEN 1 THEN c.link_number END AS INTEGER) AS socket_inode,
   c.protocol, c.flags, c.mount_id, c.inode, c.link_count
 FROM listed l
 JOIN fd_change c ON c.rowid = l.last_row

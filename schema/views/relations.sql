@@ -36,7 +36,12 @@ JOIN processes p USING (process)
 JOIN process_fds r ON r.process = w.process AND w.last_snapshot = r.last_snapshot
 LEFT JOIN fd_span f ON f.process = w.process AND f.fd = w.watched_fd
   AND r.last_snapshot BETWEEN f.first_snapshot AND f.last_snapshot
-WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode <> w.inode));
+WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode <> w.inode))
+  -- The epoll is read before most of the fds that it watches: what was closed in between looks like this
+  -- in one snapshot, and is gone from the epoll in the next.
+  AND (r.first_snapshot = r.last_snapshot OR (w.first_snapshot < w.last_snapshot AND NOT EXISTS (
+    SELECT 1 FROM fd_span g WHERE g.process = w.process AND g.fd = w.watched_fd AND g.inode = w.inode
+      AND w.last_snapshot - 1 BETWEEN g.first_snapshot AND g.last_snapshot)));
 
 -- TCP connections at the ports on which recorded processes listen that none of their fds holds, in the
 -- last snapshot of each namespace.
@@ -60,6 +65,7 @@ JOIN netns n ON n.id = i.netns
 JOIN tcp_state t USING (state)
 JOIN own_port l ON l.netns = n.inode AND l.local_port = i.local_port
 WHERE i.net_table IN (1, 2) AND i.state <> 10
+  AND i.last_snapshot >= (SELECT max(first_snapshot) FROM recording)
   AND i.last_snapshot = (SELECT max(last_snapshot) FROM net_table_span z WHERE z.netns = i.netns
                          AND z.net_table = i.net_table AND z.status = 1)
   AND NOT EXISTS (SELECT 1 FROM fd_span f WHERE f.socket_inode = i.inode
@@ -70,7 +76,7 @@ SELECT n.inode, w.local_port, 'TIME_WAIT', 'nobody', w.count
 FROM time_wait_change w
 JOIN netns n ON n.id = w.netns
 JOIN own_port l ON l.netns = n.inode AND l.local_port = w.local_port
-WHERE w.count > 0
+WHERE w.count > 0 AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
   AND w.snapshot = (SELECT max(snapshot) FROM time_wait_change x WHERE x.netns = w.netns
                     AND x.net_table = w.net_table AND x.local_port = w.local_port);
 

@@ -155,10 +155,11 @@ CREATE INDEX _sighting_by_id ON _sighting (id, first_snapshot);
 -- subflow than the one that answers.
 --   autopsy            autopsy.rowid
 --   finding            was-connected, connect-failed, never-connected; NULL: it says none of these
---   dead_since         the first snapshot whose autopsy says was-connected
+--   other_until        the last snapshot in which it said something else, or spoke of another peer; 0: none
+--   dead_since         the first snapshot since then whose autopsy says was-connected
 CREATE TABLE _autopsy_of AS
 WITH said AS (
-  SELECT u.id, u.first_snapshot, a.rowid AS autopsy, a.snapshot,
+  SELECT u.id, u.first_snapshot, a.rowid AS autopsy, a.snapshot, a.local, a.remote,
     CASE
       WHEN a.state <> 7 OR coalesce(f.protocol, 'TCP') NOT IN ('TCP', 'TCPv6') THEN NULL
       WHEN a.remote IS NOT NULL AND coalesce(a.delivered, a.data_segments_in, a.bytes_received) > 0
@@ -169,11 +170,21 @@ WITH said AS (
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
   JOIN autopsy a ON a.inode = f.inode AND a.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
+), closing AS (
+  SELECT *, last_value(finding) OVER w AS last_finding, last_value(local) OVER w AS last_local,
+    last_value(remote) OVER w AS last_remote, last_value(autopsy) OVER w AS last_autopsy
+  FROM said
+  WINDOW w AS (PARTITION BY id, first_snapshot ORDER BY snapshot, autopsy
+               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+), compared AS (
+  -- The last snapshot that says something else than the end: it may have been connected anew since.
+  SELECT *, max(iif(finding IS last_finding AND local IS last_local AND remote IS last_remote, 0,
+                    snapshot)) OVER (PARTITION BY id, first_snapshot) AS other_until
+  FROM closing
 )
-SELECT id, first_snapshot, autopsy, max(snapshot) AS asked_in, finding,
-  (SELECT min(x.snapshot) FROM said x WHERE x.id = said.id AND x.first_snapshot = said.first_snapshot
-     AND x.finding = 'was-connected') AS dead_since
-FROM said
+SELECT id, first_snapshot, last_autopsy AS autopsy, last_finding AS finding, other_until,
+  min(iif(last_finding = 'was-connected' AND snapshot > other_until, snapshot, NULL)) AS dead_since
+FROM compared
 GROUP BY id, first_snapshot;
 CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
 
@@ -201,7 +212,9 @@ SELECT f.id, u.first_snapshot, u.last_snapshot,
     WHEN f.protocol IS NULL AND c.id IS NULL AND (
       EXISTS (SELECT 1 FROM _other_listing o WHERE o.inode = f.inode)
       OR EXISTS (SELECT 1 FROM inet_span i WHERE i.inode = f.inode AND i.net_table > 2)) THEN 'other'
-    WHEN a.finding = 'was-connected' OR s.sightings IS NOT NULL THEN 'outlived'
+    -- What the kernel says of the socket itself counts for more than what the tables do not list.
+    WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
+      THEN 'outlived'
     -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
     -- in SYN_SENT, has tried all the same.
     WHEN a.finding = 'never-connected' AND c.id IS NOT NULL THEN
@@ -211,11 +224,17 @@ SELECT f.id, u.first_snapshot, u.last_snapshot,
   CASE
     WHEN f.protocol NOT IN ('TCP', 'TCPv6') THEN NULL
     WHEN a.finding = 'was-connected' THEN 'autopsy'
+    WHEN coalesce(x.state, 7) <> 7 THEN NULL
     WHEN s.sightings >= 2 THEN 'history'
     WHEN s.sightings = 1 THEN 'single'
   END,
   c.netns, c.net_table, coalesce(c.local, x.local), coalesce(c.remote, x.remote), c.state, c.seen_last,
-  coalesce(min(s.first_sighting, a.dead_since), s.first_sighting, a.dead_since), a.autopsy
+  CASE
+    WHEN a.finding = 'was-connected' AND s.first_sighting > a.other_until
+      THEN min(a.dead_since, s.first_sighting)
+    WHEN a.finding = 'was-connected' THEN a.dead_since
+    WHEN coalesce(x.state, 7) = 7 THEN s.first_sighting
+  END, a.autopsy
 FROM _unlisted u
 JOIN _socket_fd f USING (id)
 LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot

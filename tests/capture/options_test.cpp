@@ -72,7 +72,7 @@ TEST(CaptureOptions, Defaults) {
 
 TEST(CaptureOptions, SelectionsAddUp) {
   const CaptureCommand command = parse({"record", "-o", "x.db", "-p", "1", "--pid", "2", "-c", "a",
-                                 "--cgroup", "/x/*", "--all", "-n", "3", "-d", "1m"});
+                                        "--cgroup", "/x/*", "--all", "-n", "3", "-d", "1m"});
   const auto* record = std::get_if<RecordOptions>(&command);
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->selection.pids, (std::vector<int32_t>{1, 2}));

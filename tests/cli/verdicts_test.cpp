@@ -89,27 +89,27 @@ TEST_F(SocketVerdicts, ListenersListen) {
 }
 
 void playWhatNeverConnected(Cue& cue) {
-    const Socket fresh(AF_INET, SOCK_STREAM);
-    const Socket fresh6(AF_INET6, SOCK_STREAM);
-    const Socket bound(AF_INET, SOCK_STREAM);
-    bound.bind(Address("127.0.0.1", 0));
-    const Socket refused(AF_INET, SOCK_STREAM);
-    {
-      const Socket nobody(AF_INET, SOCK_STREAM);  // bound: nobody else can listen there meanwhile
-      nobody.bind(Address("127.0.0.1", 0));
-      if (::connect(refused.fd(), nobody.local().get(), nobody.local().size()) == 0 ||
-          errno != ECONNREFUSED) {
-        throw std::runtime_error("not refused");
-      }
+  const Socket fresh(AF_INET, SOCK_STREAM);
+  const Socket fresh6(AF_INET6, SOCK_STREAM);
+  const Socket bound(AF_INET, SOCK_STREAM);
+  bound.bind(Address("127.0.0.1", 0));
+  const Socket refused(AF_INET, SOCK_STREAM);
+  {
+    const Socket nobody(AF_INET, SOCK_STREAM);  // bound: nobody else can listen there meanwhile
+    nobody.bind(Address("127.0.0.1", 0));
+    if (::connect(refused.fd(), nobody.local().get(), nobody.local().size()) == 0 ||
+        errno != ECONNREFUSED) {
+      throw std::runtime_error("not refused");
     }
-    const Socket stopped = listenOn("127.0.0.1");
-    if (::shutdown(stopped.fd(), SHUT_RD) != 0) throw std::runtime_error("shutdown");
-    cue.tell({{"fresh", fresh.fd()},
-              {"fresh6", fresh6.fd()},
-              {"bound", bound.fd()},
-              {"refused", refused.fd()},
-              {"stopped listener", stopped.fd()}});
-    cue.await();
+  }
+  const Socket stopped = listenOn("127.0.0.1");
+  if (::shutdown(stopped.fd(), SHUT_RD) != 0) throw std::runtime_error("shutdown");
+  cue.tell({{"fresh", fresh.fd()},
+            {"fresh6", fresh6.fd()},
+            {"bound", bound.fd()},
+            {"refused", refused.fd()},
+            {"stopped listener", stopped.fd()}});
+  cue.await();
 }
 
 TEST_F(SocketVerdicts, TheTablesSayNothingOfWhatNeverConnected) {

@@ -68,6 +68,20 @@ TEST(Samples, LeakResetHasOutlivedFdsWithProof) {
   EXPECT_GE(leaks, 30);
 }
 
+TEST(Samples, AfterLeakTellsTheHistoryFromOneSnapshot) {
+  const Json it = report("after-leak");
+  EXPECT_TRUE(findingsOf(it).contains("critical outlived-connections"));
+  EXPECT_EQ(it.at("coverage").at("snapshots"), 1);
+  const Json rows = analyze({"outlived", sample("after-leak")});
+  EXPECT_GE(rows.size(), 80U);
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.at("proof"), "autopsy") << row;
+    EXPECT_NE(row.at("remote"), nullptr) << row;
+    EXPECT_NE(row.at("last_data_at"), nullptr) << row;
+  }
+  EXPECT_GE(it.at("processes")[0].at("last_data").size(), 5U);
+}
+
 TEST(Samples, LeakCloseWaitHasConnectionsThatStay) {
   const Json it = report("leak-close-wait");
   EXPECT_EQ(findingsOf(it), (Findings{"critical close-wait", "info tcp6-only"}));
@@ -103,8 +117,8 @@ TEST_P(EachSample, IsASmallFinishedArchive) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, EachSample,
-                         ::testing::Values("pushgateway", "leak-reset", "leak-close-wait",
-                                           "healthy", "restarted"),
+                         ::testing::Values("pushgateway", "leak-reset", "after-leak",
+                                           "leak-close-wait", "healthy", "restarted"),
                          [](const auto& test) {
                            std::string name = test.param;
                            for (char& letter : name)
