@@ -376,7 +376,7 @@ void churn(const Address& nobody) {
 // minutes.
 TEST(Autopsy, CallsNoLiveSocketDead) {
   const char* wanted_text = std::getenv("FDMORTEM_AUTOPSIES");
-  const int64_t wanted = wanted_text != nullptr ? std::atoll(wanted_text) : 200;
+  const int64_t wanted = wanted_text != nullptr ? std::atoll(wanted_text) : 0;
   const TemporaryDirectory directory;
   const std::string database = directory.file("f.db");
   const bool can_have_netns = !whyNoNetns();
@@ -386,7 +386,7 @@ TEST(Autopsy, CallsNoLiveSocketDead) {
     const Socket nobody(AF_INET, SOCK_STREAM);
     nobody.bind(Address("127.0.0.1", 0));
     std::vector<std::thread> threads;
-    for (int i = 0; i < 8; ++i)
+    for (int i = 0; i < 4; ++i)
       threads.emplace_back(churn, nobody.local());
     cue.tell("ready");
     cue.await();
@@ -394,13 +394,14 @@ TEST(Autopsy, CallsNoLiveSocketDead) {
   });
   actor.hear();
   int64_t autopsies = 0;
-  while (autopsies < wanted) {
+  for (int run = 0; run < 5 || autopsies < wanted; ++run) {
     ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "10",
                             "-i", "1ms"})
                   .status,
               0);
     autopsies = queryValue(database, "SELECT count(*) FROM autopsy").get<int64_t>();
   }
+  EXPECT_GT(autopsies, 0);
   EXPECT_EQ(analyze({"outlived", database}), Json::array()) << autopsies << " autopsies";
   EXPECT_EQ(queryValue(database, "SELECT count(*) FROM verdict_span WHERE proof = 'autopsy'"), 0);
 }
