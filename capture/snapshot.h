@@ -58,6 +58,15 @@ struct ProcessRecord {
   std::optional<std::vector<Limit>> limits;  ///< by resource
   ReadStatus fd_list_status = ReadStatus::NotTried;
   std::vector<FdRecord> fds;  ///< by fd
+
+  /// RLIMIT_NOFILE; empty: unlimited, or unread.
+  std::optional<uint64_t> softFdLimit() const {
+    if (!limits) return {};
+    for (const Limit& limit : *limits) {
+      if (limit.resource == "Max open files") return limit.soft;
+    }
+    return {};
+  }
 };
 
 /// TIME_WAIT rows of one table: nobody owns them, so only their number is kept.
