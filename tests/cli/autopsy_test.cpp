@@ -6,16 +6,12 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
-#include <memory>
 #include <ostream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -352,58 +348,6 @@ TEST(Relations, AConnectionThatNobodyHasAccepted) {
   EXPECT_EQ(rows[0].at("state"), "ESTABLISHED");
   EXPECT_EQ(rows[0].at("holder"), "nobody");
   EXPECT_EQ(rows[0].at("count"), 1);
-}
-
-/// Opens, uses and closes connections, and has connects refused, as fast as it can; closes every
-/// socket before its connection is gone, so that none is ever an fd that outlived its connection.
-void churn(const Address& nobody) {
-  const Socket listener = listenOn("127.0.0.1");
-  const Address server = listener.local();
-  for (;;) {
-    const Socket fresh(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-    const Socket refused(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-    connect(refused.fd(), nobody.get(), nobody.size());
-    Socket client = connectTo(server);
-    Socket accepted = listener.accept();
-    client.send("x");
-    receiveAll(accepted, 1);
-    accepted.close();
-    client.reset();  // after the FIN of the other end, and so that no TIME_WAIT is left
-  }
-}
-
-// The short form of a test that is worth to be run long: FDMORTEM_AUTOPSIES=500000 takes some
-// minutes.
-TEST(Autopsy, CallsNoLiveSocketDead) {
-  const char* wanted_text = std::getenv("FDMORTEM_AUTOPSIES");
-  const int64_t wanted = wanted_text != nullptr ? std::atoll(wanted_text) : 0;
-  const TemporaryDirectory directory;
-  const std::string database = directory.file("f.db");
-  const bool can_have_netns = !whyNoNetns();
-  Actor actor([&](Cue& cue) {
-    // Tables that nobody else fills are read soon.
-    if (can_have_netns) enterNewNetns();
-    const Socket nobody(AF_INET, SOCK_STREAM);
-    nobody.bind(Address("127.0.0.1", 0));
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i)
-      threads.emplace_back(churn, nobody.local());
-    cue.tell("ready");
-    cue.await();
-    _exit(0);
-  });
-  actor.hear();
-  int64_t autopsies = 0;
-  for (int run = 0; run < 5 || autopsies < wanted; ++run) {
-    ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "10",
-                            "-i", "1ms"})
-                  .status,
-              0);
-    autopsies = queryValue(database, "SELECT count(*) FROM autopsy").get<int64_t>();
-  }
-  EXPECT_GT(autopsies, 0);
-  EXPECT_EQ(analyze({"outlived", database}), Json::array()) << autopsies << " autopsies";
-  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM verdict_span WHERE proof = 'autopsy'"), 0);
 }
 
 }  // namespace
