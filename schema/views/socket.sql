@@ -16,7 +16,7 @@ WITH sighting AS (
     SELECT *, sum(starts) OVER (PARTITION BY netns, net_table, inode, local, remote
                                 ORDER BY first_snapshot) AS stretch
     FROM (
-      SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot) OVER (
+      SELECT *, first_snapshot IS NOT 1 + lag(known_until) OVER (
           PARTITION BY netns, net_table, inode, local, remote ORDER BY first_snapshot) AS starts
       FROM inet_span
       WHERE inode <> 0 AND net_table IN (1, 2)
@@ -183,12 +183,86 @@ WITH said AS (
   FROM closing
 )
 SELECT id, first_snapshot, last_autopsy AS autopsy, last_finding AS finding, other_until,
-  min(iif(last_finding = 'was-connected' AND snapshot > other_until, snapshot, NULL)) AS dead_since
+  iif(last_finding = 'was-connected',
+    coalesce(min(iif(snapshot > other_until, snapshot, NULL)), max(snapshot)), NULL) AS dead_since
 FROM compared
 GROUP BY id, first_snapshot;
 CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
 
--- The verdict of each socket fd, from one snapshot to another.
+-- What is said of an unlisted stretch as a whole.
+--   followed           1: the fd is listed after it
+--   known_first, known_last   the first and last snapshot in it in which it is known that no table lists the
+--                      socket; NULL: none
+--   seen_dead_last     of outlived: the last in which its closed state is known
+--   the rest           as in verdict_span
+CREATE TABLE _unlisted_verdict AS
+WITH looked AS (
+  SELECT u.id, u.first_snapshot, u.last_snapshot, f.process, f.inode, f.protocol,
+    u.last_snapshot < f.last_snapshot AS followed,
+    c.id IS NOT NULL AS was_listed, c.was_connected, c.netns, c.net_table, c.local, c.remote, c.state,
+    c.seen_last,
+    (SELECT r.snapshot FROM _tcp_read r WHERE r.netns = c.netns
+       AND r.snapshot BETWEEN u.first_snapshot AND u.last_snapshot ORDER BY 1 LIMIT 1) AS read_first,
+    (SELECT r.snapshot FROM _tcp_read r WHERE r.netns = c.netns
+       AND r.snapshot BETWEEN u.first_snapshot AND u.last_snapshot ORDER BY 1 DESC LIMIT 1) AS read_last,
+    (SELECT max(o.first_snapshot, u.first_snapshot) FROM _own_tcp_read_span o
+     WHERE o.process = f.process AND o.last_snapshot >= u.first_snapshot
+     ORDER BY o.last_snapshot LIMIT 1) AS own_read_first,
+    (SELECT min(o.last_snapshot, u.last_snapshot) FROM _own_tcp_read_span o
+     WHERE o.process = f.process AND o.first_snapshot <= u.last_snapshot
+     ORDER BY o.first_snapshot DESC LIMIT 1) AS own_read_last
+  FROM _unlisted u
+  JOIN _socket_fd f USING (id)
+  LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
+), clipped AS (
+  SELECT *, iif(own_read_first <= own_read_last, own_read_first, NULL) AS own_first,
+    iif(own_read_first <= own_read_last, own_read_last, NULL) AS own_last
+  FROM looked
+)
+SELECT u.id, u.first_snapshot, u.last_snapshot, u.followed,
+  min(coalesce(u.read_first, u.own_first), coalesce(u.own_first, u.read_first)) AS known_first,
+  max(coalesce(u.read_last, u.own_last), coalesce(u.own_last, u.read_last)) AS known_last,
+  CASE
+    WHEN u.protocol NOT IN ('TCP', 'TCPv6', 'MPTCP', 'MPTCPv6') THEN 'other'
+    WHEN u.protocol IS NULL AND NOT u.was_listed AND (
+      EXISTS (SELECT 1 FROM _other_listing o WHERE o.inode = u.inode)
+      OR EXISTS (SELECT 1 FROM inet_span i WHERE i.inode = u.inode AND i.net_table > 2)) THEN 'other'
+    -- What the kernel says of the socket itself counts for more than what the tables do not list.
+    WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
+      THEN 'outlived'
+    -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
+    -- in SYN_SENT, has tried all the same.
+    WHEN a.finding = 'never-connected' AND u.was_listed THEN
+      CASE WHEN u.was_connected THEN 'unlisted' ELSE 'connect-failed' END
+    ELSE coalesce(a.finding, 'unlisted')
+  END AS verdict,
+  CASE
+    WHEN u.protocol NOT IN ('TCP', 'TCPv6') THEN NULL
+    WHEN a.finding = 'was-connected' THEN 'autopsy'
+    WHEN coalesce(x.state, 7) <> 7 THEN NULL
+    WHEN s.sightings >= 2 THEN 'history'
+    WHEN s.sightings = 1 THEN 'single'
+  END AS proof,
+  u.netns, u.net_table, coalesce(u.local, x.local) AS local, coalesce(u.remote, x.remote) AS remote,
+  u.state, u.seen_last AS connection_last,
+  CASE
+    WHEN a.finding = 'was-connected' AND s.first_sighting > a.other_until
+      THEN min(a.dead_since, s.first_sighting)
+    WHEN a.finding = 'was-connected' THEN a.dead_since
+    WHEN coalesce(x.state, 7) = 7 THEN s.first_sighting
+  END AS outlived_since,
+  iif(a.finding = 'was-connected', max(coalesce(u.own_last, u.read_last), coalesce(u.read_last, u.own_last)),
+      u.read_last) AS seen_dead_last,
+  a.autopsy
+FROM clipped u
+LEFT JOIN _sighting s ON s.id = u.id AND s.first_snapshot = u.first_snapshot
+LEFT JOIN _autopsy_of a ON a.id = u.id AND a.first_snapshot = u.first_snapshot
+LEFT JOIN autopsy x ON x.rowid = a.autopsy;
+
+-- The verdict of each socket fd, from one snapshot to another. Where the tables could not be read nothing
+-- goes on but what cannot end: a closed socket stays closed until its program disconnects it and connects
+-- it anew, so that `outlived` goes on unless the fd is listed afterwards. Between two snapshots that say
+-- the same nothing has changed.
 --   id                 fd_span.id
 --   first_snapshot, last_snapshot
 --   verdict            connected, listening, closing, peer-closed, outlived, connect-failed,
@@ -198,49 +272,45 @@ CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
 --   netns, net_table, local, remote, state   the row that lists it, or listed it last; NULL: none ever
 --   connection_last    the last snapshot that lists the connection
 --   outlived_since     of outlived: the first snapshot seen without it
+--   outlived_until     of outlived: the last snapshot in which that is certain
 --   autopsy            autopsy.rowid of what the kernel says of it; NULL: it was not asked
 CREATE TABLE verdict_span AS
 SELECT f.id, l.first_snapshot, l.last_snapshot, t.verdict, NULL AS proof, l.netns, l.net_table, l.local,
-  l.remote, l.state, l.last_snapshot AS connection_last, NULL AS outlived_since, NULL AS autopsy
+  l.remote, l.state, l.last_snapshot AS connection_last, NULL AS outlived_since,
+  NULL AS outlived_until, NULL AS autopsy
 FROM _listed l
 JOIN _socket_fd f USING (id)
 JOIN tcp_state t ON t.state = l.state
 UNION ALL
-SELECT f.id, u.first_snapshot, u.last_snapshot,
-  CASE
-    WHEN f.protocol NOT IN ('TCP', 'TCPv6', 'MPTCP', 'MPTCPv6') THEN 'other'
-    WHEN f.protocol IS NULL AND c.id IS NULL AND (
-      EXISTS (SELECT 1 FROM _other_listing o WHERE o.inode = f.inode)
-      OR EXISTS (SELECT 1 FROM inet_span i WHERE i.inode = f.inode AND i.net_table > 2)) THEN 'other'
-    -- What the kernel says of the socket itself counts for more than what the tables do not list.
-    WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
-      THEN 'outlived'
-    -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
-    -- in SYN_SENT, has tried all the same.
-    WHEN a.finding = 'never-connected' AND c.id IS NOT NULL THEN
-      CASE WHEN c.was_connected THEN 'unlisted' ELSE 'connect-failed' END
-    ELSE coalesce(a.finding, 'unlisted')
-  END,
-  CASE
-    WHEN f.protocol NOT IN ('TCP', 'TCPv6') THEN NULL
-    WHEN a.finding = 'was-connected' THEN 'autopsy'
-    WHEN coalesce(x.state, 7) <> 7 THEN NULL
-    WHEN s.sightings >= 2 THEN 'history'
-    WHEN s.sightings = 1 THEN 'single'
-  END,
-  c.netns, c.net_table, coalesce(c.local, x.local), coalesce(c.remote, x.remote), c.state, c.seen_last,
-  CASE
-    WHEN a.finding = 'was-connected' AND s.first_sighting > a.other_until
-      THEN min(a.dead_since, s.first_sighting)
-    WHEN a.finding = 'was-connected' THEN a.dead_since
-    WHEN coalesce(x.state, 7) = 7 THEN s.first_sighting
-  END, a.autopsy
-FROM _unlisted u
-JOIN _socket_fd f USING (id)
-LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
-LEFT JOIN _sighting s ON s.id = u.id AND s.first_snapshot = u.first_snapshot
-LEFT JOIN _autopsy_of a ON a.id = u.id AND a.first_snapshot = u.first_snapshot
-LEFT JOIN autopsy x ON x.rowid = a.autopsy;
+SELECT * FROM (
+  WITH bounded AS (
+    -- From when to when the verdict holds.
+    SELECT *,
+      CASE verdict WHEN 'outlived' THEN outlived_since WHEN 'other' THEN first_snapshot
+        WHEN 'unlisted' THEN first_snapshot ELSE known_first END AS holds_from,
+      CASE WHEN verdict IN ('other', 'unlisted') OR (verdict = 'outlived' AND NOT followed)
+          THEN last_snapshot
+        WHEN verdict = 'outlived' THEN max(outlived_since, coalesce(seen_dead_last, outlived_since))
+        ELSE known_last END AS holds_until
+    FROM _unlisted_verdict
+  )
+  SELECT id, holds_from, holds_until, verdict, proof, netns, net_table, local, remote, state,
+    connection_last, outlived_since,
+    iif(verdict = 'outlived', max(outlived_since, coalesce(seen_dead_last, outlived_since)), NULL),
+    autopsy
+  FROM bounded
+  WHERE holds_from <= holds_until
+  UNION ALL
+  SELECT id, first_snapshot, coalesce(holds_from - 1, last_snapshot), 'unlisted', NULL, netns, net_table,
+    local, remote, state, connection_last, NULL, NULL, autopsy
+  FROM bounded
+  WHERE holds_from IS NULL OR holds_from > first_snapshot
+  UNION ALL
+  SELECT id, holds_until + 1, last_snapshot, 'unlisted', NULL, netns, net_table, local, remote, state,
+    connection_last, NULL, NULL, autopsy
+  FROM bounded
+  WHERE holds_until < last_snapshot
+);
 CREATE INDEX _verdict_span_by_id ON verdict_span (id, last_snapshot);
 
 -- What the kernel said of a socket, once for each asking.
@@ -294,7 +364,8 @@ CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
 --   fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen   UTC, ISO 8601
 --   outlived_since     of outlived: the first snapshot's time without the connection
 --   last_data_at, bytes_received, bytes_acked   NULL: not told
---   outlived_seconds   of outlived: from outlived_since to fd_last_seen
+--   outlived_seconds   of outlived: from outlived_since to the last snapshot in which that is certain, which
+--                      is fd_last_seen where the tables could be read then
 --   open_at_end        0: it was closed; 1: it was open when last looked at, or until its process ended
 --   watched_by         JSON array of the epoll fds of its process that watch it
 --   leak               1: outlived for longer than the grace period
@@ -323,7 +394,7 @@ WITH final AS (
            AND i.remote_port <> 0 LIMIT 1)
       WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
     (SELECT name FROM tcp_state WHERE state = v.state) AS last_state,
-    f.first_snapshot, f.last_snapshot, v.outlived_since, v.net_table, f.process,
+    f.first_snapshot, f.last_snapshot, v.outlived_since, v.outlived_until, v.net_table, f.process,
     f.closed_by IS NULL OR f.closed_by IS p.ended_by AS open_at_end,
     CASE WHEN v.verdict <> 'listening' THEN v.connection_last END AS connection_last,
     CASE WHEN v.verdict <> 'listening' THEN
@@ -344,14 +415,14 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j
   (SELECT taken_at FROM snapshot WHERE id = j.connection_last) AS connection_last_seen,
   since.taken_at AS outlived_since,
   j.last_data_at,
-  (last_seen.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
+  (until.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
   j.open_at_end,
   j.bytes_received, j.bytes_acked,
   (SELECT json_group_array(fd) FROM (
     SELECT DISTINCT w.fd FROM epoll_watch_span w
     WHERE w.process = j.process AND w.inode = j.inode
       AND j.last_snapshot BETWEEN w.first_snapshot AND w.last_snapshot ORDER BY 1)) AS watched_by,
-  j.verdict = 'outlived' AND (last_seen.boottime_ns - since.boottime_ns)
+  j.verdict = 'outlived' AND (until.boottime_ns - since.boottime_ns)
     > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS leak,
   j.process, j.first_snapshot, j.last_snapshot, j.net_table,
   coalesce(j.local_port, (SELECT i.local_port FROM inet_span i
@@ -361,7 +432,8 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j
 FROM joined j
 JOIN snapshot first_seen ON first_seen.id = j.first_snapshot
 JOIN snapshot last_seen ON last_seen.id = j.last_snapshot
-LEFT JOIN snapshot since ON since.id = j.outlived_since;
+LEFT JOIN snapshot since ON since.id = j.outlived_since
+LEFT JOIN snapshot until ON until.id = j.outlived_until;
 CREATE UNIQUE INDEX _sockets_by_id ON sockets (id);
 
 -- The fds that outlived their connections: the rows of `fdanalyze outlived`.

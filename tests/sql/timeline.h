@@ -27,6 +27,7 @@
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
 //   look NAME/FD   same, same2 (the tables were read twice), closed, replaced, failed
+//   autopsy NAME/FD  dead, failed, never, alive   inode=, local=, remote=, netns= (not told)
 //   epoll NAME/FD  on                        watched=, inode=
 //   failure WHAT   a count                   errno=, pid=
 //   wall, boottime seconds, one a snapshot, instead of 10 s steps
