@@ -169,11 +169,21 @@ JOIN snapshot s ON s.id = c.snapshot
 JOIN recording r ON r.id = s.recording;
 
 -- What lists a socket that is not in an Internet table: its inode and the table.
+--   name, type         of unix
+--   first_snapshot, last_snapshot   between which it was listed, not always all the time
 CREATE TABLE _other_listing AS
-SELECT DISTINCT inode, 11 AS net_table, nullif(path, '') AS name, type FROM unix_change
-WHERE change <> 0 AND inode <> 0
-UNION ALL
-SELECT DISTINCT inode, 12, NULL, NULL FROM netlink_change WHERE change <> 0
-UNION ALL
-SELECT DISTINCT inode, 13, NULL, NULL FROM packet_change WHERE change <> 0;
+WITH change AS (
+  SELECT snapshot, netns, change, inode, 11 AS net_table, nullif(path, '') AS name, type FROM unix_change
+  UNION ALL
+  SELECT snapshot, netns, change, inode, 12, NULL, NULL FROM netlink_change
+  UNION ALL
+  SELECT snapshot, netns, change, inode, 13, NULL, NULL FROM packet_change
+)
+SELECT netns, net_table, inode, name, type, min(snapshot) AS first_snapshot,
+  -- Unless the last row says that it has gone, it is there to the end.
+  iif(coalesce(max(iif(change = 0, snapshot, NULL)), 0) > coalesce(max(iif(change <> 0, snapshot, NULL)), 0),
+      max(iif(change = 0, snapshot, NULL)) - 1, (SELECT max(id) FROM snapshot)) AS last_snapshot
+FROM change
+WHERE inode <> 0
+GROUP BY netns, net_table, inode, name, type;
 CREATE INDEX _other_listing_by_inode ON _other_listing (inode);

@@ -38,21 +38,42 @@ FROM numbered
 GROUP BY inode, life;
 CREATE INDEX _socket_life_by_inode ON _socket_life (inode, first_snapshot);
 
--- Socket fds with the namespace of their process and the life of their socket.
+-- What the kernel said of the socket behind an fd. An fd that was asked itself has its own answers, and
+-- only those count: a socket of another process may have the same number at the same time. An fd without
+-- any said the same as the one that is named. A repetition in a keyframe may name another holder.
+--   id, autopsy (autopsy.rowid), snapshot
+CREATE TABLE _asked AS
+WITH heard AS (
+  SELECT f.id, a.rowid AS autopsy, a.snapshot, max(a.process = f.process AND a.fd = f.fd)
+      OVER (PARTITION BY f.id, a.asked_at_ns, a.state, a.local, a.remote) AS is_own
+  FROM autopsy a
+  JOIN fd_span f ON f.socket_inode = a.inode AND a.snapshot BETWEEN f.first_snapshot AND f.last_snapshot
+), compared AS (
+  SELECT *, max(is_own) OVER (PARTITION BY id) AS any_own FROM heard
+)
+SELECT id, autopsy, snapshot FROM compared WHERE is_own = any_own;
+CREATE INDEX _asked_by_id ON _asked (id, snapshot);
+
+-- Socket fds with the life of their socket, the namespace of their process (netns), and the one that the
+-- socket itself tells (told_netns, its inode number; NULL: not told).
 CREATE TABLE _socket_fd AS
 SELECT f.id, f.process, f.fd, f.socket_inode AS inode, f.first_snapshot, f.last_snapshot, f.protocol,
   l.first_snapshot AS life_first, l.last_snapshot AS life_last,
   (SELECT p.netns FROM process_span p WHERE p.process = f.process
      AND p.first_snapshot <= f.last_snapshot
-   ORDER BY p.first_snapshot DESC LIMIT 1) AS netns
+   ORDER BY p.first_snapshot DESC LIMIT 1) AS netns,
+  (SELECT a.netns_inode FROM _asked q JOIN autopsy a ON a.rowid = q.autopsy
+   WHERE q.id = f.id AND a.netns_inode IS NOT NULL LIMIT 1) AS told_netns
 FROM fd_span f
 JOIN _socket_life l ON l.inode = f.socket_inode
   AND f.first_snapshot BETWEEN l.first_snapshot AND l.last_snapshot
 WHERE f.socket_inode IS NOT NULL;
 CREATE INDEX _socket_fd_by_id ON _socket_fd (id);
+CREATE INDEX _socket_fd_by_inode ON _socket_fd (inode, life_first);
 
--- When a TCP table lists the socket behind an fd. The table of the process's own namespace comes first;
--- that of another one counts only where its own never lists the socket, for fds that were passed on.
+-- When a TCP table lists the socket behind an fd. Only tables of the namespace that the socket tells
+-- count; where it tells none, those of the process's own come first, and those of another one only where its
+-- own never lists the socket, for fds that were passed on.
 CREATE TABLE _listed AS
 WITH candidate AS (
   SELECT f.id, max(f.first_snapshot, i.first_snapshot) AS first_snapshot,
@@ -61,6 +82,7 @@ WITH candidate AS (
   FROM _socket_fd f
   JOIN inet_span i ON i.inode = f.inode AND i.first_snapshot <= f.last_snapshot
     AND i.last_snapshot >= f.first_snapshot AND i.net_table IN (1, 2)
+  WHERE f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns)
 ), ranked AS (
   SELECT *, max(is_own) OVER (PARTITION BY id) AS any_own FROM candidate
 )
@@ -91,19 +113,26 @@ HAVING coalesce(max(e.last_snapshot), f.first_snapshot - 1) < f.last_snapshot;
 
 -- For each unlisted stretch the connection that the socket had before it, and whether it is listed again
 -- after it: then the table was misread and nothing ended.
+--   is_tied            the row is of a namespace in which somebody lived who had the socket, or of the one
+--                      that it tells: else it may be that of another socket with the same number
 CREATE TABLE _lost_connection AS
 WITH connection AS (
   SELECT u.id, u.first_snapshot, u.last_snapshot, i.netns, i.net_table, i.local, i.remote, i.state,
-    i.last_snapshot AS seen_last,
+    i.last_snapshot AS seen_last, i.netns IS f.netns OR f.told_netns IS NOT NULL AS is_tied,
     row_number() OVER (PARTITION BY u.id, u.first_snapshot
                        ORDER BY i.last_snapshot DESC, i.netns IS f.netns DESC) AS rank
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
   JOIN inet_span i ON i.inode = f.inode AND i.net_table IN (1, 2) AND i.state <> 10
     AND i.last_snapshot < u.first_snapshot AND i.first_snapshot >= f.life_first
+  WHERE f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns)
 )
 SELECT c.id, c.first_snapshot, c.last_snapshot, c.netns, c.net_table, c.local, c.remote, c.state,
   c.seen_last,
+  c.is_tied OR EXISTS (SELECT 1 FROM _socket_fd x
+      JOIN process_span p ON p.process = x.process AND p.netns = c.netns
+        AND p.first_snapshot <= x.last_snapshot AND p.last_snapshot >= x.first_snapshot
+      WHERE x.inode = f.inode AND x.life_first = f.life_first) AS is_tied,
   EXISTS (SELECT 1 FROM inet_span i JOIN tcp_state t USING (state)
           WHERE i.inode = f.inode AND i.netns = c.netns AND i.local = c.local AND i.remote = c.remote
             AND t.is_connection AND i.first_snapshot BETWEEN f.life_first AND c.seen_last)
@@ -124,7 +153,7 @@ WITH bounds AS (
   SELECT c.id, c.first_snapshot, c.last_snapshot, c.netns, f.process, f.fd
   FROM _lost_connection c
   JOIN _socket_fd f USING (id)
-  WHERE c.was_connected AND NOT c.is_listed_again
+  WHERE c.was_connected AND c.is_tied AND NOT c.is_listed_again
     AND coalesce(f.protocol, 'TCP') IN ('TCP', 'TCPv6')
 ), first AS (
   SELECT b.*, (SELECT r.snapshot FROM _tcp_read r
@@ -169,7 +198,8 @@ WITH said AS (
     END AS finding
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
-  JOIN autopsy a ON a.inode = f.inode AND a.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
+  JOIN _asked q ON q.id = u.id AND q.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
+  JOIN autopsy a ON a.rowid = q.autopsy
 ), closing AS (
   SELECT *, last_value(finding) OVER w AS last_finding, last_value(local) OVER w AS last_local,
     last_value(remote) OVER w AS last_remote, last_value(autopsy) OVER w AS last_autopsy
@@ -189,6 +219,28 @@ FROM compared
 GROUP BY id, first_snapshot;
 CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
 
+-- The row of another table than TCP's that lists the socket behind an fd: the last one at its time, of its
+-- own namespace if there is one.
+--   id, net_table, type (of unix), local, remote
+CREATE TABLE _other_listed AS
+WITH listing AS (
+  SELECT inode, netns, net_table, NULL AS type, first_snapshot, last_snapshot, local,
+    iif(remote_port <> 0, remote, NULL) AS remote
+  FROM inet_span WHERE net_table > 2
+  UNION ALL
+  SELECT inode, netns, net_table, type, first_snapshot, last_snapshot, name, NULL FROM _other_listing
+), candidate AS (
+  SELECT f.id, l.net_table, l.type, l.local, l.remote, row_number() OVER (PARTITION BY f.id
+      ORDER BY l.netns IS f.netns DESC, l.last_snapshot DESC, l.remote IS NULL) AS rank
+  FROM listing l
+  JOIN _socket_fd f ON f.inode = l.inode AND l.first_snapshot <= f.last_snapshot
+    AND l.last_snapshot >= f.first_snapshot
+  JOIN net_table_name n USING (net_table)
+  WHERE f.protocol IS NULL OR f.protocol IN (n.protocol, n.protocol || '-STREAM')
+)
+SELECT id, net_table, type, local, remote FROM candidate WHERE rank = 1;
+CREATE UNIQUE INDEX _other_listed_by_id ON _other_listed (id);
+
 -- What is said of an unlisted stretch as a whole.
 --   followed           1: the fd is listed after it
 --   known_first, known_last   the first and last snapshot in it in which it is known that no table lists the
@@ -199,7 +251,7 @@ CREATE TABLE _unlisted_verdict AS
 WITH looked AS (
   SELECT u.id, u.first_snapshot, u.last_snapshot, f.process, f.inode, f.protocol,
     u.last_snapshot < f.last_snapshot AS followed,
-    c.id IS NOT NULL AS was_listed, c.was_connected, c.netns, c.net_table, c.local, c.remote, c.state,
+    c.id IS NOT NULL AS was_listed, c.is_tied, c.was_connected, c.netns, c.net_table, c.local, c.remote, c.state,
     c.seen_last,
     (SELECT r.snapshot FROM _tcp_read r WHERE r.netns = c.netns
        AND r.snapshot BETWEEN u.first_snapshot AND u.last_snapshot ORDER BY 1 LIMIT 1) AS read_first,
@@ -225,14 +277,13 @@ SELECT u.id, u.first_snapshot, u.last_snapshot, u.followed,
   CASE
     WHEN u.protocol NOT IN ('TCP', 'TCPv6', 'MPTCP', 'MPTCPv6') THEN 'other'
     WHEN u.protocol IS NULL AND NOT u.was_listed AND (
-      EXISTS (SELECT 1 FROM _other_listing o WHERE o.inode = u.inode)
-      OR EXISTS (SELECT 1 FROM inet_span i WHERE i.inode = u.inode AND i.net_table > 2)) THEN 'other'
+      EXISTS (SELECT 1 FROM _other_listed o WHERE o.id = u.id)) THEN 'other'
     -- What the kernel says of the socket itself counts for more than what the tables do not list.
     WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
       THEN 'outlived'
     -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
     -- in SYN_SENT, has tried all the same.
-    WHEN a.finding = 'never-connected' AND u.was_listed THEN
+    WHEN a.finding = 'never-connected' AND u.is_tied THEN
       CASE WHEN u.was_connected THEN 'unlisted' ELSE 'connect-failed' END
     ELSE coalesce(a.finding, 'unlisted')
   END AS verdict,
@@ -342,7 +393,7 @@ WITH ordered AS (
       PARTITION BY c.process, c.fd, c.watched_fd, c.inode, c.device ORDER BY c.snapshot) AS next_snapshot
   FROM epoll_watch_change c
 )
-SELECT o.process, o.fd, o.watched_fd, o.inode, o.device, o.events, o.snapshot AS first_snapshot,
+SELECT o.process, o.fd, o.watched_fd, o.inode, o.device, o.events, o.data, o.snapshot AS first_snapshot,
   min(coalesce(o.next_snapshot - 1, f.last_snapshot), f.last_snapshot, r.last_snapshot)
     AS last_snapshot
 FROM ordered o
@@ -352,6 +403,7 @@ JOIN snapshot s ON s.id = o.snapshot
 JOIN recording r ON r.id = s.recording
 WHERE o.change <> 0;
 CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
+CREATE INDEX _epoll_watch_span_by_epoll ON epoll_watch_span (process, fd, watched_fd);
 
 -- Every socket fd with its verdict when it was last seen: the rows of `fdanalyze sockets`.
 --   id                 fd_span.id
@@ -379,20 +431,11 @@ WITH final AS (
     coalesce((SELECT inode FROM netns WHERE id = v.netns), a.netns_inode, p.netns) AS netns,
     coalesce(f.protocol,
       (SELECT protocol FROM net_table_name WHERE net_table = v.net_table),
-      (SELECT n.protocol FROM inet_span i JOIN net_table_name n USING (net_table)
-       WHERE i.inode = f.socket_inode LIMIT 1),
-      (SELECT n.protocol || CASE WHEN o.net_table = 11 AND o.type = 1 THEN '-STREAM' ELSE '' END
-       FROM _other_listing o JOIN net_table_name n USING (net_table)
-       WHERE o.inode = f.socket_inode LIMIT 1)) AS protocol,
+      (SELECT protocol || iif(o.net_table = 11 AND o.type = 1, '-STREAM', '')
+       FROM net_table_name WHERE net_table = o.net_table)) AS protocol,
     v.verdict, v.proof,
-    CASE WHEN v.verdict = 'other' THEN coalesce(
-        (SELECT i.local FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2 LIMIT 1),
-        (SELECT o.name FROM _other_listing o WHERE o.inode = f.socket_inode AND o.net_table = 11 LIMIT 1))
-      WHEN v.local NOT LIKE '%:0' THEN v.local END AS local,
-    CASE WHEN v.verdict = 'other' THEN
-        (SELECT i.remote FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2
-           AND i.remote_port <> 0 LIMIT 1)
-      WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
+    CASE WHEN v.verdict = 'other' THEN o.local WHEN v.local NOT LIKE '%:0' THEN v.local END AS local,
+    CASE WHEN v.verdict = 'other' THEN o.remote WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
     (SELECT name FROM tcp_state WHERE state = v.state) AS last_state,
     f.first_snapshot, f.last_snapshot, v.outlived_since, v.outlived_until, v.net_table, f.process,
     f.closed_by IS NULL OR f.closed_by IS p.ended_by AS open_at_end,
@@ -407,6 +450,7 @@ WITH final AS (
   JOIN processes p USING (process)
   JOIN final v ON v.id = f.id AND v.rank = 1
   LEFT JOIN _autopsy_detail a ON a.autopsy = v.autopsy
+  LEFT JOIN _other_listed o ON o.id = f.id
 )
 SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j.verdict, j.proof,
   j.local, j.remote, j.last_state,

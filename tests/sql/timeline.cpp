@@ -232,9 +232,10 @@ class Drawing {
       }
       const auto status = value == "ok" ? ReadStatus::Whole : ReadStatus::Failed;
       const std::string comm = line.attribute("comm", line.name);
-      insert("process_change", snapshot, id, static_cast<int>(change), static_cast<int>(status), 1,
-             sqlText(comm), sqlText(line.attribute("exe", "/usr/bin/" + comm)), sqlText(comm),
-             "NULL", 0, 0, namespace_id);
+      insert("process_change", snapshot, id, static_cast<int>(change), static_cast<int>(status),
+             line.number("parent", 1), sqlText(comm),
+             sqlText(line.attribute("exe", "/usr/bin/" + comm)), sqlText(comm), "NULL", 0, 0,
+             namespace_id);
     }
   }
 
@@ -406,7 +407,9 @@ class Drawing {
           "local_port,"
           " remote, remote_port, peer_errno, netns_inode, options, delivered)"
           " VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, {})",
-          i + 1, process, fd, line.attribute("inode", "NULL"), timeNs("wall", i, kStartNs),
+          i + 1, process, fd, line.attribute("inode", "NULL"),
+          line.attributes.contains("asked_at") ? kStartNs + line.number("asked_at", 0) * kSecondNs
+                                               : timeNs("wall", i, kStartNs) + process,
           cell == "alive" ? 1 : 7, sqlText(local), portOf(local),
           has_peer ? sqlText(remote) : "NULL", has_peer ? portOf(remote) : "NULL",
           has_peer ? "NULL" : "107", netns_inode, cell == "dead" || cell == "alive" ? 1 : 0));
