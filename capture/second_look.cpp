@@ -163,6 +163,7 @@ class SecondLooker {
       if (may_autopsy && !is_listed && look.outcome == SecondLook::Same && isTcp(fd)) {
         if (!examiner) examiner.emplace(files.get(), process.identity.pid, failures_);
         autopsy(*examiner, process.identity, fd);
+        with_autopsies_ = may_autopsy = examiner->isPossible();
       }
       const bool is_news = look.outcome != SecondLook::Same || look.table_reads > 1;
       if (is_news && !is_listed) now_.second_looks.push_back(look);

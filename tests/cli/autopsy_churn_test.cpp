@@ -13,7 +13,6 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <system_error>
@@ -58,7 +57,7 @@ void churn(const Address& nobody, Churned& churned) {
     for (size_t i = 0; i < kAtOnce; ++i) {
       idle.emplace_back(AF_INET, SOCK_STREAM);
       const Socket& refused = idle.emplace_back(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-      connect(refused.fd(), nobody.get(), nobody.size());
+      (void)connect(refused.fd(), nobody.get(), nobody.size());
       ++churned.failed_connects;
     }
     // These have been asked while they were new, and now become connections.
@@ -98,6 +97,7 @@ void playChurner(Cue& cue) {
   nobody.bind(Address("127.0.0.1", 0));
   Churned churned;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i)
     threads.emplace_back(churn, nobody.local(), std::ref(churned));
   cue.tell(dead.fd());
@@ -110,7 +110,7 @@ void playChurner(Cue& cue) {
 
 int64_t wantedAutopsies() {
   const char* text = std::getenv("FDMORTEM_AUTOPSIES");
-  return text != nullptr ? std::atoll(text) : 0;
+  return text != nullptr ? std::strtoll(text, nullptr, 10) : 0;
 }
 
 /// Which fds ever were called outlived, and what the autopsies of an archive say, by kind. A
@@ -126,15 +126,6 @@ Json countsOf(const std::string& database) {
                " sum(state = 7 AND delivered > 0) AS dead"
                " FROM (SELECT DISTINCT inode, asked_at_ns, state, remote, delivered FROM autopsy)")
       .at(0);
-}
-
-/// A namespace whose tables are read in no time: nobody else fills them, and where the kernel can
-/// (Linux 6.1) they are small. In a host's large ones most sockets would be gone before they are
-/// asked.
-void enterSmallNetns() {
-  enterNewNetns();
-  std::ofstream("/proc/sys/net/ipv4/tcp_child_ehash_entries") << 1024;
-  enterNewNetns();
 }
 
 TEST(Autopsy, CallsNoLiveSocketDead) {
