@@ -140,10 +140,10 @@ struct AutopsyRecord {
 
   /// The same apart from when it was asked.
   bool saysTheSameAs(const AutopsyRecord& other) const {
-    return std::tie(inode, state, remote, peer_error, local, delivered, segments_in,
-                    segments_out) == std::tie(other.inode, other.state, other.remote,
-                                              other.peer_error, other.local, other.delivered,
-                                              other.segments_in, other.segments_out);
+    return std::tie(inode, state, remote, peer_error, local, netns, delivered, segments_in,
+                    segments_out) ==
+           std::tie(other.inode, other.state, other.remote, other.peer_error, other.local,
+                    other.netns, other.delivered, other.segments_in, other.segments_out);
   }
 };
 
