@@ -180,6 +180,19 @@ TEST_F(Archive, KeepsEverySnapshotOfAKilledRecorder) {
   EXPECT_EQ(analyze({"sockets", database, "--verdict", "connected"}).size(), 1U);
 }
 
+// What is said must not get into the archive because that has the number of a closed stderr.
+TEST_F(Archive, IsNotWhereMessagesGo) {
+  for (const char* closed : {"2>&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"}) {
+    const std::string file = directory.file("closed.db");
+    const ProgramResult result = runProgram(
+        {"sh", "-c", "exec \"$0\" \"$@\" " + std::string(closed), FDCAPTURE_PATH, "record", "-o",
+         file, "-p", std::to_string(actor.pid()), "-n", "2", "-i", "10ms", "-v"});
+    EXPECT_EQ(result.status, 0) << closed;
+    EXPECT_EQ(runFdanalyze({"snapshots", file}).err, "") << closed;
+    std::filesystem::remove(file);
+  }
+}
+
 /// What fdanalyze may be asked, in all formats.
 std::vector<std::vector<std::string>> everyCommand(const std::string& file,
                                                    const std::string& output) {
