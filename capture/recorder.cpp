@@ -22,6 +22,7 @@
 #include "capture/archive_writer.h"
 #include "capture/changes.h"
 #include "capture/collector.h"
+#include "capture/priority.h"
 #include "schema/printable.h"
 #include "schema/readers/host.h"
 
@@ -173,6 +174,8 @@ class Recorder {
 
   int run() {
     requireOneProcess();
+    for (const std::string& refused : lowerPriority())
+      if (options_.verbose) say(refused);
     ArchiveWriter archive(options_.output);
     archive.beginRecording(describeRecording(options_, source_));
     announce(fmt::format("recording into {} every {} ms", printable(options_.output),
