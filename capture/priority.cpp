@@ -29,8 +29,8 @@ int lowerForProcessor() {
 int lowerForDisk() {
   const long priority = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
   if (priority < 0) return errno;
-  if (IOPRIO_PRIO_CLASS(priority) == IOPRIO_CLASS_IDLE) return 0;
   const int last = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, kLastLevel);
+  if (priority == last || IOPRIO_PRIO_CLASS(priority) == IOPRIO_CLASS_IDLE) return 0;
   return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, last) == 0 ? 0 : errno;
 }
 
