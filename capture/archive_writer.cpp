@@ -110,6 +110,21 @@ class Interned {
   std::unordered_map<std::string, int64_t> ids_;
 };
 
+/// flock() does not tell who has a lock, a POSIX lock does: on a byte that no database of SQLite
+/// reaches.
+struct flock recorderMark() {
+  return {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = int64_t{1} << 62, .l_len = 1};
+}
+
+[[noreturn]] void refuseSecondRecorder(const FileHandle& file, const std::string& path) {
+  auto mark = recorderMark();
+  const bool is_known =
+      fcntl(file.get(), F_GETLK, &mark) == 0 && mark.l_type != F_UNLCK && mark.l_pid > 0;
+  const std::string who =
+      is_known ? fmt::format("fdcapture with pid {}", mark.l_pid) : "another fdcapture";
+  throw std::runtime_error(fmt::format("{}: {} is recording into it", path, who));
+}
+
 FileHandle openExclusively(const std::string& path) {
   FileHandle file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const bool is_new = static_cast<bool>(file);
@@ -128,7 +143,7 @@ FileHandle openExclusively(const std::string& path) {
   }
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) throw std::system_error(errno, std::generic_category(), path);
-    throw std::runtime_error(fmt::format("{}: another fdcapture is recording into it", path));
+    refuseSecondRecorder(file, path);
   }
   return file;
 }
@@ -138,7 +153,12 @@ FileHandle openExclusively(const std::string& path) {
 class ArchiveWriter::Impl {
  public:
   explicit Impl(const std::string& path)
-      : lock_(openExclusively(path)), database_(openDatabase(path)) {}
+      : lock_(openExclusively(path)), database_(openDatabase(path)) {
+    // Now, because until it is in write-ahead mode SQLite takes all POSIX locks of the file away.
+    // Where there are none a second recorder is refused without a name.
+    const auto mark = recorderMark();
+    fcntl(lock_.get(), F_SETLK, &mark);
+  }
 
   void beginRecording(const RecordingInfo& info) {
     SQLite::Transaction transaction(database_);

@@ -103,7 +103,8 @@ TEST_F(Archive, HasOneRecorderOnly) {
   recording.awaitSnapshots();
   const ProgramResult second = record({"-n", "1"});
   EXPECT_EQ(second.status, 1);
-  EXPECT_EQ(second.err, "fdcapture: " + database + ": another fdcapture is recording into it\n");
+  EXPECT_EQ(second.err, "fdcapture: " + database + ": fdcapture with pid " +
+                            std::to_string(recording.process().pid()) + " is recording into it\n");
   recording.awaitSnapshots();
   EXPECT_EQ(recording.stop(), 0) << recording.errors();
   EXPECT_EQ(query(database, "SELECT id FROM recording").size(), 1U);
