@@ -1,17 +1,12 @@
 #include "capture/archive_writer.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <time.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <set>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -19,6 +14,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 
+#include "capture/archive_lock.h"
 #include "schema/archive_file.h"
 #include "schema/file_handle.h"
 #include "schema/format.h"
@@ -110,54 +106,13 @@ class Interned {
   std::unordered_map<std::string, int64_t> ids_;
 };
 
-/// flock() does not tell who has a lock, a POSIX lock does: on a byte that no database of SQLite
-/// reaches.
-struct flock recorderMark() {
-  return {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = int64_t{1} << 62, .l_len = 1};
-}
-
-[[noreturn]] void refuseSecondRecorder(const FileHandle& file, const std::string& path) {
-  auto mark = recorderMark();
-  const bool is_known =
-      fcntl(file.get(), F_GETLK, &mark) == 0 && mark.l_type != F_UNLCK && mark.l_pid > 0;
-  const std::string who =
-      is_known ? fmt::format("fdcapture with pid {}", mark.l_pid) : "another fdcapture";
-  throw std::runtime_error(fmt::format("{}: {} is recording into it", path, who));
-}
-
-FileHandle openExclusively(const std::string& path) {
-  FileHandle file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const bool is_new = static_cast<bool>(file);
-  if (!is_new && errno != EEXIST) {
-    throw std::system_error(errno, std::generic_category(), path);
-  }
-  if (!is_new) {
-    const auto header = readArchiveHeader(path);
-    if (!header) throw std::runtime_error(fmt::format("{}: {}", path, header.error()));
-    if (access((path + "-journal").c_str(), F_OK) == 0) {
-      throw std::runtime_error(
-          fmt::format("{}: there is a {}-journal, which no fdcapture leaves behind", path, path));
-    }
-    file = FileHandle(open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (!file) throw std::system_error(errno, std::generic_category(), path);
-  }
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) throw std::system_error(errno, std::generic_category(), path);
-    refuseSecondRecorder(file, path);
-  }
-  return file;
-}
-
 }  // namespace
 
 class ArchiveWriter::Impl {
  public:
   explicit Impl(const std::string& path)
       : lock_(openExclusively(path)), database_(openDatabase(path)) {
-    // Now, because until it is in write-ahead mode SQLite takes all POSIX locks of the file away.
-    // Where there are none a second recorder is refused without a name.
-    const auto mark = recorderMark();
-    fcntl(lock_.get(), F_SETLK, &mark);
+    markRecorder(lock_);
   }
 
   void beginRecording(const RecordingInfo& info) {
@@ -201,10 +156,8 @@ class ArchiveWriter::Impl {
     Insert(database_, "recording_end", 4)(recording_, ended_at_ns, reason, last_commit_us_);
     transaction.commit();
     statements_.reset();
-    // With this the archive is one file again. It fails while somebody reads it, a copy for
-    // instance: then the -wal stays and belongs to it.
-    database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-    database_.tryExec("PRAGMA journal_mode = DELETE");
+    // With this the archive is one file again.
+    leaveWriteAheadMode(database_);
   }
 
  private:
@@ -242,20 +195,10 @@ class ArchiveWriter::Impl {
   static SQLite::Database openDatabase(const std::string& path) {
     SQLite::Database database(path, SQLite::OPEN_READWRITE);
     database.exec("PRAGMA temp_store = MEMORY");
-    if (database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0) {
-      // In one transaction and before the write-ahead log: the main file carries its mark from the
-      // start.
-      SQLite::Transaction transaction(database);
-      createArchiveTables(database);
-      transaction.commit();
-    }
     const std::string difference = schemaDifference(database);
     if (!difference.empty()) throw std::runtime_error(fmt::format("{}: {}", path, difference));
     database.exec("PRAGMA synchronous = FULL");
-    if (database.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal") {
-      throw std::runtime_error(
-          fmt::format("{}: this file system does not allow a write-ahead log", path));
-    }
+    enterWriteAheadMode(database, path);
     return database;
   }
 
