@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -18,6 +17,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 
+#include "capture/archive_lock.h"
 #include "capture/drop_snapshots.h"
 #include "schema/archive_file.h"
 
@@ -41,29 +41,6 @@ int64_t sizeOf(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? int64_t{status.st_size} : 0;
 }
 
-FileHandle openExclusively(const std::string& path) {
-  FileHandle file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const bool is_new = static_cast<bool>(file);
-  if (!is_new && errno != EEXIST) {
-    throw std::system_error(errno, std::generic_category(), path);
-  }
-  if (!is_new) {
-    const auto header = readArchiveHeader(path);
-    if (!header) throw std::runtime_error(fmt::format("{}: {}", path, header.error()));
-    if (access((path + "-journal").c_str(), F_OK) == 0) {
-      throw std::runtime_error(
-          fmt::format("{}: there is a {}-journal, which no fdcapture leaves behind", path, path));
-    }
-    file = FileHandle(open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (!file) throw std::system_error(errno, std::generic_category(), path);
-  }
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) throw std::system_error(errno, std::generic_category(), path);
-    throw std::runtime_error(fmt::format("{}: another fdcapture is recording into it", path));
-  }
-  return file;
-}
-
 /// Does something when it goes.
 template <class Action>
 class Finally {
@@ -77,34 +54,18 @@ class Finally {
   Action action_;
 };
 
-void useWriteAheadLog(SQLite::Database& database, const std::string& path) {
-  database.exec("PRAGMA synchronous = FULL");
-  if (database.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal") {
-    throw std::runtime_error(
-        fmt::format("{}: this file system does not allow a write-ahead log", path));
-  }
-  // checkpoint() does it, when it costs no snapshot anything.
-  database.exec("PRAGMA wal_autocheckpoint = 0");
-}
-
 SQLite::Database openDatabase(const std::string& path, const std::string& vfs) {
   SQLite::Database database(path, SQLite::OPEN_READWRITE, 0, vfs);
   database.exec("PRAGMA temp_store = MEMORY");
   // Debian's SQLite writes zeros over what is deleted. Nothing here is to be kept from who may read
   // the archive, and dropping snapshots would cost as much as storing them.
   database.exec("PRAGMA secure_delete = OFF");
-  if (database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0) {
-    // Where snapshots are dropped the file can become smaller again.
-    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
-    // In one transaction and before the write-ahead log: the main file carries its mark from the
-    // start.
-    SQLite::Transaction transaction(database);
-    createArchiveTables(database);
-    transaction.commit();
-  }
   const std::string difference = schemaDifference(database);
   if (!difference.empty()) throw std::runtime_error(fmt::format("{}: {}", path, difference));
-  useWriteAheadLog(database, path);
+  database.exec("PRAGMA synchronous = FULL");
+  enterWriteAheadMode(database, path);
+  // checkpoint() does it, when it costs no snapshot anything.
+  database.exec("PRAGMA wal_autocheckpoint = 0");
   return database;
 }
 
@@ -126,6 +87,7 @@ ArchiveDatabase::ArchiveDatabase(const std::string& path, std::optional<uint64_t
       quota_(max_bytes ? std::optional<Quota>(std::in_place, *max_bytes) : std::nullopt),
       database_((requireBelow(path, max_bytes),
                  openDatabase(path, quota_ ? quota_->vfsName() : std::string()))) {
+  markRecorder(lock_);
   takeBallast();
   leaveRoomForDropping(true);
   checkpointed_ns_ = monotonicNs();
@@ -272,10 +234,8 @@ bool ArchiveDatabase::hasRoom(uint64_t bytes) {
 }
 
 void ArchiveDatabase::seal() {
-  // It fails while somebody reads it, a copy for instance: then the -wal stays and belongs to it.
   spendBallast();
-  database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-  database_.tryExec("PRAGMA journal_mode = DELETE");
+  leaveWriteAheadMode(database_);
 }
 
 }  // namespace fdmortem

@@ -33,10 +33,8 @@ inline constexpr int64_t kDroppingBytes = 128 * 1024;
 /// An archive that is open for one recorder: locked, in write-ahead mode, with one connection.
 class ArchiveDatabase {
  public:
-  /// Makes the file, readable by its owner only, or opens an archive to continue it. Throws
-  /// std::runtime_error, one line with the path, if the file is anything else or another recorder
-  /// has it; it is not touched then. With `max_bytes` nothing makes the file, and what lies beside
-  /// it, larger.
+  /// Makes the archive or opens one to continue it, see openExclusively() in archive_lock.h. With
+  /// `max_bytes` nothing makes the file, and what lies beside it, larger.
   ArchiveDatabase(const std::string& path, std::optional<uint64_t> max_bytes);
   ~ArchiveDatabase();
   ArchiveDatabase(const ArchiveDatabase&) = delete;

@@ -21,6 +21,7 @@
 #include "capture/changes.h"
 #include "capture/collector.h"
 #include "capture/own_limits.h"
+#include "capture/priority.h"
 #include "capture/progress.h"
 #include "capture/schedule.h"
 #include "schema/printable.h"
@@ -120,6 +121,8 @@ class Recorder {
 
   int run() {
     requireOneProcess();
+    for (const std::string& refused : lowerPriority())
+      progress_.detail(refused);
     if (!limitOwnMemory(options_.max_memory_bytes)) {
       progress_.detail("its memory could not be limited");
     }
