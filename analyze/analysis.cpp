@@ -11,6 +11,8 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include "analyze/archive_reader.h"
+#include "analyze/doubts.h"
 #include "analyze/import.h"
 #include "analyze/private_copy.h"
 #include "schema/printable.h"
@@ -61,29 +63,6 @@ void bind(SQLite::Statement& statement, int index, const Value& value) {
       value);
 }
 
-std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database) {
-  std::vector<std::string> doubts;
-  if (copy.hasWal()) {
-    doubts.push_back(fmt::format("it was read together with its -wal, whose SHA-256 is {}",
-                                 sha256OfFile(copy.path() + "-wal")));
-  }
-  if (copy.isWal() && !copy.hasWal()) {
-    doubts.emplace_back(
-        "the file was copied without its -wal, while it was recorded or after the recorder was "
-        "killed: the newest snapshots may be missing ('fdcapture copy' makes a whole copy)");
-  }
-  SQLite::Statement open_ended(
-      database, "SELECT id, last_snapshot FROM recording WHERE ended_at IS NULL ORDER BY id");
-  while (open_ended.executeStep()) {
-    doubts.push_back(
-        fmt::format("recording {} has no end: it was still going on, or the recorder was killed; "
-                    "what came after "
-                    "snapshot {} is not in the file",
-                    open_ended.getColumn(0).getInt64(), open_ended.getColumn(1).getInt64()));
-  }
-  return doubts;
-}
-
 /// What follows a statement: nothing but blanks, semicolons and comments may.
 bool isBlank(std::string_view sql) {
   while (!sql.empty()) {
@@ -122,7 +101,10 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
   database_->exec("PRAGMA temp_store = MEMORY");
   runAll(*database_, sql::analysis());
   try {
-    importArchive(copy.path(), *database_);
+    ArchiveReader archive(copy.path());
+    const auto damage = archive.damage(1);
+    if (!damage.empty()) throw std::runtime_error(damage.front());
+    importArchive(archive.database(), *database_);
     SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();

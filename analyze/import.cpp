@@ -1,7 +1,6 @@
 #include "analyze/import.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -14,10 +13,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
-#include <sqlite3.h>
 
 #include "schema/address.h"
-#include "schema/archive_file.h"
 #include "schema/printable.h"
 #include "schema/time_text.h"
 
@@ -185,54 +182,11 @@ const std::vector<Table>& plainTables() {
   return kTables;
 }
 
-/// No check of the file and no reading of it takes longer, whatever the file makes SQLite do.
-constexpr std::chrono::minutes kTimeLimit{10};
-
 std::string printableCmdline(std::string arguments) {
   if (!arguments.empty() && arguments.back() == '\0') arguments.pop_back();
   std::replace(arguments.begin(), arguments.end(), '\0', ' ');
   return printable(arguments);
 }
-
-int stopWhenLate(void* deadline) {
-  return std::chrono::steady_clock::now() >
-                 *static_cast<const std::chrono::steady_clock::time_point*>(deadline)
-             ? 1
-             : 0;
-}
-
-class ArchiveReader {
- public:
-  explicit ArchiveReader(const std::string& path) : database_(path, SQLite::OPEN_READONLY) {
-    harden();
-    const std::string difference = schemaDifference(database_);
-    if (!difference.empty()) throw std::runtime_error(difference);
-    const std::string result = database_.execAndGet("PRAGMA integrity_check(1)").getString();
-    if (result != "ok") throw std::runtime_error("damaged: " + printable(result));
-  }
-
-  SQLite::Database& database() { return database_; }
-
- private:
-  void harden() {
-    sqlite3* handle = database_.getHandle();
-    for (const auto& [option, value] :
-         {std::pair(SQLITE_DBCONFIG_DEFENSIVE, 1), std::pair(SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
-          std::pair(SQLITE_DBCONFIG_ENABLE_VIEW, 0), std::pair(SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
-          std::pair(SQLITE_DBCONFIG_DQS_DDL, 0), std::pair(SQLITE_DBCONFIG_DQS_DML, 0)}) {
-      sqlite3_db_config(handle, option, value, nullptr);
-    }
-    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1 << 26);
-    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
-    sqlite3_progress_handler(handle, 10'000, stopWhenLate, &deadline_);
-    database_.exec("PRAGMA cell_size_check = ON");
-    database_.exec("PRAGMA mmap_size = 0");
-    database_.exec("PRAGMA query_only = ON");
-  }
-
-  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + kTimeLimit;
-  SQLite::Database database_;
-};
 
 /// Reads the rows of one table and says where it is when something is wrong.
 class RowReader {
@@ -285,8 +239,8 @@ class RowReader {
 
 class Importer {
  public:
-  Importer(SQLite::Database& archive, SQLite::Database& analysis)
-      : archive_(archive), analysis_(analysis) {}
+  Importer(SQLite::Database& archive, SQLite::Database& analysis, const ImportProblem& on_problem)
+      : archive_(archive), analysis_(analysis), on_problem_(on_problem) {}
 
   void run() {
     SQLite::Transaction transaction(analysis_);
@@ -296,8 +250,14 @@ class Importer {
     readAddresses();
     importProcesses();
     importNamespaces();
-    for (const Table& table : plainTables())
-      importTable(table);
+    for (const Table& table : plainTables()) {
+      try {
+        importTable(table);
+      } catch (const std::runtime_error& error) {
+        if (!on_problem_) throw;
+        on_problem_(error.what());
+      }
+    }
     transaction.commit();
   }
 
@@ -506,6 +466,7 @@ class Importer {
 
   SQLite::Database& archive_;
   SQLite::Database& analysis_;
+  const ImportProblem& on_problem_;
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted
   std::unordered_map<int64_t, std::string> texts_;
@@ -516,9 +477,9 @@ class Importer {
 
 }  // namespace
 
-void importArchive(const std::string& path, SQLite::Database& analysis) {
-  ArchiveReader archive(path);
-  Importer(archive.database(), analysis).run();
+void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
+                   const ImportProblem& on_problem) {
+  Importer(archive, analysis, on_problem).run();
 }
 
 }  // namespace fdmortem

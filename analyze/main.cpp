@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "analyze/archives.h"
+#include "analyze/check.h"
 #include "analyze/listings.h"
 #include "analyze/options.h"
 #include "analyze/report_command.h"
@@ -17,6 +18,9 @@ int run(const fdmortem::ListingOptions& options) {
 }
 int run(const fdmortem::ReportOptions& options) {
   return fdmortem::runReport(options);
+}
+int run(const fdmortem::CheckOptions& options) {
+  return fdmortem::runCheck(options);
 }
 int run(int exit_status) {
   return exit_status;

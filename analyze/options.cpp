@@ -23,6 +23,7 @@ const std::vector<std::string> kVerdicts = {"connected",      "listening",      
 struct Parsed {
   ListingOptions listing;
   ReportOptions report;
+  CheckOptions check;
   std::string database;  ///< of the commands that take one
   uint64_t grace_ms = 30'000;
   std::string from;
@@ -188,6 +189,18 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       "  fdanalyze sql leak.db 'SELECT name, sql FROM sqlite_schema ORDER BY name'\n");
 }
 
+void addCheck(CLI::App& app, Parsed& parsed) {
+  CLI::App* check = app.add_subcommand("check", "Check that an archive is whole and fits together");
+  addDatabase(*check, parsed.check.database);
+  check->add_option("-f,--format", parsed.check.format, "text or json (default text)")
+      ->transform(oneOf<CheckFormat>({{"text", CheckFormat::Text}, {"json", CheckFormat::Json}}))
+      ->type_name("FORMAT");
+  check->footer(
+      "Examples:\n"
+      "  fdanalyze check leak.db\n"
+      "  fdanalyze check leak.db -f json\n");
+}
+
 }  // namespace
 
 AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
@@ -205,6 +218,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   addReport(app, parsed);
   addSockets(app, parsed);
   addOthers(app, parsed);
+  addCheck(app, parsed);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -215,6 +229,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
     parsed.report.analysis = analysis;
     return parsed.report;
   }
+  if (app.got_subcommand("check")) return parsed.check;
   parsed.listing.analysis = analysis;
   if (!parsed.database.empty()) parsed.listing.databases = {parsed.database};
   if (!parsed.from.empty()) parsed.listing.filter.from_ns = parseTime(parsed.from);

@@ -43,8 +43,15 @@ struct ReportOptions {
   std::string output;  ///< a file; empty: stdout
 };
 
+enum class CheckFormat { Text, Json };
+
+struct CheckOptions {
+  std::string database;
+  CheckFormat format = CheckFormat::Text;
+};
+
 /// What to do; a number is an exit status with which all is said and done (--help, wrong usage).
-using AnalyzeCommand = std::variant<ListingOptions, ReportOptions, int>;
+using AnalyzeCommand = std::variant<ListingOptions, ReportOptions, CheckOptions, int>;
 
 /// Prints help and usage errors itself.
 AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv);

@@ -114,6 +114,7 @@ TEST_P(EachSample, IsASmallFinishedArchive) {
   EXPECT_EQ(content.at(18), 1);
   EXPECT_EQ(content.at(19), 1);
   EXPECT_EQ(queryValue(path, "SELECT count(*) FROM recording WHERE ended_at IS NOT NULL"), 1);
+  EXPECT_EQ(analyze({"check", path}).at("problems"), Json::array());
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, EachSample,
