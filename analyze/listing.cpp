@@ -40,7 +40,7 @@ Json jsonOf(const std::string& column, const Value& value) {
     return std::isfinite(*real) ? Json(*real) : Json(nullptr);
   }
   const std::string& text = std::get<std::string>(value);
-  if (column == "watched_by") {
+  if (column == "watched_by" || column == "events") {
     auto array = Json::parse(text, nullptr, false);
     if (array.is_array()) return array;
   }

@@ -1,5 +1,6 @@
 #include "analyze/listings.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <iterator>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "analyze/archives.h"
 #include "schema/printable.h"
@@ -30,10 +32,11 @@ constexpr const char* kShortSocketColumns =
 /// A query that grows by conditions.
 class Query {
  public:
-  explicit Query(std::string select) : sql_(std::move(select)) {}
+  explicit Query(std::string select, bool has_where = false)
+      : sql_(std::move(select)), has_where_(has_where) {}
 
   void require(const std::string& condition, std::vector<Value> values) {
-    sql_ += (values_.empty() && !has_where_ ? " WHERE " : " AND ") + condition;
+    sql_ += (has_where_ ? " AND " : " WHERE ") + condition;
     has_where_ = true;
     for (Value& value : values)
       values_.push_back(std::move(value));
@@ -57,14 +60,18 @@ class Query {
 
  private:
   std::string sql_;
-  bool has_where_ = false;
+  bool has_where_;
   std::vector<Value> values_;
 };
 
-ResultTable listSnapshots(const Analysis& analysis, const Filter& filter) {
-  Query query("SELECT v.* FROM snapshots v JOIN snapshot s ON s.id = v.snapshot");
+void requireTimes(Query& query, const Filter& filter) {
   if (filter.from_ns) query.require("s.wall_ns >= ?", {*filter.from_ns});
   if (filter.to_ns) query.require("s.wall_ns <= ?", {*filter.to_ns});
+}
+
+ResultTable listSnapshots(const Analysis& analysis, const Filter& filter) {
+  Query query("SELECT v.* FROM snapshots v JOIN snapshot s ON s.id = v.snapshot");
+  requireTimes(query, filter);
   return query.run(analysis, " ORDER BY v.snapshot");
 }
 
@@ -119,6 +126,112 @@ ResultTable listDiff(const Analysis& analysis, const ListingOptions& options) {
   return query.run(analysis, " ORDER BY pid, fd, change");
 }
 
+/// The fds that the history is asked of: fd_span.id.
+ResultTable historyOf(const Analysis& analysis, const HistorySubject& subject) {
+  if (subject.inode) {
+    return analysis.query("SELECT id FROM fd_span WHERE socket_inode = ? ORDER BY id",
+                          {*subject.inode});
+  }
+  return analysis.query(
+      "SELECT f.id FROM fd_span f JOIN processes p USING (process) WHERE p.pid = ? AND f.fd = ?"
+      " ORDER BY f.id",
+      {*subject.pid, *subject.fd});
+}
+
+/// The events of these fds, and of a socket also while no recorded fd holds it.
+ResultTable listEvents(const Analysis& analysis, const ListingOptions& options,
+                       const ResultTable& ids) {
+  std::string id_list;
+  for (const auto& row : ids.rows)
+    id_list += fmt::format("{}{}", id_list.empty() ? "" : ",", std::get<int64_t>(row.at(0)));
+  Query of_fds(
+      fmt::format("SELECT e.id, e.pid, e.start_ticks, e.comm, e.fd, e.inode, e.target,"
+                  " a.taken_at AS first_seen, z.taken_at AS last_seen, e.at, e.snapshot, e.kind,"
+                  " e.event FROM fd_event e JOIN snapshot s ON s.id = e.snapshot"
+                  " JOIN fd_span f ON f.id = e.id JOIN snapshot a ON a.id = f.first_snapshot"
+                  " JOIN snapshot z ON z.id = f.last_snapshot WHERE e.id IN ({})",
+                  id_list),
+      true);
+  requireTimes(of_fds, options.filter);
+  ResultTable events = of_fds.run(analysis, " ORDER BY e.id, e.snapshot, e.place, e.event");
+  if (!options.history.inode) return events;
+  Query of_rows(
+      "SELECT -e.netns AS id, NULL AS pid, NULL AS start_ticks, NULL AS comm, NULL AS fd, e.inode,"
+      " NULL AS target, e.first_seen, e.last_seen, e.at, e.snapshot, e.kind, e.event"
+      " FROM inode_event e JOIN snapshot s ON s.id = e.snapshot");
+  of_rows.require("e.inode = ?", {*options.history.inode});
+  requireTimes(of_rows, options.filter);
+  ResultTable more = of_rows.run(analysis, " ORDER BY e.netns, e.snapshot, e.place, e.event");
+  std::move(more.rows.begin(), more.rows.end(), std::back_inserter(events.rows));
+  return events;
+}
+
+/// Columns of listEvents: those of the fd come first, but for the id; then those of the event.
+constexpr size_t kFdColumns = 9;
+
+/// One row for each fd, with its events as a JSON array.
+ResultTable foldEvents(const ResultTable& events) {
+  ResultTable table;
+  table.columns.assign(events.columns.begin() + 1, events.columns.begin() + kFdColumns);
+  table.columns.emplace_back("events");
+  const auto& rows = events.rows;
+  for (size_t first = 0, end = 0; first < rows.size(); first = end) {
+    auto array = nlohmann::ordered_json::array();
+    for (; end < rows.size() && rows[end][0] == rows[first][0]; ++end) {
+      array.push_back({{"at", std::get<std::string>(rows[end][kFdColumns])},
+                       {"event", std::get<std::string>(rows[end][kFdColumns + 3])},
+                       {"snapshot", std::get<int64_t>(rows[end][kFdColumns + 1])},
+                       {"kind", std::get<std::string>(rows[end][kFdColumns + 2])}});
+    }
+    std::vector<Value> row(rows[first].begin() + 1, rows[first].begin() + kFdColumns);
+    row.emplace_back(array.dump());
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+ResultTable onlyColumns(const ResultTable& table, const std::vector<std::string>& names) {
+  ResultTable result{.columns = names, .rows = {}};
+  std::vector<size_t> places;
+  for (const std::string& name : names) {
+    const auto found = std::find(table.columns.begin(), table.columns.end(), name);
+    places.push_back(static_cast<size_t>(found - table.columns.begin()));
+  }
+  for (const auto& row : table.rows) {
+    auto& line = result.rows.emplace_back();
+    for (const size_t place : places)
+      line.push_back(row.at(place));
+  }
+  return result;
+}
+
+ResultTable listHistory(const Analysis& analysis, const ListingOptions& options) {
+  const HistorySubject& subject = options.history;
+  const ResultTable ids = historyOf(analysis, subject);
+  const bool is_known =
+      !ids.rows.empty() ||
+      (subject.inode &&
+       !analysis.query("SELECT 1 FROM inode_event WHERE inode = ? LIMIT 1", {*subject.inode})
+            .rows.empty());
+  if (!is_known) {
+    const std::string what = subject.inode
+                                 ? fmt::format("socket with inode {}", *subject.inode)
+                                 : fmt::format("fd {} of a process {}", *subject.fd, *subject.pid);
+    throw std::runtime_error(fmt::format("{}: there is no {} in it", analysis.path(), what));
+  }
+  const ResultTable events = listEvents(analysis, options, ids);
+  switch (options.format) {
+    case ListingFormat::Json:
+    case ListingFormat::Ndjson:
+      return foldEvents(events);
+    case ListingFormat::Csv:
+      return onlyColumns(events, {events.columns.begin() + 1, events.columns.end()});
+    case ListingFormat::Table:
+      break;
+  }
+  return onlyColumns(events, {"snapshot", "at", "pid", "fd", "event"});
+}
+
 ResultTable list(const Analysis& analysis, const ListingOptions& options) {
   switch (options.what) {
     case What::Snapshots:
@@ -128,6 +241,8 @@ ResultTable list(const Analysis& analysis, const ListingOptions& options) {
       return listSockets(analysis, options);
     case What::Diff:
       return listDiff(analysis, options);
+    case What::History:
+      return listHistory(analysis, options);
     case What::Sql:
       break;
   }

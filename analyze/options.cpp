@@ -150,6 +150,31 @@ void addSockets(CLI::App& app, Parsed& parsed) {
   }
 }
 
+void addHistory(CLI::App& app, Parsed& parsed) {
+  CLI::App* history = app.add_subcommand("history", "Tell the life of an fd or of a socket");
+  HistorySubject& subject = parsed.listing.history;
+  history->callback([&parsed] {
+    parsed.listing.what = What::History;
+    const HistorySubject& given = parsed.listing.history;
+    const bool is_fd = given.pid && given.fd && !given.inode;
+    const bool is_inode = !given.pid && !given.fd && given.inode;
+    if (!is_fd && !is_inode) throw CLI::RequiredError("--pid with --fd, or --inode alone,");
+  });
+  addDatabase(*history, parsed.database);
+  history->add_option("--pid", subject.pid, "The process of --fd")->type_name("PID");
+  history->add_option("--fd", subject.fd, "The number: all files that it belonged to")
+      ->type_name("N");
+  history->add_option("--inode", subject.inode, "N of socket:[N], whoever holds it")
+      ->type_name("N");
+  addFormat(*history, parsed.listing);
+  addTimes(*history, parsed);
+  addGrace(*history, parsed);
+  history->footer(
+      "Examples:\n"
+      "  fdanalyze history leak.db --pid 4711 --fd 141\n"
+      "  fdanalyze history leak.db --inode 94859722 -f json\n");
+}
+
 void addOthers(CLI::App& app, Parsed& parsed) {
   CLI::App* snapshots = app.add_subcommand("snapshots", "List the recordings' snapshots");
   snapshots->callback([&parsed] { parsed.listing.what = What::Snapshots; });
@@ -176,6 +201,8 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       "Examples:\n"
       "  fdanalyze diff leak.db first last\n"
       "  fdanalyze diff leak.db 12 13 --pid 4711\n");
+
+  addHistory(app, parsed);
 
   CLI::App* sql = app.add_subcommand("sql", "Run a query on the derived tables and views");
   sql->callback([&parsed] { parsed.listing.what = What::Sql; });
@@ -233,7 +260,8 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   parsed.listing.analysis = analysis;
   if (!parsed.database.empty()) parsed.listing.databases = {parsed.database};
   if (!parsed.from.empty()) parsed.listing.filter.from_ns = parseTime(parsed.from);
-  if (!parsed.to.empty()) parsed.listing.filter.to_ns = parseTime(parsed.to);
+  // What is shown with this time, which has milliseconds, is not later.
+  if (!parsed.to.empty()) parsed.listing.filter.to_ns = *parseTime(parsed.to) + 999'999;
   return parsed.listing;
 }
 

@@ -21,9 +21,16 @@ struct Filter {
   std::optional<int64_t> to_ns;
 };
 
-/// snapshots, sockets, outlived, diff and sql.
+/// What the history is of: an fd number of a pid, or a socket.
+struct HistorySubject {
+  std::optional<int64_t> pid;
+  std::optional<int64_t> fd;
+  std::optional<int64_t> inode;
+};
+
+/// snapshots, sockets, outlived, diff, history and sql.
 struct ListingOptions {
-  enum class What { Snapshots, Sockets, Outlived, Diff, Sql };
+  enum class What { Snapshots, Sockets, Outlived, Diff, History, Sql };
   What what = What::Snapshots;
   std::vector<std::string> databases;
   AnalysisOptions analysis;
@@ -31,6 +38,7 @@ struct ListingOptions {
   Filter filter;
   std::string snapshot_a;  ///< of diff: a number, `first` or `last`
   std::string snapshot_b;
+  HistorySubject history;
   std::string sql;  ///< of sql
 };
 

@@ -194,6 +194,8 @@ class Drawing {
       queue(line);
     } else if (line.kind == "epoll") {
       epoll(line);
+    } else if (line.kind == "autopsy") {
+      autopsy(line);
     } else if (line.kind == "failure") {
       failure(line);
     } else if (line.kind == "unix" || line.kind == "netlink") {
@@ -384,6 +386,24 @@ class Drawing {
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
       insert("epoll_watch_change", snapshot, process, fd, static_cast<int>(change),
              line.number("watched", 0), line.number("inode", 0), 9, 1, 0, 0);
+    }
+  }
+
+  void autopsy(const Line& line) {
+    const auto [process, fd] = processAndFd(line);
+    const std::string local = line.attribute("local", "192.0.2.1:9091");
+    const std::string remote = line.attribute("remote", "198.51.100.7:40000");
+    int64_t asked_at_ns = 0;
+    for (const auto& [snapshot, change, value] : rowsOf(line)) {
+      if (change != Change::Present || asked_at_ns == 0) {
+        asked_at_ns = timeNs("wall", static_cast<size_t>(snapshot - 1), kStartNs);
+      }
+      const bool has_peer = value != "never";
+      const int delivered = value == "dead" ? 5 : 0;
+      insert("autopsy", snapshot, process, fd, line.number("inode", 0), asked_at_ns, 7,
+             sqlText(local), portOf(local), has_peer ? sqlText(remote) : "NULL",
+             has_peer ? portOf(remote) : "NULL", has_peer ? "NULL" : "107", "NULL", 0, 0, 0, 1000,
+             2000, 0, 70, 80, 5, 5, delivered, delivered, delivered, 0);
     }
   }
 

@@ -28,6 +28,7 @@
 //   read TABLE     none, whole, absent, failed, part              netns=
 //   look NAME/FD   same, same2 (the tables were read twice), closed, replaced, failed
 //   epoll NAME/FD  on                        watched=, inode=
+//   autopsy NAME/FD  dead (once connected), refused, never            inode=, local=, remote=
 //   failure WHAT   a count                   errno=, pid=
 //   wall, boottime seconds, one a snapshot, instead of 10 s steps
 // A namespace whose tables have no `read` line has tcp, tcp6, udp, udp6, unix and netlink read
