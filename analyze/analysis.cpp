@@ -100,7 +100,14 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
       std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   database_->exec("PRAGMA temp_store = MEMORY");
   runAll(*database_, sql::analysis());
-  try {
+  const auto of_archive = [&](const auto& step) {
+    try {
+      step();
+    } catch (const std::exception& error) {
+      throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
+    }
+  };
+  of_archive([&] {
     ArchiveReader archive(copy.path());
     const auto damage = archive.damage(1);
     if (!damage.empty()) throw std::runtime_error(damage.front());
@@ -108,10 +115,9 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();
-    runAll(*database_, sql::views());
-  } catch (const std::exception& error) {
-    throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
-  }
+  });
+  importMarks(options.marks, *database_);
+  of_archive([&] { runAll(*database_, sql::views()); });
   database_->exec("ANALYZE");
   doubts_ = doubtsOf(copy, *database_);
   lock(*database_);

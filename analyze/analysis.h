@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "analyze/mark_import.h"
+
 namespace SQLite {
 class Database;
 }
@@ -25,6 +27,7 @@ struct ResultTable {
 
 struct AnalysisOptions {
   std::chrono::milliseconds grace{30'000};  ///< how long an fd may outlive its connection
+  MarkOptions marks;
 };
 
 class Analysis {

@@ -28,6 +28,9 @@ struct Parsed {
   uint64_t grace_ms = 30'000;
   std::string from;
   std::string to;
+  MarkOptions marks;
+  std::string log_zone = "UTC";
+  std::vector<std::string> mark_texts;
 };
 
 // The validators have no description of their own: the help says an option's type in one word.
@@ -103,6 +106,30 @@ void addProcesses(CLI::App& command, Filter& filter) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+void addMarks(CLI::App& command, Parsed& parsed) {
+  const auto is_mark = [](std::string& text) {
+    return parseMark(text) ? std::string()
+                           : "not a time and a text such as '2026-11-22T08:12Z deployed': " + text;
+  };
+  const auto is_zone = [](std::string& text) {
+    return parseZone(text) ? std::string() : "neither UTC nor an offset such as +01:00: " + text;
+  };
+  command
+      .add_option("--log", parsed.marks.logs,
+                  "A log; EMFILE and the like become marks (repeatable)")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--log-timezone", parsed.log_zone, "Of its times without one (default UTC)")
+      ->check(CLI::Validator(is_zone, ""))
+      ->type_name("ZONE");
+  command.add_option("--mark", parsed.mark_texts, "A mark by hand: 'TIME TEXT' (repeatable)")
+      ->check(CLI::Validator(is_mark, ""))
+      ->type_name("MARK")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void addReport(CLI::App& app, Parsed& parsed) {
   CLI::App* report = app.add_subcommand("report", "Write the incident report");
   addDatabases(*report, parsed.report.databases);
@@ -112,10 +139,11 @@ void addReport(CLI::App& app, Parsed& parsed) {
   report->add_option("-o,--output", parsed.report.output, "Into this file instead of stdout")
       ->type_name("FILE");
   addGrace(*report, parsed);
+  addMarks(*report, parsed);
   report->footer(
       "Examples:\n"
-      "  fdanalyze report leak.db\n"
-      "  fdanalyze report leak.db -f json -o leak.json\n");
+      "  fdanalyze report leak.db -f json -o leak.json\n"
+      "  fdanalyze report leak.db --log app.log --mark '2026-11-22T08:12Z deployed'\n");
 }
 
 void addSockets(CLI::App& app, Parsed& parsed) {
@@ -251,7 +279,11 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  const AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms)};
+  for (const std::string& text : parsed.mark_texts)
+    parsed.marks.marks.push_back(*parseMark(text));
+  parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
+  const AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms),
+                                 .marks = parsed.marks};
   if (app.got_subcommand("report")) {
     parsed.report.analysis = analysis;
     return parsed.report;

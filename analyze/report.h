@@ -114,6 +114,13 @@ struct WithoutFd {
   ResultTable rows;
 };
 
+/// What logs and people said.
+struct Marks {
+  std::string database;
+  ResultTable marks;
+  ResultTable logs;
+};
+
 struct Report {
   std::vector<DatabaseReport> databases;
   std::vector<std::string> recording_columns;
@@ -121,6 +128,7 @@ struct Report {
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
+  std::vector<Marks> marks;              ///< of those databases that have any, or a log
 };
 
 /// Adds what an archive gives to a report.

@@ -297,6 +297,13 @@ void addToReport(const Analysis& analysis, Report& report) {
   if (!without_fd.rows.empty()) {
     report.without_fd.push_back({printable(analysis.path()), std::move(without_fd)});
   }
+  Marks marks{.database = printable(analysis.path()),
+              .marks = analysis.query("SELECT at, last_at, kind, source, count, text, snapshot"
+                                      " FROM mark ORDER BY id"),
+              .logs = analysis.query("SELECT * FROM log ORDER BY path")};
+  if (!marks.marks.rows.empty() || !marks.logs.rows.empty()) {
+    report.marks.push_back(std::move(marks));
+  }
   for (auto& process : describeProcesses(analysis))
     report.processes.push_back(std::move(process));
   for (auto& finding : findAll(analysis))

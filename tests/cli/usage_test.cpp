@@ -88,6 +88,9 @@ TEST_F(CommandLine, WrongUsageIsTwo) {
       {"diff", database, "first"},
       {"sql", database},
       {"check"},
+      {"report", database, "--mark", "deployed"},
+      {"report", database, "--log-timezone", "CET"},
+      {"report", database, database, "--log", "/dev/null"},
       {"check", database, "-f", "csv"},
   };
   for (const auto& arguments : wrong_analysis) {
@@ -119,6 +122,8 @@ TEST_F(CommandLine, WhatFailsIsOneAndNamed) {
             "fdanalyze: " + missing + ": No such file or directory\n");
   for (const auto& arguments :
        std::vector<std::vector<std::string>>{{"diff", database, "first", "99"},
+                                             {"report", database, "--log", missing},
+                                             {"report", database, "--log", directory.path()},
                                              {"sql", database, "SELECT"},
                                              {"sql", database, "SELECT 1; SELECT 2"},
                                              {"sql", database, "CREATE TABLE x (y)"},

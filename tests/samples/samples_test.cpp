@@ -53,6 +53,37 @@ TEST(Samples, PushgatewaySaidWhatTheReportSays) {
             std::string::npos);
 }
 
+TEST(Samples, PushgatewaysLogIsPutOnTheTimeline) {
+  const Json it =
+      analyze({"report", sample("pushgateway"), "--log", FDMORTEM_SAMPLES_DIR "/pushgateway.log",
+               "--mark", "2026-11-22T09:47:00Z more clients <b>\x1b[31m"});
+  ASSERT_EQ(it.at("logs").size(), 1U);
+  EXPECT_EQ(it.at("logs")[0].at("matched"), 44);
+  EXPECT_EQ(it.at("logs")[0].at("without_time"), 0);
+  EXPECT_EQ(it.at("logs")[0].at("without_zone"), 44);
+  const Json& marks = it.at("marks");
+  ASSERT_GE(marks.size(), 3U);
+  EXPECT_EQ(marks[0].at("kind"), "other");
+  EXPECT_EQ(marks[0].at("source"), nullptr);
+  EXPECT_EQ(marks[0].at("text"), "more clients <b>\\x1b[31m");
+  EXPECT_EQ(marks[1].at("at"), "2026-11-22T09:47:05.000Z");
+  EXPECT_EQ(marks[1].at("kind"), "EMFILE");
+  EXPECT_EQ(marks[1].at("count"), 8);
+  // The snapshot before it, and none in between.
+  const std::string snapshot = marks[1].at("snapshot").dump();
+  EXPECT_EQ(queryValue(sample("pushgateway"),
+                       "SELECT max(id) FROM snapshot WHERE taken_at <="
+                       " '2026-11-22T09:47:05.000Z'")
+                .dump(),
+            snapshot);
+  // An hour earlier, as if the log were of another zone: before the recording.
+  const Json early = analyze({"report", sample("pushgateway"), "--log",
+                              FDMORTEM_SAMPLES_DIR "/pushgateway.log", "--log-timezone", "+01:00"});
+  EXPECT_EQ(early.at("marks")[0].at("at"), "2026-11-22T08:47:05.000Z");
+  EXPECT_EQ(early.at("marks")[0].at("snapshot"), nullptr);
+  EXPECT_EQ(report("pushgateway").at("marks"), Json::array());
+}
+
 TEST(Samples, LeakResetHasOutlivedFdsWithProof) {
   const Json it = report("leak-reset");
   EXPECT_EQ(findingsOf(it), (Findings{"critical outlived-connections", "info tcp6-only"}));
