@@ -115,11 +115,13 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();
+    doubts_ = doubtsOf(copy, *database_);
+    const std::string narrowed = narrow(options.range, *database_);
+    if (!narrowed.empty()) doubts_.push_back(narrowed);
   });
   importMarks(options.marks, *database_);
   of_archive([&] { runAll(*database_, sql::views()); });
   database_->exec("ANALYZE");
-  doubts_ = doubtsOf(copy, *database_);
   lock(*database_);
 }
 

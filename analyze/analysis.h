@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "analyze/mark_import.h"
+#include "analyze/narrow.h"
 
 namespace SQLite {
 class Database;
@@ -28,6 +29,7 @@ struct ResultTable {
 struct AnalysisOptions {
   std::chrono::milliseconds grace{30'000};  ///< how long an fd may outlive its connection
   MarkOptions marks;
+  TimeRange range;  ///< nothing else is imported
 };
 
 class Analysis {

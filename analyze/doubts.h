@@ -10,7 +10,8 @@
 
 namespace fdmortem {
 
-/// One line each; none of them is an error. `database` holds the imported `copy`.
+/// One line each; none of them is an error. `database` holds the imported `copy`,
+/// all of it.
 std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database);
 
 }  // namespace fdmortem

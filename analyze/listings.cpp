@@ -42,6 +42,8 @@ class Query {
       values_.push_back(std::move(value));
   }
 
+  void require(const Condition& condition) { require(condition.sql, condition.values); }
+
   template <class Item>
   void requireOneOf(const std::string& column, const std::vector<Item>& items) {
     if (items.empty()) return;
@@ -69,8 +71,30 @@ void requireTimes(Query& query, const Filter& filter) {
   if (filter.to_ns) query.require("s.wall_ns <= ?", {*filter.to_ns});
 }
 
+/// The snapshots with some of the processes, with the numbers of these.
+std::string snapshotsOf(const std::vector<int64_t>& processes) {
+  std::string list;
+  for (const int64_t process : processes)
+    list += fmt::format("{}{}", list.empty() ? "" : ",", process);
+  return fmt::format(
+      "SELECT v.* FROM (SELECT s.recording, s.id AS snapshot, s.taken_at,"
+      " (SELECT count(*) FROM process_span p WHERE s.id BETWEEN p.first_snapshot AND"
+      "    p.last_snapshot AND p.process IN ({0})) AS processes,"
+      " (SELECT sum((SELECT c.fds FROM fd_count c WHERE c.process = r.process AND c.snapshot <= "
+      "s.id"
+      "    ORDER BY c.snapshot DESC LIMIT 1)) FROM _fd_read_span r WHERE s.id BETWEEN"
+      "    r.first_snapshot AND r.last_snapshot AND r.process IN ({0})) AS fds,"
+      " (SELECT coalesce(sum(count), 0) FROM failure f WHERE f.snapshot = s.id AND f.pid IN"
+      "    (SELECT pid FROM processes WHERE process IN ({0}))) AS failures FROM snapshot s) v"
+      " JOIN snapshot s ON s.id = v.snapshot WHERE v.processes > 0",
+      list);
+}
+
 ResultTable listSnapshots(const Analysis& analysis, const Filter& filter) {
-  Query query("SELECT v.* FROM snapshots v JOIN snapshot s ON s.id = v.snapshot");
+  const bool is_narrow = !filter.processes.isOpen();
+  Query query(is_narrow ? snapshotsOf(processesOf(analysis, filter.processes))
+                        : "SELECT v.* FROM snapshots v JOIN snapshot s ON s.id = v.snapshot",
+              is_narrow);
   requireTimes(query, filter);
   return query.run(analysis, " ORDER BY v.snapshot");
 }
@@ -81,8 +105,7 @@ ResultTable listSockets(const Analysis& analysis, const ListingOptions& options)
   const bool is_outlived = options.what == What::Outlived;
   Query query(fmt::format("SELECT {} FROM {}", is_short ? kShortSocketColumns : kSocketColumns,
                           is_outlived ? "outlived" : "sockets"));
-  query.requireOneOf("pid", filter.pids);
-  query.requireOneOf("comm", filter.comms);
+  query.require(conditionOf(filter.processes));
   query.requireOneOf("verdict", filter.verdicts);
   if (filter.from_ns) {
     query.require("last_snapshot >= (SELECT min(id) FROM snapshot WHERE wall_ns >= ?)",
@@ -121,8 +144,7 @@ ResultTable listDiff(const Analysis& analysis, const ListingOptions& options) {
   }
   Query query("SELECT change, pid, fd, before, after FROM diff");
   query.require("snapshot_a = ? AND snapshot_b = ?", {a, b});
-  query.requireOneOf("pid", options.filter.pids);
-  query.requireOneOf("comm", options.filter.comms);
+  query.require(conditionOf(options.filter.processes));
   return query.run(analysis, " ORDER BY pid, fd, change");
 }
 

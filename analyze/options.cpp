@@ -1,5 +1,6 @@
 #include "analyze/options.h"
 
+#include <iostream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -86,16 +87,14 @@ void addGrace(CLI::App& command, Parsed& parsed) {
       ->type_name("DURATION");
 }
 
-void addTimes(CLI::App& command, Parsed& parsed) {
-  command.add_option("--from", parsed.from, "Seen at or after it: 2026-11-22T08:12Z (UTC)")
-      ->check(time())
-      ->type_name("TIME");
-  command.add_option("--to", parsed.to, "Seen at or before it (UTC)")
-      ->check(time())
-      ->type_name("TIME");
+void addTimes(CLI::App& command, Parsed& parsed,
+              const std::string& from = "Seen at or after it: 2026-11-22T08:12Z (UTC)",
+              const std::string& to = "Seen at or before it (UTC)") {
+  command.add_option("--from", parsed.from, from)->check(time())->type_name("TIME");
+  command.add_option("--to", parsed.to, to)->check(time())->type_name("TIME");
 }
 
-void addProcesses(CLI::App& command, Filter& filter) {
+void addProcesses(CLI::App& command, ProcessFilter& filter) {
   command.add_option("--pid", filter.pids, "Only this process (repeatable)")
       ->type_name("PID")
       ->expected(1)
@@ -104,6 +103,14 @@ void addProcesses(CLI::App& command, Filter& filter) {
       ->type_name("NAME")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+TimeRange rangeOf(const Parsed& parsed) {
+  TimeRange range;
+  if (!parsed.from.empty()) range.from_ns = parseTime(parsed.from);
+  // What is shown with this time, which has milliseconds, is not later.
+  if (!parsed.to.empty()) range.to_ns = *parseTime(parsed.to) + 999'999;
+  return range;
 }
 
 void addMarks(CLI::App& command, Parsed& parsed) {
@@ -138,6 +145,9 @@ void addReport(CLI::App& app, Parsed& parsed) {
       ->type_name("FORMAT");
   report->add_option("-o,--output", parsed.report.output, "Into this file instead of stdout")
       ->type_name("FILE");
+  addProcesses(*report, parsed.report.processes);
+  addTimes(*report, parsed, "From the first snapshot since then: 2026-11-22T08:12Z",
+           "To the last snapshot until then");
   addGrace(*report, parsed);
   addMarks(*report, parsed);
   report->footer(
@@ -156,7 +166,7 @@ void addSockets(CLI::App& app, Parsed& parsed) {
     });
     addDatabases(*command, parsed.listing.databases);
     addFormat(*command, parsed.listing);
-    addProcesses(*command, parsed.listing.filter);
+    addProcesses(*command, parsed.listing.filter.processes);
     addTimes(*command, parsed);
     addGrace(*command, parsed);
     if (!is_outlived) {
@@ -208,6 +218,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   snapshots->callback([&parsed] { parsed.listing.what = What::Snapshots; });
   addDatabases(*snapshots, parsed.listing.databases);
   addFormat(*snapshots, parsed.listing);
+  addProcesses(*snapshots, parsed.listing.filter.processes);
   addTimes(*snapshots, parsed);
   snapshots->footer(
       "Examples:\n"
@@ -224,7 +235,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       ->required()
       ->type_name("");
   addFormat(*diff, parsed.listing);
-  addProcesses(*diff, parsed.listing.filter);
+  addProcesses(*diff, parsed.listing.filter.processes);
   diff->footer(
       "Examples:\n"
       "  fdanalyze diff leak.db first last\n"
@@ -237,6 +248,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   addDatabase(*sql, parsed.database);
   sql->add_option("QUERY", parsed.listing.sql, "One SELECT")->required()->type_name("");
   addFormat(*sql, parsed.listing);
+  addTimes(*sql, parsed, "As 'report --from': nothing before it is there", "Nor after it");
   addGrace(*sql, parsed);
   sql->footer(
       "Examples:\n"
@@ -282,18 +294,24 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   for (const std::string& text : parsed.mark_texts)
     parsed.marks.marks.push_back(*parseMark(text));
   parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
-  const AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms),
-                                 .marks = parsed.marks};
+  const TimeRange range = rangeOf(parsed);
+  if (range.from_ns && range.to_ns && *range.from_ns > *range.to_ns) {
+    std::cerr << "--to is earlier than --from\n";
+    return kWrongUsage;
+  }
+  AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms),
+                           .marks = parsed.marks};
   if (app.got_subcommand("report")) {
+    analysis.range = range;
     parsed.report.analysis = analysis;
     return parsed.report;
   }
   if (app.got_subcommand("check")) return parsed.check;
+  if (parsed.listing.what == What::Sql) analysis.range = range;
   parsed.listing.analysis = analysis;
   if (!parsed.database.empty()) parsed.listing.databases = {parsed.database};
-  if (!parsed.from.empty()) parsed.listing.filter.from_ns = parseTime(parsed.from);
-  // What is shown with this time, which has milliseconds, is not later.
-  if (!parsed.to.empty()) parsed.listing.filter.to_ns = *parseTime(parsed.to) + 999'999;
+  parsed.listing.filter.from_ns = range.from_ns;
+  parsed.listing.filter.to_ns = range.to_ns;
   return parsed.listing;
 }
 

@@ -9,13 +9,13 @@
 
 #include "analyze/analysis.h"
 #include "analyze/listing.h"
+#include "analyze/process_filter.h"
 
 namespace fdmortem {
 
 /// What narrows a listing; empty means all.
 struct Filter {
-  std::vector<int64_t> pids;
-  std::vector<std::string> comms;
+  ProcessFilter processes;
   std::vector<std::string> verdicts;
   std::optional<int64_t> from_ns;
   std::optional<int64_t> to_ns;
@@ -48,6 +48,7 @@ struct ReportOptions {
   std::vector<std::string> databases;
   AnalysisOptions analysis;
   ReportFormat format = ReportFormat::Text;
+  ProcessFilter processes;
   std::string output;  ///< a file; empty: stdout
 };
 

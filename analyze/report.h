@@ -9,6 +9,7 @@
 
 #include "analyze/analysis.h"
 #include "analyze/growth.h"
+#include "analyze/process_filter.h"
 
 namespace fdmortem {
 
@@ -131,8 +132,9 @@ struct Report {
   std::vector<Marks> marks;              ///< of those databases that have any, or a log
 };
 
-/// Adds what an archive gives to a report.
-void addToReport(const Analysis& analysis, Report& report);
+/// Adds what an archive gives to a report: of the processes that the filter lets through, and of
+/// the host.
+void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report);
 
 /// Puts findings and processes in the order in which they are read.
 void sortReport(Report& report);

@@ -64,7 +64,7 @@ int runReport(const ReportOptions& options) {
   const int status =
       forEachArchive(options.databases, options.analysis, false, [&](const Analysis& analysis) {
         sayOfLogs(analysis);
-        addToReport(analysis, report);
+        addToReport(analysis, options.processes, report);
       });
   sortReport(report);
   const std::string text =

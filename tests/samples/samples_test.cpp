@@ -84,6 +84,51 @@ TEST(Samples, PushgatewaysLogIsPutOnTheTimeline) {
   EXPECT_EQ(report("pushgateway").at("marks"), Json::array());
 }
 
+TEST(Samples, AReportOfAPartOfTheTime) {
+  const std::string path = sample("leak-reset");
+  const Json part = analyze(
+      {"report", path, "--from", "2026-11-22T09:46:51Z", "--to", "2026-11-22T10:47:31.799+01:00"});
+  EXPECT_EQ(part.at("coverage").at("snapshots"), 21);
+  const Json& fds = part.at("processes")[0].at("fds");
+  const Json listed = analyze(
+      {"snapshots", path, "--from", "2026-11-22T09:46:51Z", "--to", "2026-11-22T09:47:31.799Z"});
+  ASSERT_EQ(listed.size(), 21U);
+  EXPECT_EQ(fds.at("first"), listed.front().at("fds"));
+  EXPECT_EQ(fds.at("last"), listed.back().at("fds"));
+  EXPECT_EQ(part.at("processes")[0].at("first_seen"), listed.front().at("taken_at"));
+  const Json doubts = part.at("databases")[0].at("doubts");
+  EXPECT_EQ(doubts, Json({"only snapshots 11 to 31 were looked at (--from, --to)"}));
+  // What leaked before is known from the autopsies.
+  EXPECT_EQ(countOf(part, "outlived"),
+            analyze({"sql", path,
+                     "SELECT 1 FROM verdict_span WHERE verdict = 'outlived' AND 31"
+                     " BETWEEN first_snapshot AND last_snapshot"})
+                .size());
+  const Json evidence = part.at("findings")[0].at("evidence")[0];
+  const Json rows = analyze({"sql", path, evidence.at("query").get<std::string>(), "--from",
+                             "2026-11-22T09:46:51Z", "--to", "2026-11-22T09:47:31.799Z"});
+  EXPECT_EQ(valuesOf(rows, "fd"), valuesOf(evidence.at("rows"), "fd"));
+  EXPECT_EQ(valuesOf(rows, "outlived_seconds"), valuesOf(evidence.at("rows"), "outlived_seconds"));
+}
+
+TEST(Samples, AReportOfOneProcess) {
+  const std::string path = sample("restarted");
+  const Json both = report("restarted");
+  const Json& wanted = both.at("processes")[0];
+  const Json one = analyze({"report", path, "--pid", wanted.at("pid").dump()});
+  EXPECT_EQ(one.at("processes"), Json::array({wanted}));
+  for (const Json& finding : one.at("findings"))
+    EXPECT_EQ(finding.at("pid"), wanted.at("pid"));
+  EXPECT_EQ(analyze({"report", path, "--comm", "demo-server"}).at("processes").size(), 2U);
+  EXPECT_EQ(analyze({"report", path, "--comm", "other"}).at("processes"), Json::array());
+  const Json snapshots = analyze({"snapshots", path, "--pid", wanted.at("pid").dump()});
+  EXPECT_EQ(snapshots.front().at("taken_at"), wanted.at("first_seen"));
+  EXPECT_EQ(snapshots.back().at("taken_at"), wanted.at("last_seen"));
+  EXPECT_EQ(snapshots.back().at("fds"), wanted.at("fds").at("last"));
+  EXPECT_EQ(snapshots.back().at("processes"), 1);
+  EXPECT_EQ(analyze({"snapshots", path, "--pid", "999"}), Json::array());
+}
+
 TEST(Samples, LeakResetHasOutlivedFdsWithProof) {
   const Json it = report("leak-reset");
   EXPECT_EQ(findingsOf(it), (Findings{"critical outlived-connections", "info tcp6-only"}));
