@@ -129,22 +129,34 @@ Analysis::~Analysis() = default;
 Analysis::Analysis(Analysis&&) noexcept = default;
 
 ResultTable Analysis::query(const std::string& sql, const std::vector<Value>& parameters) const {
+  ResultTable result;
+  stream(
+      sql, parameters, [&](const std::vector<std::string>& columns) { result.columns = columns; },
+      [&](const std::vector<Value>& row) { result.rows.push_back(row); });
+  return result;
+}
+
+void Analysis::stream(const std::string& sql, const std::vector<Value>& parameters,
+                      const OnColumns& on_columns, const OnRow& on_row) const {
   requireOneStatement(*database_, sql);
   SQLite::Statement statement(*database_, sql);
   for (size_t i = 0; i < parameters.size(); ++i) {
     bind(statement, static_cast<int>(i + 1), parameters[i]);
   }
-  ResultTable result;
+  std::vector<std::string> columns;
+  columns.reserve(static_cast<size_t>(statement.getColumnCount()));
   for (int i = 0; i < statement.getColumnCount(); ++i) {
-    result.columns.emplace_back(statement.getColumnName(i));
+    columns.emplace_back(statement.getColumnName(i));
   }
+  on_columns(columns);
+  std::vector<Value> row;
   while (statement.executeStep()) {
-    auto& row = result.rows.emplace_back();
+    row.clear();
     for (int i = 0; i < statement.getColumnCount(); ++i) {
       row.push_back(valueOf(statement.getColumn(i)));
     }
+    on_row(row);
   }
-  return result;
 }
 
 }  // namespace fdmortem

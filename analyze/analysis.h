@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
@@ -49,6 +50,12 @@ class Analysis {
   /// Runs one statement, with `parameters` for its `?`. It can only read. Throws std::runtime_error
   /// with SQLite's words, also where the text holds no statement or more than one.
   ResultTable query(const std::string& sql, const std::vector<Value>& parameters = {}) const;
+
+  using OnColumns = std::function<void(const std::vector<std::string>&)>;
+  using OnRow = std::function<void(const std::vector<Value>&)>;
+  /// As query, but holds one row at a time: the columns first, then each row.
+  void stream(const std::string& sql, const std::vector<Value>& parameters,
+              const OnColumns& on_columns, const OnRow& on_row) const;
 
  private:
   std::string path_;

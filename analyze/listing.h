@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "analyze/analysis.h"
 
@@ -16,5 +17,9 @@ enum class ListingFormat { Table, Json, Csv, Ndjson };
 /// names were made so when they were imported, and what a user's own SQL makes of them is made so
 /// here.
 std::string renderListing(const ResultTable& table, ListingFormat format);
+
+/// One line of it, with its end: of CSV (also for the names of the columns), of NDJSON.
+std::string renderCsvRow(const std::vector<Value>& row);
+std::string renderNdjsonRow(const std::vector<std::string>& columns, const std::vector<Value>& row);
 
 }  // namespace fdmortem

@@ -6,6 +6,7 @@
 
 #include "analyze/archives.h"
 #include "analyze/check.h"
+#include "analyze/export_command.h"
 #include "analyze/listings.h"
 #include "analyze/options.h"
 #include "analyze/report_command.h"
@@ -21,6 +22,9 @@ int run(const fdmortem::ReportOptions& options) {
 }
 int run(const fdmortem::CheckOptions& options) {
   return fdmortem::runCheck(options);
+}
+int run(const fdmortem::ExportOptions& options) {
+  return fdmortem::runExport(options);
 }
 int run(int exit_status) {
   return exit_status;

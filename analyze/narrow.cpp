@@ -44,7 +44,7 @@ std::string endedBy(const Table& table, int64_t first) {
     return fmt::format("EXISTS (SELECT 1 FROM {} AND e.snapshot > t.snapshot AND e.snapshot <= {})",
                        what, first);
   };
-  const std::string process_ended =
+  std::string process_ended =
       exists("process_change e WHERE e.process = t.process AND e.change = 0");
   switch (table.owner) {
     case Owner::Process:
@@ -120,7 +120,7 @@ std::pair<int64_t, int64_t> snapshotsIn(const TimeRange& range, SQLite::Database
   if (range.to_ns) query.bind(2, *range.to_ns);
   query.executeStep();
   if (query.isColumnNull(0)) {
-    throw std::runtime_error("there is no snapshot in that time (--from, --to)");
+    throw std::runtime_error("there is no snapshot in that time");
   }
   return {query.getColumn(0).getInt64(), query.getColumn(1).getInt64()};
 }
@@ -144,7 +144,7 @@ std::string narrow(const TimeRange& range, SQLite::Database& analysis) {
   analysis.exec("DELETE FROM process WHERE id NOT IN (SELECT process FROM process_change)");
   analysis.exec("DROP INDEX _narrow_by_fd");
   transaction.commit();
-  return fmt::format("only snapshots {} to {} were looked at (--from, --to)", first, last);
+  return fmt::format("only snapshots {} to {} were looked at, as was asked", first, last);
 }
 
 }  // namespace fdmortem

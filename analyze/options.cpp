@@ -25,6 +25,7 @@ struct Parsed {
   ListingOptions listing;
   ReportOptions report;
   CheckOptions check;
+  ExportOptions exported;
   std::string database;  ///< of the commands that take one
   uint64_t grace_ms = 30'000;
   std::string from;
@@ -256,6 +257,34 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       "  fdanalyze sql leak.db 'SELECT name, sql FROM sqlite_schema ORDER BY name'\n");
 }
 
+/// --to says the format here; so the times have other names than elsewhere.
+void addExport(CLI::App& app, Parsed& parsed) {
+  CLI::App* command =
+      app.add_subcommand("export", "Write all that 'sql' offers for other programs");
+  ExportOptions& options = parsed.exported;
+  addDatabases(*command, options.databases);
+  command->add_option("-o,--output", options.output, "A file or, for csv and ndjson, a folder")
+      ->required()
+      ->type_name("PATH");
+  command->add_option("--to", options.format, "sqlite, csv, ndjson (default sqlite)")
+      ->transform(oneOf<ExportFormat>({{"sqlite", ExportFormat::Sqlite},
+                                       {"csv", ExportFormat::Csv},
+                                       {"ndjson", ExportFormat::Ndjson}}))
+      ->type_name("FORMAT");
+  addProcesses(*command, options.processes);
+  command->add_option("--since", parsed.from, "From the first snapshot since then")
+      ->check(time())
+      ->type_name("TIME");
+  command->add_option("--until", parsed.to, "To the last snapshot until then")
+      ->check(time())
+      ->type_name("TIME");
+  addGrace(*command, parsed);
+  command->footer(
+      "Examples:\n"
+      "  fdanalyze export leak.db -o leak-export.db\n"
+      "  fdanalyze export host1.db host2.db -o hosts --to csv\n");
+}
+
 void addCheck(CLI::App& app, Parsed& parsed) {
   CLI::App* check = app.add_subcommand("check", "Check that an archive is whole and fits together");
   addDatabase(*check, parsed.check.database);
@@ -285,6 +314,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   addReport(app, parsed);
   addSockets(app, parsed);
   addOthers(app, parsed);
+  addExport(app, parsed);
   addCheck(app, parsed);
   try {
     app.parse(argc, argv);
@@ -305,6 +335,11 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
     analysis.range = range;
     parsed.report.analysis = analysis;
     return parsed.report;
+  }
+  if (app.got_subcommand("export")) {
+    analysis.range = range;
+    parsed.exported.analysis = analysis;
+    return parsed.exported;
   }
   if (app.got_subcommand("check")) return parsed.check;
   if (parsed.listing.what == What::Sql) analysis.range = range;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyze/analysis.h"
+#include "analyze/export_writer.h"
 #include "analyze/listing.h"
 #include "analyze/process_filter.h"
 
@@ -59,8 +60,17 @@ struct CheckOptions {
   CheckFormat format = CheckFormat::Text;
 };
 
+struct ExportOptions {
+  std::vector<std::string> databases;
+  AnalysisOptions analysis;
+  ExportFormat format = ExportFormat::Sqlite;
+  ProcessFilter processes;
+  std::string output;
+};
+
 /// What to do; a number is an exit status with which all is said and done (--help, wrong usage).
-using AnalyzeCommand = std::variant<ListingOptions, ReportOptions, CheckOptions, int>;
+using AnalyzeCommand =
+    std::variant<ListingOptions, ReportOptions, CheckOptions, ExportOptions, int>;
 
 /// Prints help and usage errors itself.
 AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv);

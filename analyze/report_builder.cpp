@@ -328,7 +328,7 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
   const auto processes = processesOf(analysis, filter);
   if (!filter.isOpen()) {
     report.databases.back().doubts.push_back(fmt::format(
-        "only {} of the recorded processes were looked at (--pid, --comm)", processes.size()));
+        "only {} of the recorded processes were looked at, as was asked", processes.size()));
   }
   for (auto& process : describeProcesses(analysis, processes))
     report.processes.push_back(std::move(process));

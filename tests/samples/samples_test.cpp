@@ -97,7 +97,7 @@ TEST(Samples, AReportOfAPartOfTheTime) {
   EXPECT_EQ(fds.at("last"), listed.back().at("fds"));
   EXPECT_EQ(part.at("processes")[0].at("first_seen"), listed.front().at("taken_at"));
   const Json doubts = part.at("databases")[0].at("doubts");
-  EXPECT_EQ(doubts, Json({"only snapshots 11 to 31 were looked at (--from, --to)"}));
+  EXPECT_EQ(doubts, Json({"only snapshots 11 to 31 were looked at, as was asked"}));
   // What leaked before is known from the autopsies.
   EXPECT_EQ(countOf(part, "outlived"),
             analyze({"sql", path,
