@@ -12,6 +12,7 @@
 
 #include "analyze/archives.h"
 #include "schema/printable.h"
+#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -118,6 +119,22 @@ ResultTable listSockets(const Analysis& analysis, const ListingOptions& options)
   return query.run(analysis, " ORDER BY pid, start_ticks, fd, first_snapshot");
 }
 
+/// The last one that had been taken by then.
+int64_t snapshotAt(const Analysis& analysis, const std::string& name, int64_t time_ns) {
+  // What is shown with this time, which has milliseconds, had been taken.
+  const auto rows =
+      analysis
+          .query(
+              "SELECT id FROM snapshot WHERE wall_ns <= ? ORDER BY wall_ns DESC, id DESC LIMIT 1",
+              {time_ns + 999'999})
+          .rows;
+  if (rows.empty()) {
+    throw std::runtime_error(
+        fmt::format("{}: there is no snapshot at or before {}", analysis.path(), name));
+  }
+  return std::get<int64_t>(rows[0][0]);
+}
+
 int64_t snapshotNumber(const Analysis& analysis, const std::string& name) {
   if (name == "first" || name == "last") {
     const auto result = analysis.query(name == "first" ? "SELECT min(id) FROM snapshot"
@@ -125,10 +142,11 @@ int64_t snapshotNumber(const Analysis& analysis, const std::string& name) {
     if (const auto* id = std::get_if<int64_t>(&result.rows.at(0).at(0))) return *id;
     throw std::runtime_error(fmt::format("{}: there is no snapshot in it", analysis.path()));
   }
+  if (const auto time_ns = parseTime(name)) return snapshotAt(analysis, name, *time_ns);
   int64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error != std::errc() || end != name.data() + name.size()) {
-    throw UsageError(fmt::format("not a snapshot's number, 'first' or 'last': {}", name));
+    throw UsageError(fmt::format("not a snapshot's number, 'first', 'last' or a time: {}", name));
   }
   if (analysis.query("SELECT 1 FROM snapshot WHERE id = ?", {number}).rows.empty()) {
     throw std::runtime_error(fmt::format("{}: there is no snapshot {}", analysis.path(), number));
@@ -142,10 +160,21 @@ ResultTable listDiff(const Analysis& analysis, const ListingOptions& options) {
   if (a > b) {
     throw UsageError(fmt::format("snapshot {} is later than {}: give the earlier one first", a, b));
   }
-  Query query("SELECT change, pid, fd, before, after FROM diff");
+  // Of each fd a row, or of each group.
+  const std::string group = options.by.empty()     ? ""
+                            : options.by == "kind" ? "pid, comm, kind"
+                                                   : "pid, comm, direction, " + options.by;
+  Query query(group.empty() ? "SELECT change, pid, fd, before, after FROM diff"
+                            : fmt::format("SELECT {}, sum(opened) AS opened, sum(closed) AS closed,"
+                                          " sum(changed) AS changed FROM diff_group",
+                                          group));
   query.require("snapshot_a = ? AND snapshot_b = ?", {a, b});
   query.require(conditionOf(options.filter.processes));
-  return query.run(analysis, " ORDER BY pid, fd, change");
+  return query.run(analysis, group.empty()
+                                 ? " ORDER BY pid, fd, change"
+                                 : fmt::format(" GROUP BY {0} ORDER BY sum(opened) + sum(closed) +"
+                                               " sum(changed) DESC, {0}",
+                                               group));
 }
 
 /// The fds that the history is asked of: fd_span.id.

@@ -229,18 +229,22 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   CLI::App* diff = app.add_subcommand("diff", "List what opened, closed and changed in between");
   diff->callback([&parsed] { parsed.listing.what = What::Diff; });
   addDatabase(*diff, parsed.database);
-  diff->add_option("A", parsed.listing.snapshot_a, "The earlier snapshot: a number, or 'first'")
+  diff->add_option("A", parsed.listing.snapshot_a,
+                   "The earlier snapshot: number, 'first', or a time")
       ->required()
       ->type_name("");
-  diff->add_option("B", parsed.listing.snapshot_b, "The later one: a number, or 'last'")
+  diff->add_option("B", parsed.listing.snapshot_b, "The later one: number, 'last', or a time")
       ->required()
       ->type_name("");
   addFormat(*diff, parsed.listing);
+  diff->add_option("--by", parsed.listing.by, "Count them by kind, peer or port")
+      ->check(CLI::IsMember({"kind", "peer", "port"}).description(""))
+      ->type_name("WHAT");
   addProcesses(*diff, parsed.listing.filter.processes);
   diff->footer(
       "Examples:\n"
       "  fdanalyze diff leak.db first last\n"
-      "  fdanalyze diff leak.db 12 13 --pid 4711\n");
+      "  fdanalyze diff leak.db 2026-11-22T08:00Z 2026-11-22T09:00Z --by peer\n");
 
   addHistory(app, parsed);
 

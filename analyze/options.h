@@ -37,8 +37,9 @@ struct ListingOptions {
   AnalysisOptions analysis;
   ListingFormat format = ListingFormat::Table;
   Filter filter;
-  std::string snapshot_a;  ///< of diff: a number, `first` or `last`
+  std::string snapshot_a;  ///< of diff: a number, `first`, `last`, or a time
   std::string snapshot_b;
+  std::string by;  ///< of diff: kind, peer, port; empty: each fd
   HistorySubject history;
   std::string sql;  ///< of sql
 };

@@ -111,6 +111,28 @@ TEST(Samples, AReportOfAPartOfTheTime) {
   EXPECT_EQ(valuesOf(rows, "outlived_seconds"), valuesOf(evidence.at("rows"), "outlived_seconds"));
 }
 
+TEST(Samples, ADiffBetweenTimes) {
+  const std::string path = sample("leak-reset");
+  const std::string from = "2026-11-22T09:46:52Z";  // snapshot 11 was taken at 09:46:51.799
+  const std::string to = "2026-11-22T09:47:31.799Z";
+  const Json rows = analyze({"diff", path, from, to});
+  EXPECT_EQ(rows, analyze({"diff", path, "11", "31"}));
+  ASSERT_GT(rows.size(), 20U);
+  const Json kinds = analyze({"diff", path, from, "31", "--by", "kind"});
+  ASSERT_EQ(kinds.size(), 1U) << kinds;
+  EXPECT_EQ(kinds[0].at("kind"), "socket");
+  EXPECT_EQ(kinds[0].at("opened"), rowsWhere(rows, "change", "opened").size());
+  EXPECT_EQ(kinds[0].at("changed"), rowsWhere(rows, "change", "changed").size());
+  const Json peers = analyze({"diff", path, "first", "last", "--by", "peer", "--pid", "14"});
+  EXPECT_TRUE(valuesOf(peers, "peer").dump().find("192.0.2.21") != std::string::npos) << peers;
+  const Json ports = analyze({"diff", path, "first", "last", "--by", "port"});
+  EXPECT_EQ(rowsWhere(ports, "port", 8080).size(), 1U) << ports;
+  EXPECT_EQ(runFdanalyze({"diff", path, "2025-01-01", "last"}).status, 1);
+  EXPECT_EQ(runFdanalyze({"diff", path, to, from}).status, 2);
+  EXPECT_EQ(runFdanalyze({"diff", path, "first", "noon"}).status, 2);
+  EXPECT_EQ(runFdanalyze({"diff", path, "first", "last", "--by", "fd"}).status, 2);
+}
+
 TEST(Samples, AReportOfOneProcess) {
   const std::string path = sample("restarted");
   const Json both = report("restarted");

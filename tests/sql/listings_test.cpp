@@ -180,6 +180,35 @@ TEST(Diff, AProcessThatStartedOpenedItsFds) {
             "opened 3 - pipe:[8]\n");
 }
 
+TEST(DiffGroup, CountsByKindAndPeer) {
+  Timeline timeline(R"(
+    snapshots:  R       .
+    process a:  ok      .
+    fd a/1:     s100    .
+    fd a/3:     s500    .
+    fd a/4:     _       s501
+    fd a/5:     s502    -
+    fd a/6:     p8      +s503
+    fd a/7:     /x      .
+    fd a/8:     _       s504
+    tcp 100 local=192.0.2.1:9091:                            LISTEN  .
+    tcp 500 local=192.0.2.1:9091 remote=198.51.100.7:1:      EST     CW
+    tcp 501 local=192.0.2.1:9091 remote=198.51.100.7:2:      _       EST
+    tcp 502 local=192.0.2.1:9091 remote=198.51.100.8:3:      EST     -
+    tcp 503 local=192.0.2.1:5555 remote=203.0.113.9:5432:    _       EST
+  )");
+  const std::string where = " FROM diff_group WHERE snapshot_a = 1 AND snapshot_b = 2 ";
+  EXPECT_EQ(timeline.rows("SELECT kind, sum(opened), sum(closed), sum(changed)" + where +
+                          "GROUP BY 1 ORDER BY 1"),
+            "pipe 0 1 0\nsocket 3 1 1\n");
+  EXPECT_EQ(timeline.rows("SELECT direction, peer, port, opened, closed, changed" + where +
+                          "AND kind = 'socket' ORDER BY 1, 2"),
+            "- - - 1 0 0\n"
+            "in 198.51.100.7 9091 1 0 1\n"
+            "in 198.51.100.8 9091 0 1 0\n"
+            "out 203.0.113.9:5432 5432 1 0 0\n");
+}
+
 }  // namespace
 
 }  // namespace fdmortem::test
