@@ -27,6 +27,14 @@ void runAll(SQLite::Database& database, std::span<const sql::SqlFile> files) {
     database.exec(std::string(file.text));
 }
 
+void deriveViews(SQLite::Database& database, const OnProgress& on_progress) {
+  const auto views = sql::views();
+  for (size_t i = 0; i < views.size(); ++i) {
+    if (on_progress) on_progress("deriving", static_cast<int>(100 * i / views.size()));
+    database.exec(std::string(views[i].text));
+  }
+}
+
 /// Only reads from here on, from this database and no other.
 void lock(SQLite::Database& database) {
   sqlite3* handle = database.getHandle();
@@ -111,7 +119,7 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     ArchiveReader archive(copy.path());
     const auto damage = archive.damage(1);
     if (!damage.empty()) throw std::runtime_error(damage.front());
-    importArchive(archive.database(), *database_);
+    importArchive(archive.database(), *database_, {}, options.on_progress);
     SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();
@@ -120,7 +128,7 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     if (!narrowed.empty()) doubts_.push_back(narrowed);
   });
   importMarks(options.marks, *database_);
-  of_archive([&] { runAll(*database_, sql::views()); });
+  of_archive([&] { deriveViews(*database_, options.on_progress); });
   database_->exec("ANALYZE");
   lock(*database_);
 }

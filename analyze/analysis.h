@@ -11,6 +11,7 @@
 
 #include "analyze/mark_import.h"
 #include "analyze/narrow.h"
+#include "analyze/progress.h"
 
 namespace SQLite {
 class Database;
@@ -31,6 +32,7 @@ struct AnalysisOptions {
   std::chrono::milliseconds grace{30'000};  ///< how long an fd may outlive its connection
   MarkOptions marks;
   TimeRange range;  ///< nothing else is imported
+  OnProgress on_progress;
 };
 
 class Analysis {

@@ -239,11 +239,16 @@ class RowReader {
 
 class Importer {
  public:
-  Importer(SQLite::Database& archive, SQLite::Database& analysis, const ImportProblem& on_problem)
-      : archive_(archive), analysis_(analysis), on_problem_(on_problem) {}
+  Importer(SQLite::Database& archive, SQLite::Database& analysis, const ImportProblem& on_problem,
+           const OnProgress& on_progress)
+      : archive_(archive),
+        analysis_(analysis),
+        on_problem_(on_problem),
+        on_progress_(on_progress) {}
 
   void run() {
     SQLite::Transaction transaction(analysis_);
+    countRows();
     importRecordings();
     importSnapshots();
     readTexts();
@@ -266,6 +271,23 @@ class Importer {
     int64_t ended_at_ns;
     std::string reason;
   };
+
+  /// About how many there are; without deleted ones exactly.
+  void countRows() {
+    if (!on_progress_) return;
+    for (const Table& table : plainTables()) {
+      const std::string last = fmt::format("SELECT coalesce(max(rowid), 0) FROM {}", table.name);
+      all_rows_ += std::max(archive_.execAndGet(last).getInt64(), int64_t{0});
+    }
+  }
+
+  void tellProgress() {
+    constexpr int64_t kRowsBetween = 10'000;
+    if (!on_progress_ || ++rows_ % kRowsBetween != 0) return;
+    on_progress_("reading",
+                 static_cast<int>(100.0 * static_cast<double>(std::min(rows_, all_rows_)) /
+                                  static_cast<double>(std::max(all_rows_, int64_t{1}))));
+  }
 
   void importRecordings() {
     std::map<int64_t, End> ends;
@@ -405,6 +427,7 @@ class Importer {
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
     RowReader rows(archive_, table.name);
     while (rows.next()) {
+      tellProgress();
       insert.reset();
       insert.clearBindings();
       for (size_t i = 0; i < table.columns.size(); ++i) {
@@ -467,6 +490,9 @@ class Importer {
   SQLite::Database& archive_;
   SQLite::Database& analysis_;
   const ImportProblem& on_problem_;
+  const OnProgress& on_progress_;
+  int64_t all_rows_ = 0;
+  int64_t rows_ = 0;
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted
   std::unordered_map<int64_t, std::string> texts_;
@@ -478,8 +504,8 @@ class Importer {
 }  // namespace
 
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
-                   const ImportProblem& on_problem) {
-  Importer(archive, analysis, on_problem).run();
+                   const ImportProblem& on_problem, const OnProgress& on_progress) {
+  Importer(archive, analysis, on_problem, on_progress).run();
 }
 
 }  // namespace fdmortem

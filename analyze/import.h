@@ -4,6 +4,8 @@
 #include <functional>
 #include <string>
 
+#include "analyze/progress.h"
+
 namespace SQLite {
 class Database;
 }
@@ -18,6 +20,6 @@ using ImportProblem = std::function<void(const std::string&)>;
 /// Throws std::runtime_error, one line that names the table and the row. With `on_problem` that of
 /// a table to which no other refers goes there instead; the rest of that table is left out.
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
-                   const ImportProblem& on_problem = {});
+                   const ImportProblem& on_problem = {}, const OnProgress& on_progress = {});
 
 }  // namespace fdmortem
