@@ -73,12 +73,12 @@ class Workplace {
   std::string folder_;
 };
 
-/// What `fdanalyze sql` offers and is documented. `diff` and `diff_group` are of any two snapshots:
+/// What `fdanalyze sql` offers and is documented. `diff` is of any two snapshots:
 /// of all of them it would have no end.
 std::vector<std::string> tableNames(const Analysis& analysis) {
   const ResultTable rows = analysis.query(
       "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT GLOB '_*'"
-      " AND name NOT GLOB 'sqlite*' AND name NOT IN ('diff', 'diff_group') ORDER BY name");
+      " AND name NOT GLOB 'sqlite*' AND name <> 'diff' ORDER BY name");
   std::vector<std::string> names;
   for (const auto& row : rows.rows)
     names.push_back(std::get<std::string>(row.at(0)));

@@ -154,27 +154,44 @@ int64_t snapshotNumber(const Analysis& analysis, const std::string& name) {
   return number;
 }
 
+/// What differs between two snapshots, in the order of its view.
+ResultTable listDiff(const Analysis& analysis, const Filter& filter, int64_t a, int64_t b) {
+  Query query("SELECT change, pid, fd, before, after FROM diff");
+  query.require("snapshot_a = ? AND snapshot_b = ?", {a, b});
+  query.require(conditionOf(filter.processes));
+  return query.run(analysis, " ORDER BY pid, fd, change");
+}
+
+/// How many do, by columns of fd_group.
+ResultTable countDiff(const Analysis& analysis, const ListingOptions& options, int64_t a,
+                      int64_t b) {
+  const std::string group =
+      options.by == "kind" ? "pid, comm, kind" : "pid, comm, direction, " + options.by;
+  // What was replaced is one closed and one opened.
+  Query query(
+      fmt::format("WITH d AS MATERIALIZED (SELECT * FROM _diff WHERE snapshot_a = {} AND"
+                  " snapshot_b = {}),"
+                  " side AS (SELECT pid, comm, id_before AS id, 'closed' AS change FROM d"
+                  "  WHERE change IN ('closed', 'replaced')"
+                  "  UNION ALL SELECT pid, comm, id_after, 'opened' FROM d"
+                  "  WHERE change IN ('opened', 'replaced')"
+                  "  UNION ALL SELECT pid, comm, id_after, 'changed' FROM d WHERE change ="
+                  "  'changed')"
+                  " SELECT {}, sum(change = 'opened') AS opened, sum(change = 'closed') AS closed,"
+                  " sum(change = 'changed') AS changed FROM side JOIN fd_group USING (id)",
+                  a, b, group));
+  query.require(conditionOf(options.filter.processes));
+  return query.run(analysis, fmt::format(" GROUP BY {0} ORDER BY count(*) DESC, {0}", group));
+}
+
 ResultTable listDiff(const Analysis& analysis, const ListingOptions& options) {
   const int64_t a = snapshotNumber(analysis, options.snapshot_a);
   const int64_t b = snapshotNumber(analysis, options.snapshot_b);
   if (a > b) {
     throw UsageError(fmt::format("snapshot {} is later than {}: give the earlier one first", a, b));
   }
-  // Of each fd a row, or of each group.
-  const std::string group = options.by.empty()     ? ""
-                            : options.by == "kind" ? "pid, comm, kind"
-                                                   : "pid, comm, direction, " + options.by;
-  Query query(group.empty() ? "SELECT change, pid, fd, before, after FROM diff"
-                            : fmt::format("SELECT {}, sum(opened) AS opened, sum(closed) AS closed,"
-                                          " sum(changed) AS changed FROM diff_group",
-                                          group));
-  query.require("snapshot_a = ? AND snapshot_b = ?", {a, b});
-  query.require(conditionOf(options.filter.processes));
-  return query.run(analysis, group.empty()
-                                 ? " ORDER BY pid, fd, change"
-                                 : fmt::format(" GROUP BY {0} ORDER BY sum(opened) + sum(closed) +"
-                                               " sum(changed) DESC, {0}",
-                                               group));
+  return options.by.empty() ? listDiff(analysis, options.filter, a, b)
+                            : countDiff(analysis, options, a, b);
 }
 
 /// The fds that the history is asked of: fd_span.id.

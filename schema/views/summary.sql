@@ -81,40 +81,26 @@ SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
 FROM socket
 GROUP BY 1, 2, 3, 4, 5, 6, 7;
 
--- How many fds opened, closed and changed between two snapshots: give both in WHERE. A number that belongs
--- to another file is one closed and one opened.
---   snapshot_a, snapshot_b, pid, comm
---   kind               fd_span.kind
+-- Where an fd belongs when fds are counted: by what `fdanalyze diff --by` groups.
+--   id                 fd_span.id
+--   process, kind      as in fd_span
 --   direction          of a TCP connection: in (to a port on which somebody listens), out; else NULL
 --   peer               in: the peer's address; out: its address and port
 --   port               in: the local port; out: the peer's
---   opened, closed, changed
-CREATE VIEW diff_group AS
-WITH side AS (
-  SELECT snapshot_a, snapshot_b, pid, comm, id_before AS id, 'closed' AS change FROM _diff
-  WHERE change IN ('closed', 'replaced')
-  UNION ALL
-  SELECT snapshot_a, snapshot_b, pid, comm, id_after, 'opened' FROM _diff
-  WHERE change IN ('opened', 'replaced')
-  UNION ALL
-  SELECT snapshot_a, snapshot_b, pid, comm, id_after, 'changed' FROM _diff WHERE change = 'changed'
-), placed AS (
-  SELECT d.*, f.kind, s.local_port, s.remote, s.remote_address,
+CREATE VIEW fd_group AS
+SELECT id, process, kind, direction,
+  CASE direction WHEN 'in' THEN remote_address WHEN 'out' THEN remote END AS peer,
+  CASE direction WHEN 'in' THEN local_port
+    WHEN 'out' THEN CAST(substr(remote, length(remote_address) + 2) AS INTEGER) END AS port
+FROM (
+  SELECT f.id, f.process, f.kind, s.local_port, s.remote, s.remote_address,
     CASE WHEN s.remote IS NULL OR s.verdict IN ('other', 'listening') THEN NULL
       WHEN EXISTS (SELECT 1 FROM _listening_port l WHERE l.netns = s.netns AND l.local_port = s.local_port)
         THEN 'in'
       ELSE 'out' END AS direction
-  FROM side d
-  JOIN fd_span f USING (id)
-  LEFT JOIN sockets s USING (id)
-)
-SELECT snapshot_a, snapshot_b, pid, comm, kind, direction,
-  CASE direction WHEN 'in' THEN remote_address WHEN 'out' THEN remote END AS peer,
-  CASE direction WHEN 'in' THEN local_port
-    WHEN 'out' THEN CAST(substr(remote, length(remote_address) + 2) AS INTEGER) END AS port,
-  sum(change = 'opened') AS opened, sum(change = 'closed') AS closed, sum(change = 'changed') AS changed
-FROM placed
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
+  FROM fd_span f
+  LEFT JOIN sockets s ON s.id = f.id
+);
 
 -- Through which table a process's connections were listed, at its end.
 --   process, tcp, tcp6   how many fds, dead ones by the table that listed them last

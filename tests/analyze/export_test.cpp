@@ -27,7 +27,7 @@ using Json = nlohmann::json;
 std::vector<std::string> tablesOf(const Analysis& analysis) {
   const ResultTable rows = analysis.query(
       "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND substr(name, 1, 1) <> '_'"
-      " AND name NOT LIKE 'sqlite%' AND name NOT IN ('diff', 'diff_group') ORDER BY 1");
+      " AND name NOT LIKE 'sqlite%' AND name <> 'diff' ORDER BY 1");
   std::vector<std::string> names;
   for (const auto& row : rows.rows)
     names.push_back(std::get<std::string>(row[0]));

@@ -180,7 +180,7 @@ TEST(Diff, AProcessThatStartedOpenedItsFds) {
             "opened 3 - pipe:[8]\n");
 }
 
-TEST(DiffGroup, CountsByKindAndPeer) {
+TEST(FdGroup, ByKindPeerAndPort) {
   Timeline timeline(R"(
     snapshots:  R       .
     process a:  ok      .
@@ -197,16 +197,16 @@ TEST(DiffGroup, CountsByKindAndPeer) {
     tcp 502 local=192.0.2.1:9091 remote=198.51.100.8:3:      EST     -
     tcp 503 local=192.0.2.1:5555 remote=203.0.113.9:5432:    _       EST
   )");
-  const std::string where = " FROM diff_group WHERE snapshot_a = 1 AND snapshot_b = 2 ";
-  EXPECT_EQ(timeline.rows("SELECT kind, sum(opened), sum(closed), sum(changed)" + where +
-                          "GROUP BY 1 ORDER BY 1"),
-            "pipe 0 1 0\nsocket 3 1 1\n");
-  EXPECT_EQ(timeline.rows("SELECT direction, peer, port, opened, closed, changed" + where +
-                          "AND kind = 'socket' ORDER BY 1, 2"),
-            "- - - 1 0 0\n"
-            "in 198.51.100.7 9091 1 0 1\n"
-            "in 198.51.100.8 9091 0 1 0\n"
-            "out 203.0.113.9:5432 5432 1 0 0\n");
+  EXPECT_EQ(timeline.rows("SELECT f.fd, g.kind, direction, peer, port FROM fd_group g"
+                          " JOIN fd_span f USING (id) ORDER BY f.fd, f.first_snapshot"),
+            "1 socket - - -\n"
+            "3 socket in 198.51.100.7 9091\n"
+            "4 socket in 198.51.100.7 9091\n"
+            "5 socket in 198.51.100.8 9091\n"
+            "6 pipe - - -\n"
+            "6 socket out 203.0.113.9:5432 5432\n"
+            "7 other - - -\n"
+            "8 socket - - -\n");
 }
 
 }  // namespace
