@@ -11,6 +11,8 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include "analyze/archive_reader.h"
+#include "analyze/doubts.h"
 #include "analyze/import.h"
 #include "analyze/private_copy.h"
 #include "schema/printable.h"
@@ -23,6 +25,14 @@ namespace {
 void runAll(SQLite::Database& database, std::span<const sql::SqlFile> files) {
   for (const sql::SqlFile& file : files)
     database.exec(std::string(file.text));
+}
+
+void deriveViews(SQLite::Database& database, const OnProgress& on_progress) {
+  const auto views = sql::views();
+  for (size_t i = 0; i < views.size(); ++i) {
+    if (on_progress) on_progress("deriving", static_cast<int>(100 * i / views.size()));
+    database.exec(std::string(views[i].text));
+  }
 }
 
 /// Only reads from here on, from this database and no other.
@@ -59,29 +69,6 @@ void bind(SQLite::Statement& statement, int index, const Value& value) {
         }
       },
       value);
-}
-
-std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database) {
-  std::vector<std::string> doubts;
-  if (copy.hasWal()) {
-    doubts.push_back(fmt::format("it was read together with its -wal, whose SHA-256 is {}",
-                                 sha256OfFile(copy.path() + "-wal")));
-  }
-  if (copy.isWal() && !copy.hasWal()) {
-    doubts.emplace_back(
-        "the file was copied without its -wal, while it was recorded or after the recorder was "
-        "killed: the newest snapshots may be missing ('fdcapture copy' makes a whole copy)");
-  }
-  SQLite::Statement open_ended(
-      database, "SELECT id, last_snapshot FROM recording WHERE ended_at IS NULL ORDER BY id");
-  while (open_ended.executeStep()) {
-    doubts.push_back(
-        fmt::format("recording {} has no end: it was still going on, or the recorder was killed; "
-                    "what came after "
-                    "snapshot {} is not in the file",
-                    open_ended.getColumn(0).getInt64(), open_ended.getColumn(1).getInt64()));
-  }
-  return doubts;
 }
 
 /// What follows a statement: nothing but blanks, semicolons and comments may.
@@ -121,17 +108,28 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
       std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   database_->exec("PRAGMA temp_store = MEMORY");
   runAll(*database_, sql::analysis());
-  try {
-    importArchive(copy.path(), *database_);
+  const auto of_archive = [&](const auto& step) {
+    try {
+      step();
+    } catch (const std::exception& error) {
+      throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
+    }
+  };
+  of_archive([&] {
+    ArchiveReader archive(copy.path());
+    const auto damage = archive.damage(1);
+    if (!damage.empty()) throw std::runtime_error(damage.front());
+    importArchive(archive.database(), *database_, {}, options.on_progress);
     SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();
-    runAll(*database_, sql::views());
-  } catch (const std::exception& error) {
-    throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
-  }
+    doubts_ = doubtsOf(copy, *database_);
+    const std::string narrowed = narrow(options.range, *database_);
+    if (!narrowed.empty()) doubts_.push_back(narrowed);
+  });
+  importMarks(options.marks, *database_);
+  of_archive([&] { deriveViews(*database_, options.on_progress); });
   database_->exec("ANALYZE");
-  doubts_ = doubtsOf(copy, *database_);
   lock(*database_);
 }
 
@@ -139,22 +137,34 @@ Analysis::~Analysis() = default;
 Analysis::Analysis(Analysis&&) noexcept = default;
 
 ResultTable Analysis::query(const std::string& sql, const std::vector<Value>& parameters) const {
+  ResultTable result;
+  stream(
+      sql, parameters, [&](const std::vector<std::string>& columns) { result.columns = columns; },
+      [&](const std::vector<Value>& row) { result.rows.push_back(row); });
+  return result;
+}
+
+void Analysis::stream(const std::string& sql, const std::vector<Value>& parameters,
+                      const OnColumns& on_columns, const OnRow& on_row) const {
   requireOneStatement(*database_, sql);
   SQLite::Statement statement(*database_, sql);
   for (size_t i = 0; i < parameters.size(); ++i) {
     bind(statement, static_cast<int>(i + 1), parameters[i]);
   }
-  ResultTable result;
+  std::vector<std::string> columns;
+  columns.reserve(static_cast<size_t>(statement.getColumnCount()));
   for (int i = 0; i < statement.getColumnCount(); ++i) {
-    result.columns.emplace_back(statement.getColumnName(i));
+    columns.emplace_back(statement.getColumnName(i));
   }
+  on_columns(columns);
+  std::vector<Value> row;
   while (statement.executeStep()) {
-    auto& row = result.rows.emplace_back();
+    row.clear();
     for (int i = 0; i < statement.getColumnCount(); ++i) {
       row.push_back(valueOf(statement.getColumn(i)));
     }
+    on_row(row);
   }
-  return result;
 }
 
 }  // namespace fdmortem

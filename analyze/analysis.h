@@ -3,10 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "analyze/mark_import.h"
+#include "analyze/narrow.h"
+#include "analyze/progress.h"
 
 namespace SQLite {
 class Database;
@@ -25,6 +30,9 @@ struct ResultTable {
 
 struct AnalysisOptions {
   std::chrono::milliseconds grace{30'000};  ///< how long an fd may outlive its connection
+  MarkOptions marks;
+  TimeRange range;  ///< nothing else is imported
+  OnProgress on_progress;
 };
 
 class Analysis {
@@ -44,6 +52,12 @@ class Analysis {
   /// Runs one statement, with `parameters` for its `?`. It can only read. Throws std::runtime_error
   /// with SQLite's words, also where the text holds no statement or more than one.
   ResultTable query(const std::string& sql, const std::vector<Value>& parameters = {}) const;
+
+  using OnColumns = std::function<void(const std::vector<std::string>&)>;
+  using OnRow = std::function<void(const std::vector<Value>&)>;
+  /// As query, but holds one row at a time: the columns first, then each row.
+  void stream(const std::string& sql, const std::vector<Value>& parameters,
+              const OnColumns& on_columns, const OnRow& on_row) const;
 
  private:
   std::string path_;

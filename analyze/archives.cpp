@@ -20,7 +20,12 @@ int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions&
   for (const std::string& path : paths) {
     std::optional<Analysis> analysis;
     try {
-      analysis.emplace(path, options);
+      ProgressLine progress(path, writeToTerminal());
+      AnalysisOptions shown = options;
+      shown.on_progress = [&](std::string_view stage, int percent) {
+        progress.show(stage, percent);
+      };
+      analysis.emplace(path, shown);
     } catch (const std::exception& error) {
       if (++unread == paths.size()) throw;
       fmt::print(stderr, "fdanalyze: {}\n", printable(error.what()));

@@ -1,7 +1,6 @@
 #include "analyze/import.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -14,10 +13,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
-#include <sqlite3.h>
 
 #include "schema/address.h"
-#include "schema/archive_file.h"
 #include "schema/printable.h"
 #include "schema/time_text.h"
 
@@ -186,54 +183,11 @@ const std::vector<Table>& plainTables() {
   return kTables;
 }
 
-/// No check of the file and no reading of it takes longer, whatever the file makes SQLite do.
-constexpr std::chrono::minutes kTimeLimit{10};
-
 std::string printableCmdline(std::string arguments) {
   if (!arguments.empty() && arguments.back() == '\0') arguments.pop_back();
   std::replace(arguments.begin(), arguments.end(), '\0', ' ');
   return printable(arguments);
 }
-
-int stopWhenLate(void* deadline) {
-  return std::chrono::steady_clock::now() >
-                 *static_cast<const std::chrono::steady_clock::time_point*>(deadline)
-             ? 1
-             : 0;
-}
-
-class ArchiveReader {
- public:
-  explicit ArchiveReader(const std::string& path) : database_(path, SQLite::OPEN_READONLY) {
-    harden();
-    const std::string difference = schemaDifference(database_);
-    if (!difference.empty()) throw std::runtime_error(difference);
-    const std::string result = database_.execAndGet("PRAGMA integrity_check(1)").getString();
-    if (result != "ok") throw std::runtime_error("damaged: " + printable(result));
-  }
-
-  SQLite::Database& database() { return database_; }
-
- private:
-  void harden() {
-    sqlite3* handle = database_.getHandle();
-    for (const auto& [option, value] :
-         {std::pair(SQLITE_DBCONFIG_DEFENSIVE, 1), std::pair(SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
-          std::pair(SQLITE_DBCONFIG_ENABLE_VIEW, 0), std::pair(SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
-          std::pair(SQLITE_DBCONFIG_DQS_DDL, 0), std::pair(SQLITE_DBCONFIG_DQS_DML, 0)}) {
-      sqlite3_db_config(handle, option, value, nullptr);
-    }
-    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1 << 26);
-    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
-    sqlite3_progress_handler(handle, 10'000, stopWhenLate, &deadline_);
-    database_.exec("PRAGMA cell_size_check = ON");
-    database_.exec("PRAGMA mmap_size = 0");
-    database_.exec("PRAGMA query_only = ON");
-  }
-
-  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + kTimeLimit;
-  SQLite::Database database_;
-};
 
 /// Reads the rows of one table and says where it is when something is wrong.
 class RowReader {
@@ -286,11 +240,16 @@ class RowReader {
 
 class Importer {
  public:
-  Importer(SQLite::Database& archive, SQLite::Database& analysis)
-      : archive_(archive), analysis_(analysis) {}
+  Importer(SQLite::Database& archive, SQLite::Database& analysis, const ImportProblem& on_problem,
+           const OnProgress& on_progress)
+      : archive_(archive),
+        analysis_(analysis),
+        on_problem_(on_problem),
+        on_progress_(on_progress) {}
 
   void run() {
     SQLite::Transaction transaction(analysis_);
+    countRows();
     importRecordings();
     importSnapshots();
     importRecorderEvents();
@@ -299,8 +258,14 @@ class Importer {
     readAddresses();
     importProcesses();
     importNamespaces();
-    for (const Table& table : plainTables())
-      importTable(table);
+    for (const Table& table : plainTables()) {
+      try {
+        importTable(table);
+      } catch (const std::runtime_error& error) {
+        if (!on_problem_) throw;
+        on_problem_(error.what());
+      }
+    }
     transaction.commit();
   }
 
@@ -309,6 +274,23 @@ class Importer {
     int64_t ended_at_ns;
     std::string reason;
   };
+
+  /// About how many there are; without deleted ones exactly.
+  void countRows() {
+    if (!on_progress_) return;
+    for (const Table& table : plainTables()) {
+      const std::string last = fmt::format("SELECT coalesce(max(rowid), 0) FROM {}", table.name);
+      all_rows_ += std::max(archive_.execAndGet(last).getInt64(), int64_t{0});
+    }
+  }
+
+  void tellProgress() {
+    constexpr int64_t kRowsBetween = 10'000;
+    if (!on_progress_ || ++rows_ % kRowsBetween != 0) return;
+    on_progress_("reading",
+                 static_cast<int>(100.0 * static_cast<double>(std::min(rows_, all_rows_)) /
+                                  static_cast<double>(std::max(all_rows_, int64_t{1}))));
+  }
 
   void importRecordings() {
     std::map<int64_t, End> ends;
@@ -480,6 +462,7 @@ class Importer {
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
     RowReader rows(archive_, table.name);
     while (rows.next()) {
+      tellProgress();
       // Each begins with its snapshot. What is left of one that was dropped says nothing.
       const bool is_remains = !snapshots_.empty() && rows.integer(0, kAny) < snapshots_.front();
       if (is_remains) continue;
@@ -544,6 +527,10 @@ class Importer {
 
   SQLite::Database& archive_;
   SQLite::Database& analysis_;
+  const ImportProblem& on_problem_;
+  const OnProgress& on_progress_;
+  int64_t all_rows_ = 0;
+  int64_t rows_ = 0;
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted
   std::unordered_map<int64_t, std::string> texts_;
@@ -554,9 +541,9 @@ class Importer {
 
 }  // namespace
 
-void importArchive(const std::string& path, SQLite::Database& analysis) {
-  ArchiveReader archive(path);
-  Importer(archive.database(), analysis).run();
+void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
+                   const ImportProblem& on_problem, const OnProgress& on_progress) {
+  Importer(archive, analysis, on_problem, on_progress).run();
 }
 
 }  // namespace fdmortem

@@ -1,7 +1,10 @@
 // The checked import: rows of an archive that nobody vouches for, into tables of our own.
 #pragma once
 
+#include <functional>
 #include <string>
+
+#include "analyze/progress.h"
 
 namespace SQLite {
 class Database;
@@ -9,11 +12,14 @@ class Database;
 
 namespace fdmortem {
 
-/// Opens the archive at `path` (a private copy) with SQLite hardened against it, checks its
-/// integrity and that its schema is exactly the one of this format version, and copies its rows
-/// into the tables of schema/analysis.sql in `analysis`. Each value is checked for type and range,
-/// each reference for what it refers to. Throws std::runtime_error, one line that names the table
-/// and the row.
-void importArchive(const std::string& path, SQLite::Database& analysis);
+/// Takes one line that says what is wrong in a table.
+using ImportProblem = std::function<void(const std::string&)>;
+
+/// Copies the rows of `archive` (of an ArchiveReader) into the tables of schema/analysis.sql in
+/// `analysis`. Each value is checked for type and range, each reference for what it refers to.
+/// Throws std::runtime_error, one line that names the table and the row. With `on_problem` that of
+/// a table to which no other refers goes there instead; the rest of that table is left out.
+void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
+                   const ImportProblem& on_problem = {}, const OnProgress& on_progress = {});
 
 }  // namespace fdmortem

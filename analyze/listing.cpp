@@ -40,18 +40,18 @@ Json jsonOf(const std::string& column, const Value& value) {
     return std::isfinite(*real) ? Json(*real) : Json(nullptr);
   }
   const std::string& text = std::get<std::string>(value);
-  if (column == "watched_by") {
+  if (column == "watched_by" || column == "events") {
     auto array = Json::parse(text, nullptr, false);
     if (array.is_array()) return array;
   }
   return shown(text);
 }
 
-Json jsonRow(const ResultTable& table, const std::vector<Value>& row) {
+Json jsonRow(const std::vector<std::string>& columns, const std::vector<Value>& row) {
   Json object = Json::object();
   for (size_t i = 0; i < row.size(); ++i) {
-    if (table.columns[i].starts_with('_')) continue;
-    object[shown(table.columns[i])] = jsonOf(table.columns[i], row[i]);
+    if (columns[i].starts_with('_')) continue;
+    object[shown(columns[i])] = jsonOf(columns[i], row[i]);
   }
   return object;
 }
@@ -59,14 +59,14 @@ Json jsonRow(const ResultTable& table, const std::vector<Value>& row) {
 std::string renderJson(const ResultTable& table) {
   Json array = Json::array();
   for (const auto& row : table.rows)
-    array.push_back(jsonRow(table, row));
+    array.push_back(jsonRow(table.columns, row));
   return array.dump(2) + "\n";
 }
 
 std::string renderNdjson(const ResultTable& table) {
   std::string text;
   for (const auto& row : table.rows)
-    text += jsonRow(table, row).dump() + "\n";
+    text += renderNdjsonRow(table.columns, row);
   return text;
 }
 
@@ -88,16 +88,9 @@ std::string csvField(const Value& value) {
 }
 
 std::string renderCsv(const ResultTable& table) {
-  std::string text;
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    text += (i == 0 ? "" : ",") + csvField(table.columns[i]);
-  }
-  text += "\r\n";
-  for (const auto& row : table.rows) {
-    for (size_t i = 0; i < row.size(); ++i)
-      text += (i == 0 ? "" : ",") + csvField(row[i]);
-    text += "\r\n";
-  }
+  std::string text = renderCsvRow({table.columns.begin(), table.columns.end()});
+  for (const auto& row : table.rows)
+    text += renderCsvRow(row);
   return text;
 }
 
@@ -142,6 +135,18 @@ std::string renderTable(const ResultTable& table) {
 }
 
 }  // namespace
+
+std::string renderCsvRow(const std::vector<Value>& row) {
+  std::string text;
+  for (size_t i = 0; i < row.size(); ++i)
+    text += (i == 0 ? "" : ",") + csvField(row[i]);
+  return text + "\r\n";
+}
+
+std::string renderNdjsonRow(const std::vector<std::string>& columns,
+                            const std::vector<Value>& row) {
+  return jsonRow(columns, row).dump() + "\n";
+}
 
 std::string renderListing(const ResultTable& table, ListingFormat format) {
   switch (format) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "analyze/analysis.h"
 
@@ -9,11 +10,16 @@ namespace fdmortem {
 
 enum class ListingFormat { Table, Json, Csv, Ndjson };
 
-/// Renders `table`. In JSON the columns `open_at_end` and `leak` are booleans and `watched_by` is
-/// an array, as README.md has them; columns whose name begins with '_' are left out of it. CSV is
-/// RFC 4180, and a text that a spreadsheet would take for a formula gets a ' before it. The table
-/// for people is aligned, with `-` for what is not known. Everything shown is printable: names were
-/// made so when they were imported, and what a user's own SQL makes of them is made so here.
+/// Renders `table`. In JSON the columns `open_at_end` and `leak` are booleans and `watched_by` and
+/// `events` are arrays, as README.md has them; columns whose name begins with '_' are left out of
+/// it. CSV is RFC 4180, and a text that a spreadsheet would take for a formula gets a ' before it.
+/// The table for people is aligned, with `-` for what is not known. Everything shown is printable:
+/// names were made so when they were imported, and what a user's own SQL makes of them is made so
+/// here.
 std::string renderListing(const ResultTable& table, ListingFormat format);
+
+/// One line of it, with its end: of CSV (also for the names of the columns), of NDJSON.
+std::string renderCsvRow(const std::vector<Value>& row);
+std::string renderNdjsonRow(const std::vector<std::string>& columns, const std::vector<Value>& row);
 
 }  // namespace fdmortem

@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 
 #include "analyze/archives.h"
+#include "analyze/check.h"
+#include "analyze/export_command.h"
 #include "analyze/listings.h"
 #include "analyze/options.h"
 #include "analyze/report_command.h"
@@ -18,6 +20,12 @@ int run(const fdmortem::ListingOptions& options) {
 }
 int run(const fdmortem::ReportOptions& options) {
   return fdmortem::runReport(options);
+}
+int run(const fdmortem::CheckOptions& options) {
+  return fdmortem::runCheck(options);
+}
+int run(const fdmortem::ExportOptions& options) {
+  return fdmortem::runExport(options);
 }
 int run(int exit_status) {
   return exit_status;

@@ -1,5 +1,6 @@
 #include "analyze/options.h"
 
+#include <iostream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -23,10 +24,15 @@ const std::vector<std::string> kVerdicts = {"connected",      "listening",      
 struct Parsed {
   ListingOptions listing;
   ReportOptions report;
+  CheckOptions check;
+  ExportOptions exported;
   std::string database;  ///< of the commands that take one
   uint64_t grace_ms = 30'000;
   std::string from;
   std::string to;
+  MarkOptions marks;
+  std::string log_zone = "UTC";
+  std::vector<std::string> mark_texts;
 };
 
 // The validators have no description of their own: the help says an option's type in one word.
@@ -82,22 +88,52 @@ void addGrace(CLI::App& command, Parsed& parsed) {
       ->type_name("DURATION");
 }
 
-void addTimes(CLI::App& command, Parsed& parsed) {
-  command.add_option("--from", parsed.from, "Seen at or after it: 2026-11-22T08:12Z (UTC)")
-      ->check(time())
-      ->type_name("TIME");
-  command.add_option("--to", parsed.to, "Seen at or before it (UTC)")
-      ->check(time())
-      ->type_name("TIME");
+void addTimes(CLI::App& command, Parsed& parsed,
+              const std::string& from = "Seen at or after it: 2026-11-22T08:12Z (UTC)",
+              const std::string& to = "Seen at or before it (UTC)") {
+  command.add_option("--from", parsed.from, from)->check(time())->type_name("TIME");
+  command.add_option("--to", parsed.to, to)->check(time())->type_name("TIME");
 }
 
-void addProcesses(CLI::App& command, Filter& filter) {
+void addProcesses(CLI::App& command, ProcessFilter& filter) {
   command.add_option("--pid", filter.pids, "Only this process (repeatable)")
       ->type_name("PID")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--comm", filter.comms, "Only processes of this name (repeatable)")
       ->type_name("NAME")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+TimeRange rangeOf(const Parsed& parsed) {
+  TimeRange range;
+  if (!parsed.from.empty()) range.from_ns = parseTime(parsed.from);
+  // What is shown with this time, which has milliseconds, is not later.
+  if (!parsed.to.empty()) range.to_ns = *parseTime(parsed.to) + 999'999;
+  return range;
+}
+
+void addMarks(CLI::App& command, Parsed& parsed) {
+  const auto is_mark = [](std::string& text) {
+    return parseMark(text) ? std::string()
+                           : "not a time and a text such as '2026-11-22T08:12Z deployed': " + text;
+  };
+  const auto is_zone = [](std::string& text) {
+    return parseZone(text) ? std::string() : "neither UTC nor an offset such as +01:00: " + text;
+  };
+  command
+      .add_option("--log", parsed.marks.logs,
+                  "A log; EMFILE and the like become marks (repeatable)")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--log-timezone", parsed.log_zone, "Of its times without one (default UTC)")
+      ->check(CLI::Validator(is_zone, ""))
+      ->type_name("ZONE");
+  command.add_option("--mark", parsed.mark_texts, "A mark by hand: 'TIME TEXT' (repeatable)")
+      ->check(CLI::Validator(is_mark, ""))
+      ->type_name("MARK")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
@@ -110,11 +146,15 @@ void addReport(CLI::App& app, Parsed& parsed) {
       ->type_name("FORMAT");
   report->add_option("-o,--output", parsed.report.output, "Into this file instead of stdout")
       ->type_name("FILE");
+  addProcesses(*report, parsed.report.processes);
+  addTimes(*report, parsed, "From the first snapshot since then: 2026-11-22T08:12Z",
+           "To the last snapshot until then");
   addGrace(*report, parsed);
+  addMarks(*report, parsed);
   report->footer(
       "Examples:\n"
-      "  fdanalyze report leak.db\n"
-      "  fdanalyze report leak.db -f json -o leak.json\n");
+      "  fdanalyze report leak.db -f json -o leak.json\n"
+      "  fdanalyze report leak.db --log app.log --mark '2026-11-22T08:12Z deployed'\n");
 }
 
 void addSockets(CLI::App& app, Parsed& parsed) {
@@ -127,7 +167,7 @@ void addSockets(CLI::App& app, Parsed& parsed) {
     });
     addDatabases(*command, parsed.listing.databases);
     addFormat(*command, parsed.listing);
-    addProcesses(*command, parsed.listing.filter);
+    addProcesses(*command, parsed.listing.filter.processes);
     addTimes(*command, parsed);
     addGrace(*command, parsed);
     if (!is_outlived) {
@@ -149,11 +189,37 @@ void addSockets(CLI::App& app, Parsed& parsed) {
   }
 }
 
+void addHistory(CLI::App& app, Parsed& parsed) {
+  CLI::App* history = app.add_subcommand("history", "Tell the life of an fd or of a socket");
+  HistorySubject& subject = parsed.listing.history;
+  history->callback([&parsed] {
+    parsed.listing.what = What::History;
+    const HistorySubject& given = parsed.listing.history;
+    const bool is_fd = given.pid && given.fd && !given.inode;
+    const bool is_inode = !given.pid && !given.fd && given.inode;
+    if (!is_fd && !is_inode) throw CLI::RequiredError("--pid with --fd, or --inode alone,");
+  });
+  addDatabase(*history, parsed.database);
+  history->add_option("--pid", subject.pid, "The process of --fd")->type_name("PID");
+  history->add_option("--fd", subject.fd, "The number: all files that it belonged to")
+      ->type_name("N");
+  history->add_option("--inode", subject.inode, "N of socket:[N], whoever holds it")
+      ->type_name("N");
+  addFormat(*history, parsed.listing);
+  addTimes(*history, parsed);
+  addGrace(*history, parsed);
+  history->footer(
+      "Examples:\n"
+      "  fdanalyze history leak.db --pid 4711 --fd 141\n"
+      "  fdanalyze history leak.db --inode 94859722 -f json\n");
+}
+
 void addOthers(CLI::App& app, Parsed& parsed) {
   CLI::App* snapshots = app.add_subcommand("snapshots", "List the recordings' snapshots");
   snapshots->callback([&parsed] { parsed.listing.what = What::Snapshots; });
   addDatabases(*snapshots, parsed.listing.databases);
   addFormat(*snapshots, parsed.listing);
+  addProcesses(*snapshots, parsed.listing.filter.processes);
   addTimes(*snapshots, parsed);
   snapshots->footer(
       "Examples:\n"
@@ -163,29 +229,76 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   CLI::App* diff = app.add_subcommand("diff", "List what opened, closed and changed in between");
   diff->callback([&parsed] { parsed.listing.what = What::Diff; });
   addDatabase(*diff, parsed.database);
-  diff->add_option("A", parsed.listing.snapshot_a, "The earlier snapshot: a number, or 'first'")
+  diff->add_option("A", parsed.listing.snapshot_a,
+                   "The earlier snapshot: number, 'first', or a time")
       ->required()
       ->type_name("");
-  diff->add_option("B", parsed.listing.snapshot_b, "The later one: a number, or 'last'")
+  diff->add_option("B", parsed.listing.snapshot_b, "The later one: number, 'last', or a time")
       ->required()
       ->type_name("");
   addFormat(*diff, parsed.listing);
-  addProcesses(*diff, parsed.listing.filter);
+  diff->add_option("--by", parsed.listing.by, "Count them by kind, peer or port")
+      ->check(CLI::IsMember({"kind", "peer", "port"}).description(""))
+      ->type_name("WHAT");
+  addProcesses(*diff, parsed.listing.filter.processes);
   diff->footer(
       "Examples:\n"
       "  fdanalyze diff leak.db first last\n"
-      "  fdanalyze diff leak.db 12 13 --pid 4711\n");
+      "  fdanalyze diff leak.db 2026-11-22T08:00Z 2026-11-22T09:00Z --by peer\n");
+
+  addHistory(app, parsed);
 
   CLI::App* sql = app.add_subcommand("sql", "Run a query on the derived tables and views");
   sql->callback([&parsed] { parsed.listing.what = What::Sql; });
   addDatabase(*sql, parsed.database);
   sql->add_option("QUERY", parsed.listing.sql, "One SELECT")->required()->type_name("");
   addFormat(*sql, parsed.listing);
+  addTimes(*sql, parsed, "As 'report --from': nothing before it is there", "Nor after it");
   addGrace(*sql, parsed);
   sql->footer(
       "Examples:\n"
       "  fdanalyze sql leak.db 'SELECT remote, count(*) FROM outlived GROUP BY remote'\n"
       "  fdanalyze sql leak.db 'SELECT name, sql FROM sqlite_schema ORDER BY name'\n");
+}
+
+/// --to says the format here; so the times have other names than elsewhere.
+void addExport(CLI::App& app, Parsed& parsed) {
+  CLI::App* command =
+      app.add_subcommand("export", "Write all that 'sql' offers for other programs");
+  ExportOptions& options = parsed.exported;
+  addDatabases(*command, options.databases);
+  command->add_option("-o,--output", options.output, "A file or, for csv and ndjson, a folder")
+      ->required()
+      ->type_name("PATH");
+  command->add_option("--to", options.format, "sqlite, csv, ndjson (default sqlite)")
+      ->transform(oneOf<ExportFormat>({{"sqlite", ExportFormat::Sqlite},
+                                       {"csv", ExportFormat::Csv},
+                                       {"ndjson", ExportFormat::Ndjson}}))
+      ->type_name("FORMAT");
+  addProcesses(*command, options.processes);
+  command->add_option("--since", parsed.from, "From the first snapshot since then")
+      ->check(time())
+      ->type_name("TIME");
+  command->add_option("--until", parsed.to, "To the last snapshot until then")
+      ->check(time())
+      ->type_name("TIME");
+  addGrace(*command, parsed);
+  command->footer(
+      "Examples:\n"
+      "  fdanalyze export leak.db -o leak-export.db\n"
+      "  fdanalyze export host1.db host2.db -o hosts --to csv\n");
+}
+
+void addCheck(CLI::App& app, Parsed& parsed) {
+  CLI::App* check = app.add_subcommand("check", "Check that an archive is whole and fits together");
+  addDatabase(*check, parsed.check.database);
+  check->add_option("-f,--format", parsed.check.format, "text or json (default text)")
+      ->transform(oneOf<CheckFormat>({{"text", CheckFormat::Text}, {"json", CheckFormat::Json}}))
+      ->type_name("FORMAT");
+  check->footer(
+      "Examples:\n"
+      "  fdanalyze check leak.db\n"
+      "  fdanalyze check leak.db -f json\n");
 }
 
 }  // namespace
@@ -205,20 +318,39 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   addReport(app, parsed);
   addSockets(app, parsed);
   addOthers(app, parsed);
+  addExport(app, parsed);
+  addCheck(app, parsed);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  const AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms)};
+  for (const std::string& text : parsed.mark_texts)
+    parsed.marks.marks.push_back(*parseMark(text));
+  parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
+  const TimeRange range = rangeOf(parsed);
+  if (range.from_ns && range.to_ns && *range.from_ns > *range.to_ns) {
+    std::cerr << "--to is earlier than --from\n";
+    return kWrongUsage;
+  }
+  AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms),
+                           .marks = parsed.marks};
   if (app.got_subcommand("report")) {
+    analysis.range = range;
     parsed.report.analysis = analysis;
     return parsed.report;
   }
+  if (app.got_subcommand("export")) {
+    analysis.range = range;
+    parsed.exported.analysis = analysis;
+    return parsed.exported;
+  }
+  if (app.got_subcommand("check")) return parsed.check;
+  if (parsed.listing.what == What::Sql) analysis.range = range;
   parsed.listing.analysis = analysis;
   if (!parsed.database.empty()) parsed.listing.databases = {parsed.database};
-  if (!parsed.from.empty()) parsed.listing.filter.from_ns = parseTime(parsed.from);
-  if (!parsed.to.empty()) parsed.listing.filter.to_ns = parseTime(parsed.to);
+  parsed.listing.filter.from_ns = range.from_ns;
+  parsed.listing.filter.to_ns = range.to_ns;
   return parsed.listing;
 }
 

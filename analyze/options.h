@@ -8,29 +8,39 @@
 #include <vector>
 
 #include "analyze/analysis.h"
+#include "analyze/export_writer.h"
 #include "analyze/listing.h"
+#include "analyze/process_filter.h"
 
 namespace fdmortem {
 
 /// What narrows a listing; empty means all.
 struct Filter {
-  std::vector<int64_t> pids;
-  std::vector<std::string> comms;
+  ProcessFilter processes;
   std::vector<std::string> verdicts;
   std::optional<int64_t> from_ns;
   std::optional<int64_t> to_ns;
 };
 
-/// snapshots, sockets, outlived, diff and sql.
+/// What the history is of: an fd number of a pid, or a socket.
+struct HistorySubject {
+  std::optional<int64_t> pid;
+  std::optional<int64_t> fd;
+  std::optional<int64_t> inode;
+};
+
+/// snapshots, sockets, outlived, diff, history and sql.
 struct ListingOptions {
-  enum class What { Snapshots, Sockets, Outlived, Diff, Sql };
+  enum class What { Snapshots, Sockets, Outlived, Diff, History, Sql };
   What what = What::Snapshots;
   std::vector<std::string> databases;
   AnalysisOptions analysis;
   ListingFormat format = ListingFormat::Table;
   Filter filter;
-  std::string snapshot_a;  ///< of diff: a number, `first` or `last`
+  std::string snapshot_a;  ///< of diff: a number, `first`, `last`, or a time
   std::string snapshot_b;
+  std::string by;  ///< of diff: kind, peer, port; empty: each fd
+  HistorySubject history;
   std::string sql;  ///< of sql
 };
 
@@ -40,11 +50,28 @@ struct ReportOptions {
   std::vector<std::string> databases;
   AnalysisOptions analysis;
   ReportFormat format = ReportFormat::Text;
+  ProcessFilter processes;
   std::string output;  ///< a file; empty: stdout
 };
 
+enum class CheckFormat { Text, Json };
+
+struct CheckOptions {
+  std::string database;
+  CheckFormat format = CheckFormat::Text;
+};
+
+struct ExportOptions {
+  std::vector<std::string> databases;
+  AnalysisOptions analysis;
+  ExportFormat format = ExportFormat::Sqlite;
+  ProcessFilter processes;
+  std::string output;
+};
+
 /// What to do; a number is an exit status with which all is said and done (--help, wrong usage).
-using AnalyzeCommand = std::variant<ListingOptions, ReportOptions, int>;
+using AnalyzeCommand =
+    std::variant<ListingOptions, ReportOptions, CheckOptions, ExportOptions, int>;
 
 /// Prints help and usage errors itself.
 AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv);

@@ -9,6 +9,7 @@
 
 #include "analyze/analysis.h"
 #include "analyze/growth.h"
+#include "analyze/process_filter.h"
 
 namespace fdmortem {
 
@@ -114,6 +115,13 @@ struct WithoutFd {
   ResultTable rows;
 };
 
+/// What logs and people said.
+struct Marks {
+  std::string database;
+  ResultTable marks;
+  ResultTable logs;
+};
+
 struct Report {
   std::vector<DatabaseReport> databases;
   std::vector<std::string> recording_columns;
@@ -121,10 +129,12 @@ struct Report {
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
+  std::vector<Marks> marks;              ///< of those databases that have any, or a log
 };
 
-/// Adds what an archive gives to a report.
-void addToReport(const Analysis& analysis, Report& report);
+/// Adds what an archive gives to a report: of the processes that the filter lets through, and of
+/// the host.
+void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report);
 
 /// Puts findings and processes in the order in which they are read.
 void sortReport(Report& report);

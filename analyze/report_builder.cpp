@@ -4,6 +4,8 @@
 #include <string_view>
 #include <tuple>
 
+#include <fmt/core.h>
+
 #include "analyze/report.h"
 #include "schema/printable.h"
 #include "schema/sql.h"
@@ -243,7 +245,8 @@ ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
   return process;
 }
 
-std::vector<ProcessReport> describeProcesses(const Analysis& analysis) {
+std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
+                                             const std::vector<int64_t>& wanted) {
   const ResultTable rows = analysis.query(
       "SELECT p.*, f.*, first.taken_at AS first_seen, last.taken_at AS last_seen,"
       "   peak.taken_at AS peak_at, reached.taken_at AS limit_reached_at"
@@ -254,15 +257,33 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis) {
       " LEFT JOIN snapshot reached ON reached.id = f.limit_reached"
       " ORDER BY p.pid, p.start_ticks");
   std::vector<ProcessReport> processes;
-  forEachRow(rows, [&](const Row& row) { processes.push_back(describeProcess(analysis, row)); });
+  forEachRow(rows, [&](const Row& row) {
+    const int64_t process = row.integer("process");
+    if (std::binary_search(wanted.begin(), wanted.end(), process)) {
+      processes.push_back(describeProcess(analysis, row));
+    }
+  });
   return processes;
 }
 
-std::vector<Finding> findAll(const Analysis& analysis) {
+/// A finding that is of no process is the host's.
+bool isWanted(const Analysis& analysis, const Row& finding, const std::vector<int64_t>& wanted) {
+  if (!finding.optionalInteger("pid")) return true;
+  const ResultTable processes =
+      analysis.query("SELECT process FROM processes WHERE pid = ? AND start_ticks = ?",
+                     {finding.integer("pid"), finding.integer("start_ticks")});
+  return std::any_of(processes.rows.begin(), processes.rows.end(), [&](const auto& row) {
+    return std::binary_search(wanted.begin(), wanted.end(), std::get<int64_t>(row.at(0)));
+  });
+}
+
+/// Of these processes, and of the host.
+std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t>& wanted) {
   std::vector<Finding> findings;
   for (const sql::SqlFile& rule : sql::findings()) {
     const ResultTable rows = analysis.query(std::string(rule.text));
     forEachRow(rows, [&](const Row& row) {
+      if (!isWanted(analysis, row, wanted)) return;
       Finding finding{.database = printable(analysis.path()),
                       .id = std::string(rule.name),
                       .severity = row.text("severity"),
@@ -288,7 +309,7 @@ int rank(const std::string& severity) {
 
 }  // namespace
 
-void addToReport(const Analysis& analysis, Report& report) {
+void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report) {
   report.databases.push_back(describeDatabase(analysis, report));
   report.coverage.push_back(describeCoverage(analysis));
   ResultTable without_fd = analysis.query(
@@ -297,9 +318,21 @@ void addToReport(const Analysis& analysis, Report& report) {
   if (!without_fd.rows.empty()) {
     report.without_fd.push_back({printable(analysis.path()), std::move(without_fd)});
   }
-  for (auto& process : describeProcesses(analysis))
+  Marks marks{.database = printable(analysis.path()),
+              .marks = analysis.query("SELECT at, last_at, kind, source, count, text, snapshot"
+                                      " FROM mark ORDER BY id"),
+              .logs = analysis.query("SELECT * FROM log ORDER BY path")};
+  if (!marks.marks.rows.empty() || !marks.logs.rows.empty()) {
+    report.marks.push_back(std::move(marks));
+  }
+  const auto processes = processesOf(analysis, filter);
+  if (!filter.isOpen()) {
+    report.databases.back().doubts.push_back(fmt::format(
+        "only {} of the recorded processes were looked at, as was asked", processes.size()));
+  }
+  for (auto& process : describeProcesses(analysis, processes))
     report.processes.push_back(std::move(process));
-  for (auto& finding : findAll(analysis))
+  for (auto& finding : findAll(analysis, processes))
     report.findings.push_back(std::move(finding));
 }
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <system_error>
 
@@ -16,20 +17,55 @@ namespace fdmortem {
 namespace {
 
 /// A slip in the order of arguments must not cost the evidence.
-void refuseArchive(const std::string& output) {
-  if (!output.empty() && readArchiveHeader(output)) {
+void refuseEvidence(const std::string& output, const std::vector<std::string>& logs) {
+  if (output.empty()) return;
+  if (readArchiveHeader(output)) {
     throw UsageError(fmt::format("{}: is an archive; the report would take its place", output));
+  }
+  for (const std::string& log : logs) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(output, log, ignored)) {
+      throw UsageError(fmt::format("{}: is the log; the report would take its place", output));
+    }
+  }
+}
+
+/// What a log leaves open.
+void sayOfLogs(const Analysis& analysis) {
+  const ResultTable logs = analysis.query(
+      "SELECT path, without_time, without_zone, offset_s, matched FROM log ORDER BY path");
+  for (const auto& row : logs.rows) {
+    const auto number = [&](size_t column) { return std::get<int64_t>(row.at(column)); };
+    const std::string& path = std::get<std::string>(row.at(0));
+    if (number(4) == 0) {
+      fmt::print(stderr, "fdanalyze: {}: no line tells of EMFILE, ENFILE or accept\n", path);
+    }
+    if (number(1) > 0) {
+      fmt::print(stderr, "fdanalyze: {}: {} lines that tell of it have no time that is known\n",
+                 path, number(1));
+    }
+    if (number(2) > 0 && number(3) == 0) {
+      fmt::print(stderr,
+                 "fdanalyze: {}: {} times without a zone were taken for UTC (--log-timezone)\n",
+                 path, number(2));
+    }
   }
 }
 
 }  // namespace
 
 int runReport(const ReportOptions& options) {
-  refuseArchive(options.output);
+  refuseEvidence(options.output, options.analysis.marks.logs);
+  // A log is one host's, and so is a database.
+  if (options.databases.size() > 1 && !options.analysis.marks.logs.empty()) {
+    throw UsageError("--log goes with one database");
+  }
   Report report;
   const int status =
-      forEachArchive(options.databases, options.analysis, false,
-                     [&](const Analysis& analysis) { addToReport(analysis, report); });
+      forEachArchive(options.databases, options.analysis, false, [&](const Analysis& analysis) {
+        sayOfLogs(analysis);
+        addToReport(analysis, options.processes, report);
+      });
   sortReport(report);
   const std::string text =
       options.format == ReportFormat::Json ? renderReportJson(report) : renderReportText(report);

@@ -169,6 +169,18 @@ std::string renderReportJson(const Report& report) {
   object["findings"] = Json::array();
   for (const auto& finding : report.findings)
     object["findings"].push_back(findingObject(finding));
+  object["marks"] = Json::array();
+  object["logs"] = Json::array();
+  for (const Marks& marks : report.marks) {
+    for (Json& entry : rowObjects(marks.marks)) {
+      entry["database"] = marks.database;
+      object["marks"].push_back(entry);
+    }
+    for (Json& entry : rowObjects(marks.logs)) {
+      entry["database"] = marks.database;
+      object["logs"].push_back(entry);
+    }
+  }
   return object.dump(2) + "\n";
 }
 

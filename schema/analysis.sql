@@ -321,3 +321,27 @@ INSERT INTO net_table_name VALUES
   (5, 'udplite', 'UDP-Lite'), (6, 'udplite6', 'UDPLITEv6'), (7, 'raw', 'RAW'), (8, 'raw6', 'RAWv6'),
   (9, 'icmp', 'PING'), (10, 'icmp6', 'PINGv6'), (11, 'unix', 'UNIX'), (12, 'netlink', 'NETLINK'),
   (13, 'packet', 'PACKET'), (14, 'sockstat', NULL), (15, 'sockstat6', NULL);
+
+-- What `report --log` and `--mark` add. Other commands leave these empty.
+
+CREATE TABLE mark (
+  id INTEGER PRIMARY KEY,     -- in the order of time
+  at TEXT,                    -- UTC, ISO 8601, by the clock of who wrote the log
+  at_ns INTEGER,
+  last_at TEXT,               -- of the last of several lines that are alike; else the same
+  kind TEXT,                  -- EMFILE, ENFILE, accept-error, other (by hand)
+  source TEXT,                -- the log; NULL: by hand
+  count INTEGER,              -- lines
+  text TEXT,                  -- of the first of them
+  snapshot INTEGER            -- the last one at or before it; NULL: none
+);
+
+CREATE TABLE log (
+  path TEXT,
+  lines INTEGER,
+  matched INTEGER,            -- that tell of EMFILE, ENFILE or a failed accept
+  without_time INTEGER,       -- of these: no time was found; they are no mark
+  without_zone INTEGER,       -- of these: taken for times of offset_s
+  without_year INTEGER,       -- of these: the year is that of the recording
+  offset_s INTEGER            -- east of UTC
+);

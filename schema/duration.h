@@ -29,7 +29,7 @@ inline CLI::Validator durationInMs() {
         text = std::to_string(number * unit->second);
         return {};
       },
-      "DURATION");
+      "");
 }
 
 }  // namespace fdmortem

@@ -2,29 +2,14 @@
 
 #include <time.h>
 
-#include <array>
-#include <cstdlib>
-#include <cstring>
-#include <limits>
-
 #include <fmt/core.h>
+
+#include "schema/time_scan.h"
 
 namespace fdmortem {
 namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
-
-/// The digits after a decimal point as nanoseconds; empty if they are none.
-std::optional<int64_t> parseFraction(std::string_view digits) {
-  if (digits.empty() || digits.size() > 9) return {};
-  int64_t value = 0;
-  for (size_t i = 0; i < 9; ++i) {
-    const char digit = i < digits.size() ? digits[i] : '0';
-    if (digit < '0' || digit > '9') return {};
-    value = value * 10 + (digit - '0');
-  }
-  return value;
-}
 
 }  // namespace
 
@@ -43,29 +28,26 @@ std::string formatTime(int64_t wall_ns) {
                      rest_ns / 1'000'000);
 }
 
+std::optional<TimePrefix> parseTimePrefix(std::string_view text) {
+  TimeScanner scanner(text);
+  CivilTime time;
+  const bool has_date = scanner.digits(4, time.year) && scanner.literal('-') &&
+                        scanner.digits(2, time.month) && scanner.literal('-') &&
+                        scanner.digits(2, time.day);
+  if (!has_date || scanner.anyOf("T ") == '\0' || !scanner.timeOfDay(time, false)) return {};
+  scanner.zone(time);
+  const auto wall_ns = nanosecondsOf(time);
+  if (!wall_ns) return {};
+  return TimePrefix{
+      .wall_ns = *wall_ns, .has_zone = time.offset_s.has_value(), .length = scanner.position()};
+}
+
 std::optional<int64_t> parseTime(std::string_view text) {
-  std::string rest(text);
-  if (rest.ends_with('Z')) rest.pop_back();
-  int64_t fraction_ns = 0;
-  if (const size_t point = rest.find('.'); point != std::string::npos) {
-    const auto fraction = parseFraction(std::string_view(rest).substr(point + 1));
-    if (!fraction) return {};
-    fraction_ns = *fraction;
-    rest.resize(point);
-  }
-  constexpr std::array kFormats = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
-                                   "%Y-%m-%d %H:%M", "%Y-%m-%d"};
-  for (const char* format : kFormats) {
-    tm parts{};
-    const char* end = strptime(rest.c_str(), format, &parts);
-    if (end == nullptr || *end != '\0') continue;
-    const int day = parts.tm_mday;
-    const int64_t seconds = timegm(&parts);
-    if (parts.tm_mday != day) return {};  // a 30th of February
-    if (std::abs(seconds) >= std::numeric_limits<int64_t>::max() / kNsPerSecond) return {};
-    return seconds * kNsPerSecond + fraction_ns;
-  }
-  return {};
+  constexpr size_t kDateLength = 10;
+  if (text.size() == kDateLength) return parseTime(std::string(text) + "T00:00");
+  const auto prefix = parseTimePrefix(text);
+  if (!prefix || prefix->length != text.size()) return {};
+  return prefix->wall_ns;
 }
 
 }  // namespace fdmortem

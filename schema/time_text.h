@@ -12,7 +12,18 @@ namespace fdmortem {
 std::string formatTime(int64_t wall_ns);
 
 /// The reverse, for what people type: `2026-11-22T08:12:39Z`, also with a space, without seconds,
-/// with a fraction, without Z (it is UTC all the same). Empty if it is none of these.
+/// with a fraction, with an offset (`+01:00`), the date alone (its midnight). Without `Z` or an
+/// offset it is UTC all the same. Empty if it is none of these.
 std::optional<int64_t> parseTime(std::string_view text);
+
+/// A time at the beginning of a longer text.
+struct TimePrefix {
+  int64_t wall_ns = 0;
+  bool has_zone = false;  ///< `Z`, `UTC` or an offset is written; else it was taken for UTC
+  size_t length = 0;      ///< of what was read
+};
+
+/// As parseTime, of what `text` begins with; a date alone is no time here.
+std::optional<TimePrefix> parseTimePrefix(std::string_view text);
 
 }  // namespace fdmortem

@@ -37,16 +37,11 @@ FROM fd_span f
 JOIN processes p USING (process)
 JOIN verdict_span v ON v.id = f.id;
 
--- What opened, closed and changed between two snapshots: give both in WHERE. An fd that the later
--- snapshot could not see (its process was not read) is in no row.
---   snapshot_a, snapshot_b
---   change             opened, closed, replaced (the number belongs to another file), changed
---   pid, comm, fd
---   before, after      fd_description.text; NULL: not open
-CREATE VIEW diff AS
+-- What `diff` says, with the fds that it says it of: id_before and id_after are fd_span.id.
+CREATE VIEW _diff AS
 SELECT a.id AS snapshot_a, b.id AS snapshot_b,
   CASE WHEN y.id IS NULL THEN 'closed' WHEN y.id <> x.id THEN 'replaced' ELSE 'changed' END AS change,
-  x.pid, x.comm, x.fd, x.text AS before, y.text AS after
+  x.pid, x.comm, x.fd, x.text AS before, y.text AS after, x.id AS id_before, y.id AS id_after
 FROM snapshot a
 CROSS JOIN snapshot b
 CROSS JOIN fd_description x ON a.id BETWEEN x.first_snapshot AND x.last_snapshot
@@ -55,7 +50,7 @@ LEFT JOIN fd_description y ON y.process = x.process AND y.fd = x.fd
 WHERE (y.id IS NOT NULL AND (y.id <> x.id OR y.text IS NOT x.text))
   OR (y.id IS NULL AND EXISTS (SELECT 1 FROM fd_span f WHERE f.id = x.id AND f.closed_by <= b.id))
 UNION ALL
-SELECT a.id, b.id, 'opened', y.pid, y.comm, y.fd, NULL, y.text
+SELECT a.id, b.id, 'opened', y.pid, y.comm, y.fd, NULL, y.text, NULL, y.id
 FROM snapshot a
 CROSS JOIN snapshot b
 CROSS JOIN fd_description y ON b.id BETWEEN y.first_snapshot AND y.last_snapshot
@@ -64,3 +59,12 @@ WHERE NOT EXISTS (SELECT 1 FROM fd_span f WHERE f.process = y.process AND f.fd =
   AND (EXISTS (SELECT 1 FROM _fd_read_span r WHERE r.process = y.process
                AND a.id BETWEEN r.first_snapshot AND r.last_snapshot)
        OR a.id < (SELECT p.first_snapshot FROM processes p WHERE p.process = y.process));
+
+-- What opened, closed and changed between two snapshots: give both in WHERE. An fd that the later
+-- snapshot could not see (its process was not read) is in no row.
+--   snapshot_a, snapshot_b
+--   change             opened, closed, replaced (the number belongs to another file), changed
+--   pid, comm, fd
+--   before, after      fd_description.text; NULL: not open
+CREATE VIEW diff AS
+SELECT snapshot_a, snapshot_b, change, pid, comm, fd, before, after FROM _diff;

@@ -81,6 +81,27 @@ SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
 FROM socket
 GROUP BY 1, 2, 3, 4, 5, 6, 7;
 
+-- Where an fd belongs when fds are counted: by what `fdanalyze diff --by` groups.
+--   id                 fd_span.id
+--   process, kind      as in fd_span
+--   direction          of a TCP connection: in (to a port on which somebody listens), out; else NULL
+--   peer               in: the peer's address; out: its address and port
+--   port               in: the local port; out: the peer's
+CREATE VIEW fd_group AS
+SELECT id, process, kind, direction,
+  CASE direction WHEN 'in' THEN remote_address WHEN 'out' THEN remote END AS peer,
+  CASE direction WHEN 'in' THEN local_port
+    WHEN 'out' THEN CAST(substr(remote, length(remote_address) + 2) AS INTEGER) END AS port
+FROM (
+  SELECT f.id, f.process, f.kind, s.local_port, s.remote, s.remote_address,
+    CASE WHEN s.remote IS NULL OR s.verdict IN ('other', 'listening') THEN NULL
+      WHEN EXISTS (SELECT 1 FROM _listening_port l WHERE l.netns = s.netns AND l.local_port = s.local_port)
+        THEN 'in'
+      ELSE 'out' END AS direction
+  FROM fd_span f
+  LEFT JOIN sockets s ON s.id = f.id
+);
+
 -- Through which table a process's connections were listed, at its end.
 --   process, tcp, tcp6   how many fds, dead ones by the table that listed them last
 --   alive                how many of them are listed at the end

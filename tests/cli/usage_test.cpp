@@ -87,6 +87,17 @@ TEST_F(CommandLine, WrongUsageIsTwo) {
       {"outlived", database, "--from", "yesterday"},
       {"diff", database, "first"},
       {"sql", database},
+      {"report", database, "--from", "2026-11-22T10:00Z", "--to", "2026-11-22T09:00Z"},
+      {"snapshots", database, "--from", "10:00"},
+      {"snapshots", database, "--to", "2026-02-30"},
+      {"check"},
+      {"export", database},
+      {"export", database, "-o", directory.file("e"), "--to", "xml"},
+      {"export", database, "-o", directory.file("e"), "--since", "now"},
+      {"report", database, "--mark", "deployed"},
+      {"report", database, "--log-timezone", "CET"},
+      {"report", database, database, "--log", "/dev/null"},
+      {"check", database, "-f", "csv"},
   };
   for (const auto& arguments : wrong_analysis) {
     const ProgramResult result = runFdanalyze(arguments);
@@ -117,6 +128,8 @@ TEST_F(CommandLine, WhatFailsIsOneAndNamed) {
             "fdanalyze: " + missing + ": No such file or directory\n");
   for (const auto& arguments :
        std::vector<std::vector<std::string>>{{"diff", database, "first", "99"},
+                                             {"report", database, "--log", missing},
+                                             {"report", database, "--log", directory.path()},
                                              {"sql", database, "SELECT"},
                                              {"sql", database, "SELECT 1; SELECT 2"},
                                              {"sql", database, "CREATE TABLE x (y)"},
@@ -128,6 +141,32 @@ TEST_F(CommandLine, WhatFailsIsOneAndNamed) {
     EXPECT_EQ(result.out, "") << Json(arguments);
   }
   EXPECT_EQ(namesIn(directory.path()), std::vector<std::string>{"f.db"});
+}
+
+TEST_F(CommandLine, CheckTellsWhatDoesNotHold) {
+  ASSERT_EQ(record(database).status, 0);
+  const ProgramResult whole = runFdanalyze({"check", database});
+  EXPECT_EQ(whole.status, 0) << whole.out;
+  EXPECT_TRUE(whole.out.starts_with(database + ": ok; snapshots: 1; recordings: 1; SHA-256: "));
+  EXPECT_EQ(analyze({"check", database}).at("ok"), true);
+
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(database.c_str(), &handle), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(handle, "UPDATE fd_change SET change = 2 WHERE rowid = 1", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(handle);
+  const ProgramResult edited = runFdanalyze({"check", database});
+  EXPECT_EQ(edited.status, 1);
+  EXPECT_NE(edited.out.find("a change in the first snapshot of a recording"), std::string::npos);
+  EXPECT_EQ(edited.err, "fdanalyze: " + database + ": 1 problem\n");
+  const Json result = Json::parse(runFdanalyze({"check", database, "-f", "json"}).out);
+  EXPECT_EQ(result.at("ok"), false);
+  EXPECT_EQ(result.at("problems").size(), 1U);
+
+  const std::string missing = directory.file("missing.db");
+  EXPECT_EQ(runFdanalyze({"check", missing}).err,
+            "fdanalyze: " + missing + ": No such file or directory\n");
 }
 
 TEST_F(CommandLine, NoSuchPidMakesNoFile) {

@@ -53,6 +53,104 @@ TEST(Samples, PushgatewaySaidWhatTheReportSays) {
             std::string::npos);
 }
 
+TEST(Samples, PushgatewaysLogIsPutOnTheTimeline) {
+  const Json it =
+      analyze({"report", sample("pushgateway"), "--log", FDMORTEM_SAMPLES_DIR "/pushgateway.log",
+               "--mark", "2026-11-22T09:47:00Z more clients <b>\x1b[31m"});
+  ASSERT_EQ(it.at("logs").size(), 1U);
+  EXPECT_EQ(it.at("logs")[0].at("matched"), 44);
+  EXPECT_EQ(it.at("logs")[0].at("without_time"), 0);
+  EXPECT_EQ(it.at("logs")[0].at("without_zone"), 44);
+  const Json& marks = it.at("marks");
+  ASSERT_GE(marks.size(), 3U);
+  EXPECT_EQ(marks[0].at("kind"), "other");
+  EXPECT_EQ(marks[0].at("source"), nullptr);
+  EXPECT_EQ(marks[0].at("text"), "more clients <b>\\x1b[31m");
+  EXPECT_EQ(marks[1].at("at"), "2026-11-22T09:47:05.000Z");
+  EXPECT_EQ(marks[1].at("kind"), "EMFILE");
+  EXPECT_EQ(marks[1].at("count"), 8);
+  // The snapshot before it, and none in between.
+  const std::string snapshot = marks[1].at("snapshot").dump();
+  EXPECT_EQ(queryValue(sample("pushgateway"),
+                       "SELECT max(id) FROM snapshot WHERE taken_at <="
+                       " '2026-11-22T09:47:05.000Z'")
+                .dump(),
+            snapshot);
+  // An hour earlier, as if the log were of another zone: before the recording.
+  const Json early = analyze({"report", sample("pushgateway"), "--log",
+                              FDMORTEM_SAMPLES_DIR "/pushgateway.log", "--log-timezone", "+01:00"});
+  EXPECT_EQ(early.at("marks")[0].at("at"), "2026-11-22T08:47:05.000Z");
+  EXPECT_EQ(early.at("marks")[0].at("snapshot"), nullptr);
+  EXPECT_EQ(report("pushgateway").at("marks"), Json::array());
+}
+
+TEST(Samples, AReportOfAPartOfTheTime) {
+  const std::string path = sample("leak-reset");
+  const Json part = analyze(
+      {"report", path, "--from", "2026-11-22T09:46:51Z", "--to", "2026-11-22T10:47:31.799+01:00"});
+  EXPECT_EQ(part.at("coverage").at("snapshots"), 21);
+  const Json& fds = part.at("processes")[0].at("fds");
+  const Json listed = analyze(
+      {"snapshots", path, "--from", "2026-11-22T09:46:51Z", "--to", "2026-11-22T09:47:31.799Z"});
+  ASSERT_EQ(listed.size(), 21U);
+  EXPECT_EQ(fds.at("first"), listed.front().at("fds"));
+  EXPECT_EQ(fds.at("last"), listed.back().at("fds"));
+  EXPECT_EQ(part.at("processes")[0].at("first_seen"), listed.front().at("taken_at"));
+  const Json doubts = part.at("databases")[0].at("doubts");
+  EXPECT_EQ(doubts, Json({"only snapshots 11 to 31 were looked at, as was asked"}));
+  // What leaked before is known from the autopsies.
+  EXPECT_EQ(countOf(part, "outlived"),
+            analyze({"sql", path,
+                     "SELECT 1 FROM verdict_span WHERE verdict = 'outlived' AND 31"
+                     " BETWEEN first_snapshot AND last_snapshot"})
+                .size());
+  const Json evidence = part.at("findings")[0].at("evidence")[0];
+  const Json rows = analyze({"sql", path, evidence.at("query").get<std::string>(), "--from",
+                             "2026-11-22T09:46:51Z", "--to", "2026-11-22T09:47:31.799Z"});
+  EXPECT_EQ(valuesOf(rows, "fd"), valuesOf(evidence.at("rows"), "fd"));
+  EXPECT_EQ(valuesOf(rows, "outlived_seconds"), valuesOf(evidence.at("rows"), "outlived_seconds"));
+}
+
+TEST(Samples, ADiffBetweenTimes) {
+  const std::string path = sample("leak-reset");
+  const std::string from = "2026-11-22T09:46:52Z";  // snapshot 11 was taken at 09:46:51.799
+  const std::string to = "2026-11-22T09:47:31.799Z";
+  const Json rows = analyze({"diff", path, from, to});
+  EXPECT_EQ(rows, analyze({"diff", path, "11", "31"}));
+  ASSERT_GT(rows.size(), 20U);
+  const Json kinds = analyze({"diff", path, from, "31", "--by", "kind"});
+  ASSERT_EQ(kinds.size(), 1U) << kinds;
+  EXPECT_EQ(kinds[0].at("kind"), "socket");
+  EXPECT_EQ(kinds[0].at("opened"), rowsWhere(rows, "change", "opened").size());
+  EXPECT_EQ(kinds[0].at("changed"), rowsWhere(rows, "change", "changed").size());
+  const Json peers = analyze({"diff", path, "first", "last", "--by", "peer", "--pid", "14"});
+  EXPECT_TRUE(valuesOf(peers, "peer").dump().find("192.0.2.21") != std::string::npos) << peers;
+  const Json ports = analyze({"diff", path, "first", "last", "--by", "port"});
+  EXPECT_EQ(rowsWhere(ports, "port", 8080).size(), 1U) << ports;
+  EXPECT_EQ(runFdanalyze({"diff", path, "2025-01-01", "last"}).status, 1);
+  EXPECT_EQ(runFdanalyze({"diff", path, to, from}).status, 2);
+  EXPECT_EQ(runFdanalyze({"diff", path, "first", "noon"}).status, 2);
+  EXPECT_EQ(runFdanalyze({"diff", path, "first", "last", "--by", "fd"}).status, 2);
+}
+
+TEST(Samples, AReportOfOneProcess) {
+  const std::string path = sample("restarted");
+  const Json both = report("restarted");
+  const Json& wanted = both.at("processes")[0];
+  const Json one = analyze({"report", path, "--pid", wanted.at("pid").dump()});
+  EXPECT_EQ(one.at("processes"), Json::array({wanted}));
+  for (const Json& finding : one.at("findings"))
+    EXPECT_EQ(finding.at("pid"), wanted.at("pid"));
+  EXPECT_EQ(analyze({"report", path, "--comm", "demo-server"}).at("processes").size(), 2U);
+  EXPECT_EQ(analyze({"report", path, "--comm", "other"}).at("processes"), Json::array());
+  const Json snapshots = analyze({"snapshots", path, "--pid", wanted.at("pid").dump()});
+  EXPECT_EQ(snapshots.front().at("taken_at"), wanted.at("first_seen"));
+  EXPECT_EQ(snapshots.back().at("taken_at"), wanted.at("last_seen"));
+  EXPECT_EQ(snapshots.back().at("fds"), wanted.at("fds").at("last"));
+  EXPECT_EQ(snapshots.back().at("processes"), 1);
+  EXPECT_EQ(analyze({"snapshots", path, "--pid", "999"}), Json::array());
+}
+
 TEST(Samples, LeakResetHasOutlivedFdsWithProof) {
   const Json it = report("leak-reset");
   EXPECT_EQ(findingsOf(it), (Findings{"critical outlived-connections", "info tcp6-only"}));
@@ -114,6 +212,7 @@ TEST_P(EachSample, IsASmallFinishedArchive) {
   EXPECT_EQ(content.at(18), 1);
   EXPECT_EQ(content.at(19), 1);
   EXPECT_EQ(queryValue(path, "SELECT count(*) FROM recording WHERE ended_at IS NOT NULL"), 1);
+  EXPECT_EQ(analyze({"check", path}).at("problems"), Json::array());
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, EachSample,

@@ -50,11 +50,38 @@ TEST(ParseTime, Fractions) {
 
 TEST(ParseTime, RefusesWhatIsNone) {
   for (const std::string_view text :
-       {"", "now", "Z", "2026", "2026-13-01", "2026-01-01T25:00", "2026-01-01T12:34:00+01:00",
+       {"", "now", "Z", "2026", "2026-13-01", "2026-01-01T25:00", "2026-01-01T12:34:00+1:00",
         "2026-01-01T12:34:00.Z", "2026-01-01T12:34:00.1234567890Z", "2026-01-01T12:34:00.1x",
         "2026-01-01 12:34 x"}) {
     EXPECT_FALSE(parseTime(text)) << text;
   }
+}
+
+TEST(ParseTime, Offsets) {
+  const auto expected = kNewYear2026 + 45'240 * kSecondNs;  // 12:34:00
+  for (const std::string_view text :
+       {"2026-01-01T13:34:00+01:00", "2026-01-01T13:34+0100", "2026-01-01T13:34+01",
+        "2026-01-01 07:04:00.0-05:30", "2026-01-01T12:34:00 UTC", "2026-01-01 12:34 +0000"}) {
+    EXPECT_EQ(parseTime(text), expected) << text;
+  }
+  for (const std::string_view text :
+       {"2026-01-01T12:34:00+24:00", "2026-01-01T12:34:00+01:60", "2026-01-01T12:34 CET",
+        "2026-01-01+01:00", "2026-01-01Z", "12:34", "2026-01-01T12:34:00+010"}) {
+    EXPECT_FALSE(parseTime(text)) << text;
+  }
+}
+
+TEST(ParseTimePrefix, TellsWhatItTook) {
+  const auto prefix = parseTimePrefix("2026-01-01T12:34:00Z deployed");
+  ASSERT_TRUE(prefix);
+  EXPECT_EQ(prefix->length, 20U);
+  EXPECT_TRUE(prefix->has_zone);
+  const auto local = parseTimePrefix("2026-01-01 12:34 -05 degrees");
+  ASSERT_TRUE(local);
+  EXPECT_EQ(local->length, 16U);
+  EXPECT_FALSE(local->has_zone);
+  EXPECT_FALSE(parseTimePrefix("2026-01-01 deployed"));
+  EXPECT_FALSE(parseTimePrefix("at 2026-01-01T12:34"));
 }
 
 TEST(ParseTime, RefusesADayThatDoesNotExist) {

@@ -180,6 +180,35 @@ TEST(Diff, AProcessThatStartedOpenedItsFds) {
             "opened 3 - pipe:[8]\n");
 }
 
+TEST(FdGroup, ByKindPeerAndPort) {
+  Timeline timeline(R"(
+    snapshots:  R       .
+    process a:  ok      .
+    fd a/1:     s100    .
+    fd a/3:     s500    .
+    fd a/4:     _       s501
+    fd a/5:     s502    -
+    fd a/6:     p8      +s503
+    fd a/7:     /x      .
+    fd a/8:     _       s504
+    tcp 100 local=192.0.2.1:9091:                            LISTEN  .
+    tcp 500 local=192.0.2.1:9091 remote=198.51.100.7:1:      EST     CW
+    tcp 501 local=192.0.2.1:9091 remote=198.51.100.7:2:      _       EST
+    tcp 502 local=192.0.2.1:9091 remote=198.51.100.8:3:      EST     -
+    tcp 503 local=192.0.2.1:5555 remote=203.0.113.9:5432:    _       EST
+  )");
+  EXPECT_EQ(timeline.rows("SELECT f.fd, g.kind, direction, peer, port FROM fd_group g"
+                          " JOIN fd_span f USING (id) ORDER BY f.fd, f.first_snapshot"),
+            "1 socket - - -\n"
+            "3 socket in 198.51.100.7 9091\n"
+            "4 socket in 198.51.100.7 9091\n"
+            "5 socket in 198.51.100.8 9091\n"
+            "6 pipe - - -\n"
+            "6 socket out 203.0.113.9:5432 5432\n"
+            "7 other - - -\n"
+            "8 socket - - -\n");
+}
+
 }  // namespace
 
 }  // namespace fdmortem::test

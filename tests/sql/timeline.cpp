@@ -402,17 +402,15 @@ class Drawing {
       const std::string& cell = line.cells[i];
       if (cell == ".") continue;
       const bool has_peer = cell != "never";
-      database_.exec(fmt::format(
-          "INSERT INTO autopsy (snapshot, process, fd, inode, asked_at_ns, state, local, "
-          "local_port,"
-          " remote, remote_port, peer_errno, netns_inode, options, delivered)"
-          " VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, {})",
-          i + 1, process, fd, line.attribute("inode", "NULL"),
-          line.attributes.contains("asked_at") ? kStartNs + line.number("asked_at", 0) * kSecondNs
-                                               : timeNs("wall", i, kStartNs) + process,
-          cell == "alive" ? 1 : 7, sqlText(local), portOf(local),
-          has_peer ? sqlText(remote) : "NULL", has_peer ? portOf(remote) : "NULL",
-          has_peer ? "NULL" : "107", netns_inode, cell == "dead" || cell == "alive" ? 1 : 0));
+      const int delivered = cell == "dead" || cell == "alive" ? 5 : 0;
+      const int64_t asked_at_ns = line.attributes.contains("asked_at")
+                                      ? kStartNs + line.number("asked_at", 0) * kSecondNs
+                                      : timeNs("wall", i, kStartNs) + process;
+      insert("autopsy", i + 1, process, fd, line.attribute("inode", "NULL"), asked_at_ns,
+             cell == "alive" ? 1 : 7, sqlText(local), portOf(local),
+             has_peer ? sqlText(remote) : "NULL", has_peer ? portOf(remote) : "NULL",
+             has_peer ? "NULL" : "107", netns_inode, 0, 0, 0, 1000, 2000, 0, 70, 80, 5, 5,
+             delivered, delivered, delivered, 0);
     }
   }
 

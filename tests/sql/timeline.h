@@ -28,9 +28,9 @@
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
 //   look NAME/FD   same, same2 (the tables were read twice), closed, replaced, failed
-//   autopsy NAME/FD  dead, failed, never, alive   inode=, local=, remote=, netns= (not told),
-//                                            asked_at= seconds: alike in two lines, one repeats the
-//                                            other
+//   autopsy NAME/FD  dead (once connected), refused, never, alive
+//                                            inode=, local=, remote=, netns= (not told), asked_at=
+//                                            seconds: alike in two lines, one repeats the other
 //   epoll NAME/FD  on                        watched=, inode=
 //   failure WHAT   a count                   errno=, pid=
 //   wall, boottime seconds, one a snapshot, instead of 10 s steps

@@ -1,0 +1,32 @@
+#include "analyze/doubts.h"
+
+#include <fmt/core.h>
+
+#include "schema/sha256.h"
+
+namespace fdmortem {
+
+std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database) {
+  std::vector<std::string> doubts;
+  if (copy.hasWal()) {
+    doubts.push_back(fmt::format("it was read together with its -wal, whose SHA-256 is {}",
+                                 sha256OfFile(copy.path() + "-wal")));
+  }
+  if (copy.isWal() && !copy.hasWal()) {
+    doubts.emplace_back(
+        "the file was copied without its -wal, while it was recorded or after the recorder was "
+        "killed: the newest snapshots may be missing ('fdcapture copy' makes a whole copy)");
+  }
+  SQLite::Statement open_ended(
+      database, "SELECT id, last_snapshot FROM recording WHERE ended_at IS NULL ORDER BY id");
+  while (open_ended.executeStep()) {
+    doubts.push_back(
+        fmt::format("recording {} has no end: it was still going on, or the recorder was killed; "
+                    "what came after "
+                    "snapshot {} is not in the file",
+                    open_ended.getColumn(0).getInt64(), open_ended.getColumn(1).getInt64()));
+  }
+  return doubts;
+}
+
+}  // namespace fdmortem
