@@ -59,7 +59,7 @@ inline void writeWithKeyframe(const std::string& path, const std::vector<Snapsho
                          .kernel_release = "6.18",
                          .machine = "x86_64",
                          .interval_ms = 10'000,
-                         .options = "[]"});
+                         .options = {}});
   std::optional<Snapshot> previous;
   int64_t count = 0;
   for (Snapshot now : all) {
