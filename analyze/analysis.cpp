@@ -11,6 +11,7 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include "analyze/growth_table.h"
 #include "analyze/import.h"
 #include "analyze/private_copy.h"
 #include "schema/printable.h"
@@ -127,6 +128,7 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();
     runAll(*database_, sql::views());
+    fillGrowth(*database_);
   } catch (const std::exception& error) {
     throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
   }

@@ -1,8 +1,14 @@
 #include "analyze/report_command.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -14,6 +20,24 @@
 namespace fdmortem {
 
 namespace {
+
+/// What the terminal takes, if it is one.
+TextStyle styleOf(const ReportOptions& options) {
+  TextStyle style;
+  if (!options.output.empty() || ::isatty(STDOUT_FILENO) == 0) return style;
+  constexpr size_t kNarrowest = 60;
+  constexpr size_t kWidest = 140;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    style.width = std::clamp<size_t>(size.ws_col, kNarrowest, kWidest);
+  }
+  // https://no-color.org: set and not empty.
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
+  style.has_colour = (no_color == nullptr || *no_color == '\0') && !is_dumb;
+  return style;
+}
 
 /// A slip in the order of arguments must not cost the evidence.
 void refuseArchive(const std::string& output) {
@@ -31,8 +55,9 @@ int runReport(const ReportOptions& options) {
       forEachArchive(options.databases, options.analysis, false,
                      [&](const Analysis& analysis) { addToReport(analysis, report); });
   sortReport(report);
-  const std::string text =
-      options.format == ReportFormat::Json ? renderReportJson(report) : renderReportText(report);
+  const std::string text = options.format == ReportFormat::Json
+                               ? renderReportJson(report)
+                               : renderReportText(report, styleOf(options));
   if (options.output.empty()) {
     fmt::print("{}", text);
     return status;
