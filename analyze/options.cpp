@@ -105,8 +105,12 @@ void addProcesses(CLI::App& command, Filter& filter) {
 void addReport(CLI::App& app, Parsed& parsed) {
   CLI::App* report = app.add_subcommand("report", "Write the incident report");
   addDatabases(*report, parsed.report.databases);
-  report->add_option("-f,--format", parsed.report.format, "text or json (default text)")
-      ->transform(oneOf<ReportFormat>({{"text", ReportFormat::Text}, {"json", ReportFormat::Json}}))
+  report
+      ->add_option("-f,--format", parsed.report.format, "text, markdown, html, json (default text)")
+      ->transform(oneOf<ReportFormat>({{"text", ReportFormat::Text},
+                                       {"markdown", ReportFormat::Markdown},
+                                       {"html", ReportFormat::Html},
+                                       {"json", ReportFormat::Json}}))
       ->type_name("FORMAT");
   report->add_option("-o,--output", parsed.report.output, "Into this file instead of stdout")
       ->type_name("FILE");
@@ -114,7 +118,7 @@ void addReport(CLI::App& app, Parsed& parsed) {
   report->footer(
       "Examples:\n"
       "  fdanalyze report leak.db\n"
-      "  fdanalyze report leak.db -f json -o leak.json\n");
+      "  fdanalyze report leak.db -f html -o leak.html\n");
 }
 
 void addSockets(CLI::App& app, Parsed& parsed) {

@@ -43,6 +43,7 @@ struct CountAt {
   int64_t wall_ns = 0;
   int64_t fds = 0;
   std::optional<int64_t> soft_limit;
+  int64_t stretch = 0;  ///< another than before: nothing was seen in between
 };
 
 /// A part of the fds at each of a process's `counts`.

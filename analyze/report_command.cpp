@@ -46,6 +46,20 @@ void refuseArchive(const std::string& output) {
   }
 }
 
+std::string render(const Report& report, const ReportOptions& options) {
+  switch (options.format) {
+    case ReportFormat::Json:
+      return renderReportJson(report);
+    case ReportFormat::Markdown:
+      return renderReportMarkdown(report);
+    case ReportFormat::Html:
+      return renderReportHtml(report);
+    case ReportFormat::Text:
+      break;
+  }
+  return renderReportText(report, styleOf(options));
+}
+
 }  // namespace
 
 int runReport(const ReportOptions& options) {
@@ -55,9 +69,7 @@ int runReport(const ReportOptions& options) {
       forEachArchive(options.databases, options.analysis, false,
                      [&](const Analysis& analysis) { addToReport(analysis, report); });
   sortReport(report);
-  const std::string text = options.format == ReportFormat::Json
-                               ? renderReportJson(report)
-                               : renderReportText(report, styleOf(options));
+  const std::string text = render(report, options);
   if (options.output.empty()) {
     fmt::print("{}", text);
     return status;

@@ -3,6 +3,7 @@
 #include "analyze/json_value.h"
 #include "analyze/report_render.h"
 #include "analyze/report_summary.h"
+#include "schema/printable.h"
 
 namespace fdmortem {
 namespace {
@@ -192,6 +193,24 @@ Json marks(const Report& report) {
   return array;
 }
 
+/// A report holds printable text; whatever else it is given does no harm.
+Json madePrintable(const Json& value) {
+  if (value.is_string()) return printableOnce(value.get_ref<const std::string&>());
+  if (value.is_array()) {
+    Json array = Json::array();
+    for (const Json& item : value)
+      array.push_back(madePrintable(item));
+    return array;
+  }
+  if (value.is_object()) {
+    Json object = Json::object();
+    for (const auto& [key, item] : value.items())
+      object[printableOnce(key)] = madePrintable(item);
+    return object;
+  }
+  return value;
+}
+
 }  // namespace
 
 std::string renderReportJson(const Report& report) {
@@ -223,7 +242,7 @@ std::string renderReportJson(const Report& report) {
   object["findings"] = Json::array();
   for (const auto& finding : report.findings)
     object["findings"].push_back(findingObject(finding));
-  return object.dump(2) + "\n";
+  return madePrintable(object).dump(2) + "\n";
 }
 
 }  // namespace fdmortem

@@ -112,10 +112,11 @@ void describeLifetimes(const Analysis& analysis, int64_t id, ProcessReport& proc
 std::vector<CountAt> sampleCounts(const Analysis& analysis, int64_t process) {
   const ResultTable rows = analysis.query(
       "WITH read AS (SELECT s.id, s.taken_at, s.wall_ns,"
+      "   (r.first_snapshot << 20) + s.recording AS stretch,"
       "   row_number() OVER (ORDER BY s.id) - 1 AS place, count(*) OVER () AS total"
       "   FROM _fd_read_span r JOIN snapshot s ON s.id BETWEEN r.first_snapshot AND r.last_snapshot"
       "   WHERE r.process = ?1)"
-      " SELECT id, taken_at, wall_ns,"
+      " SELECT id, taken_at, wall_ns, stretch,"
       "   (SELECT fds FROM fd_count c WHERE c.process = ?1 AND c.snapshot <= id"
       "    ORDER BY c.snapshot DESC LIMIT 1) AS fds,"
       "   (SELECT soft_limit FROM fd_count c WHERE c.process = ?1 AND c.snapshot <= id"
@@ -129,7 +130,8 @@ std::vector<CountAt> sampleCounts(const Analysis& analysis, int64_t process) {
                        .taken_at = row.text("taken_at"),
                        .wall_ns = row.integer("wall_ns"),
                        .fds = row.integer("fds"),
-                       .soft_limit = row.optionalInteger("soft_limit")});
+                       .soft_limit = row.optionalInteger("soft_limit"),
+                       .stretch = row.integer("stretch")});
   });
   return samples;
 }

@@ -17,6 +17,12 @@ struct TextStyle {
 /// For a terminal or a mail: what happened in the first lines, then the rest.
 std::string renderReportText(const Report& report, const TextStyle& style = {});
 
+/// For a ticket: CommonMark with tables, no HTML.
+std::string renderReportMarkdown(const Report& report);
+
+/// One page that needs nothing else: no script, nothing to load, and a policy that forbids both.
+std::string renderReportHtml(const Report& report);
+
 /// The keys of README.md, report_version 1; schema/report.schema.json describes them.
 std::string renderReportJson(const Report& report);
 

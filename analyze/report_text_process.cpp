@@ -19,37 +19,6 @@ constexpr size_t kMinimumBar = 10;
 constexpr int64_t kLimitInSight = 4;
 constexpr size_t kMaximumCommand = 300;
 
-std::string limitText(const std::optional<int64_t>& limit) {
-  return limit ? std::to_string(*limit) : std::string("unlimited or unread");
-}
-
-void fdNumbers(const ProcessReport& process, TextWriter& writer) {
-  const auto field = [&](std::string_view label, const std::string& text) {
-    writer.labelled(label, text, kLabelColumn);
-  };
-  field("fds", fmt::format("{} at first, {} at the end, peak {} at {}", process.fds_first,
-                           process.fds_last, process.fds_peak,
-                           timeAndSnapshot(process.peak_at, process.peak_snapshot)));
-  field("limit", fmt::format("{} soft, {} hard{}", limitText(process.soft_limit),
-                             limitText(process.hard_limit),
-                             process.limit_changed ? "; it was changed while recorded" : ""));
-  if (process.growth.per_hour) {
-    field("growth", rateInWords(process.growth) +
-                        (process.limit_reached_at ? ", until the limit was reached" : ""));
-  } else {
-    field("growth", "not known: " + process.growth.reason);
-  }
-  if (process.limit_reached_at) {
-    field("exhausted",
-          fmt::format("at {} (observed)",
-                      timeAndSnapshot(*process.limit_reached_at, process.limit_reached_snapshot)));
-  } else if (process.exhaustion_from && process.exhaustion_to) {
-    field("exhausted", exhaustionRange(process) + ", if it goes on like this (inferred)");
-  } else {
-    field("exhausted", "no forecast: " + process.forecast_reason);
-  }
-}
-
 std::string bar(int64_t value, int64_t top, size_t width) {
   const auto columns = static_cast<size_t>(std::max<int64_t>(value, 0)) * width /
                        static_cast<size_t>(std::max<int64_t>(top, 1));
@@ -132,20 +101,9 @@ void writeProcess(const Report& report, const ProcessReport& process, TextWriter
   if (process.exe) writer.labelled("program", *process.exe, kLabelColumn);
   if (process.cmdline)
     writer.labelled("command", process.cmdline->substr(0, kMaximumCommand), kLabelColumn);
-  writer.labelled(
-      "seen",
-      fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
-                  timeAndSnapshot(process.last_seen, process.last_snapshot),
-                  process.has_ended ? ", then it ended" : ""),
-      kLabelColumn);
-  if (process.unread_snapshots > 0) {
-    writer.labelled(
-        "not read",
-        "its fds could not be read in " + plural(process.unread_snapshots, "snapshot", "snapshots"),
-        kLabelColumn);
-  }
+  for (const auto& [name, value] : processFacts(process))
+    writer.labelled(name, value, kLabelColumn);
   if (!process.has_fds) return;
-  fdNumbers(process, writer);
   chart(report, process, writer);
   marks(report, process, writer);
   for (const ReportTable& table : processTables(process)) {

@@ -14,6 +14,20 @@ std::string graceOption(int64_t grace_ms) {
   return grace_ms % 1000 == 0 ? fmt::format("{}s", grace_ms / 1000) : fmt::format("{}ms", grace_ms);
 }
 
+std::string limitText(const std::optional<int64_t>& limit) {
+  return limit ? std::to_string(*limit) : std::string("unlimited or unread");
+}
+
+std::string exhaustionText(const ProcessReport& process) {
+  if (process.limit_reached_at) {
+    return fmt::format("at {} (observed)",
+                       timeAndSnapshot(*process.limit_reached_at, process.limit_reached_snapshot));
+  }
+  const std::string range = exhaustionRange(process);
+  if (!range.empty()) return range + ", if it goes on like this (inferred)";
+  return "no forecast: " + process.forecast_reason;
+}
+
 }  // namespace
 
 std::string plural(int64_t count, std::string_view one, std::string_view many) {
@@ -47,6 +61,33 @@ std::string timeAndSnapshot(std::string_view time, int64_t snapshot) {
   return fmt::format("{} (snapshot {})", shortTime(time), snapshot);
 }
 
+std::vector<std::pair<std::string, std::string>> processFacts(const ProcessReport& process) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  facts.emplace_back(
+      "seen", fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
+                          timeAndSnapshot(process.last_seen, process.last_snapshot),
+                          process.has_ended ? ", then it ended" : ""));
+  if (process.unread_snapshots > 0) {
+    facts.emplace_back("not read", "its fds could not be read in " +
+                                       plural(process.unread_snapshots, "snapshot", "snapshots"));
+  }
+  if (!process.has_fds) return facts;
+  facts.emplace_back("fds", fmt::format("{} at first, {} at the end, peak {} at {}",
+                                        process.fds_first, process.fds_last, process.fds_peak,
+                                        timeAndSnapshot(process.peak_at, process.peak_snapshot)));
+  facts.emplace_back("limit",
+                     fmt::format("{} soft, {} hard{}", limitText(process.soft_limit),
+                                 limitText(process.hard_limit),
+                                 process.limit_changed ? "; it was changed while recorded" : ""));
+  facts.emplace_back("growth",
+                     process.growth.per_hour
+                         ? rateInWords(process.growth) +
+                               (process.limit_reached_at ? ", until the limit was reached" : "")
+                         : "not known: " + process.growth.reason);
+  facts.emplace_back("exhausted", exhaustionText(process));
+  return facts;
+}
+
 std::string exhaustionRange(const ProcessReport& process) {
   if (!process.exhaustion_from || !process.exhaustion_to) return {};
   const std::string from = shortTime(*process.exhaustion_from);
@@ -55,18 +96,23 @@ std::string exhaustionRange(const ProcessReport& process) {
 }
 
 std::vector<std::string> notesOf(const Report& report) {
-  return {
+  std::vector<std::string> notes;
+  notes.emplace_back(
       "Observed is what a snapshot holds; inferred is what follows from it, with a rate or a rule; "
-      "what neither tells is named as not known.",
-      "Between two snapshots nothing is seen: what opened and closed in between left no trace.",
-      fmt::format("An fd that has outlived its connection for longer than the grace period of {} "
-                  "counts as a leak; '--grace' changes that.",
-                  grace(report)),
+      "what neither tells is named as not known.");
+  notes.emplace_back(
+      "Between two snapshots nothing is seen: what opened and closed in between left no trace.");
+  notes.push_back(fmt::format(
+      "An fd that has outlived its connection for longer than the grace period of {} counts as a "
+      "leak; '--grace' changes that.",
+      grace(report)));
+  notes.emplace_back(
       "The verdict 'unlisted' means that no table lists the socket and nothing tells whether it "
-      "ever had a connection.",
+      "ever had a connection.");
+  notes.emplace_back(
       "IPv4 peers of IPv6 sockets are shown without their ::ffff: prefix. Times are UTC, by the "
-      "host's clock, with fractions of a second cut off.",
-  };
+      "host's clock, with fractions of a second cut off.");
+  return notes;
 }
 
 std::string coverageLine(const Report& report) {

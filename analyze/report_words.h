@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "analyze/report.h"
@@ -28,6 +29,9 @@ std::string shortTime(std::string_view time);
 
 /// "2026-11-22T08:12:39Z (snapshot 7)".
 std::string timeAndSnapshot(std::string_view time, int64_t snapshot);
+
+/// What there is to say of a process in numbers, each with its name: seen, fds, limit, growth, ...
+std::vector<std::pair<std::string, std::string>> processFacts(const ProcessReport& process);
 
 /// Of a forecast: "between 2026-11-22T09:59:22Z and 2026-11-22T10:12:00Z", "about ..." where they
 /// are the same. Empty without a forecast.

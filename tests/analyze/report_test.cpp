@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/report_render.h"
+#include "tests/analyze/report_example.h"
 
 namespace fdmortem::test {
 
@@ -16,83 +17,7 @@ namespace {
 using Json = nlohmann::json;
 
 ProcessReport leakingProcess() {
-  ProcessReport process{.database = "leak.db",
-                        .process = 3,
-                        .pid = 4711,
-                        .start_ticks = 99,
-                        .comm = "gateway",
-                        .name = "gateway",
-                        .exe = "/usr/bin/gateway",
-                        .cmdline = "gateway --port 9091",
-                        .first_seen = "2026-01-01T00:00:00.000Z",
-                        .last_seen = "2026-01-01T01:00:00.000Z",
-                        .first_snapshot = 1,
-                        .last_snapshot = 360,
-                        .has_fds = true,
-                        .fds_first = 10,
-                        .fds_last = 70,
-                        .fds_peak = 80,
-                        .peak_at = "2026-01-01T00:50:00.000Z",
-                        .soft_limit = 128,
-                        .hard_limit = 4096,
-                        .growth = {.points = 360,
-                                   .per_hour = 60,
-                                   .low_per_hour = 50,
-                                   .high_per_hour = 70,
-                                   .reason = {}},
-                        .exhaustion_at = "2026-01-01T02:00:00.000Z",
-                        .exhaustion_from = "2026-01-01T01:50:00.000Z",
-                        .exhaustion_to = "2026-01-01T02:10:00.000Z",
-                        .hours_left = 0.8,
-                        .kinds = {{"socket", 60}, {"file", 10}},
-                        .verdicts = {{"outlived", 50}, {"connected", 10}}};
-  process.counts = {
-      {.snapshot = 1, .taken_at = "2026-01-01T00:00:00.000Z", .fds = 10, .soft_limit = 128},
-      {.snapshot = 9, .taken_at = "2026-01-01T01:00:00.000Z", .fds = 70, .soft_limit = 128}};
-  process.peers = {{.verdict = "outlived",
-                    .proof = "history",
-                    .last_state = "ESTABLISHED",
-                    .direction = "in",
-                    .local_port = 9091,
-                    .peer = "198.51.100.7",
-                    .count = 50,
-                    .leaks = 49,
-                    .first_lost = "2026-01-01T00:10:00.000Z",
-                    .last_lost = "2026-01-01T00:40:00.000Z"}};
-  return process;
-}
-
-Report leakReport() {
-  Report report;
-  report.recording_columns = {"id",          "started_at",      "ended_at",     "end_reason",
-                              "interval_ms", "program_version", "recorder_uid", "note"};
-  report.databases = {{.path = "leak.db",
-                       .sha256 = std::string(64, 'a'),
-                       .host = "host-1",
-                       .boot_id = "boot",
-                       .kernel = "6.18",
-                       .recordings = {{int64_t{1}, "2026-01-01T00:00:00.000Z", Value(), Value(),
-                                       int64_t{10'000}, "0.1.0", int64_t{0}, "after the alarm"}},
-                       .doubts = {"recording 1 has no end"}}};
-  report.coverage = {{.database = "leak.db",
-                      .snapshots = 360,
-                      .missed = 2,
-                      .late = 1,
-                      .seconds = 3600,
-                      .unreadable = {.columns = {"operation", "subject", "errno"},
-                                     .rows = {{"read", "4711/limits", int64_t{13}}}}}};
-  report.processes = {leakingProcess()};
-  report.findings = {{.database = "leak.db",
-                      .id = "outlived-connections",
-                      .severity = "critical",
-                      .title = "50 fds outlived their connections",
-                      .pid = 4711,
-                      .start_ticks = 99,
-                      .explanation = "No TCP table lists them.",
-                      .advice = "Close them.",
-                      .query = "SELECT fd FROM outlived",
-                      .rows = {.columns = {"fd"}, .rows = {{int64_t{7}}}}}};
-  return report;
+  return leakReport().processes.front();
 }
 
 std::set<std::string> keysOf(const Json& object) {
@@ -141,7 +66,7 @@ TEST(ReportJson, SaysWhatTheReportHolds) {
   EXPECT_EQ(process["fds"]["peak"], 80);
   EXPECT_EQ(process["fds"]["soft_limit"], 128);
   EXPECT_EQ(process["fds"]["growth_per_hour"], 60.0);
-  EXPECT_EQ(process["fds"]["series"].size(), 2U);
+  EXPECT_EQ(process["fds"]["series"].size(), 3U);
   EXPECT_EQ(process["kinds"], Json({{"socket", 60}, {"file", 10}}));
   EXPECT_EQ(process["verdicts"], Json({{"outlived", 50}, {"connected", 10}}));
   EXPECT_EQ(process["peers"][0]["peer"], "198.51.100.7");
@@ -201,6 +126,10 @@ TEST(ReportText, SaysInTheFirstLinesWhatHappened) {
       "           (snapshot 1) to 2026-01-01T01:00:00Z (snapshot 360); its limit is 128.\n"
       "Observed   50 of its 70 fds at the end are sockets whose connections are gone (50 with\n"
       "           198.51.100.7), 49 for longer than the grace period of 30 s; proof: history 50.\n"
+      "Observed   Marked 3 times from 2026-01-01T00:20:00Z to 2026-01-01T00:20:00Z, the first: "
+      "accept4: "
+      "too\n"
+      "           many open files\n"
       "Inferred   The program lost or ignored these fds; nobody else can close them, and a higher "
       "limit\n"
       "           only moves the day.\n"

@@ -39,15 +39,16 @@ std::string findingsOf(std::string_view drawing) {
   Timeline timeline(drawing);
   std::string found;
   for (const sql::SqlFile& rule : sql::findings()) {
-    const std::string query(rule.text);
-    const std::string name(rule.name);
-    found += timeline.rows("SELECT '" + name + "', severity, pid FROM (" + query + ")");
-    EXPECT_EQ(timeline.rows("SELECT 1 FROM (" + query +
-                            ") WHERE title IS NULL OR explanation IS "
-                            "NULL OR advice IS NULL OR evidence IS NULL"),
+    const auto ask = [&](const std::string& columns, const std::string& rest) {
+      return timeline.rows(fmt::format("SELECT {} FROM ({}){}", columns, rule.text, rest));
+    };
+    found += ask(fmt::format("'{}', severity, pid", rule.name), "");
+    EXPECT_EQ(ask("1",
+                  " WHERE title IS NULL OR explanation IS NULL OR advice IS NULL OR "
+                  "evidence IS NULL"),
               "")
-        << name;
-    std::string evidence = timeline.rows("SELECT evidence FROM (" + query + ") LIMIT 1");
+        << rule.name;
+    const std::string evidence = ask("evidence", " LIMIT 1");
     if (!evidence.empty()) {
       EXPECT_NE(timeline.rows(evidence), "") << evidence;
     }
