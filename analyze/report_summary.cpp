@@ -44,8 +44,8 @@ class ProcessSummary {
     const std::string who = nameOf(process_);
     switch (cause_) {
       case Cause::OutlivedFds:
-        return fmt::format("fd leak: {} does not close sockets whose connections are gone{}", who,
-                           exhaustion());
+        return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
+                           leaks() > 0 ? "" : ", most likely", who, exhaustion());
       case Cause::CloseWait:
         return fmt::format(
             "fd leak: {} does not close connections that their peers have closed (CLOSE_WAIT){}",
@@ -110,6 +110,14 @@ class ProcessSummary {
     }
     if (has("steady-growth") || has("step-growth")) return Cause::Growth;
     return Cause::None;
+  }
+
+  /// Fds that have outlived their connections for longer than the grace period.
+  int64_t leaks() const {
+    int64_t count = 0;
+    for (const PeerGroup& group : process_.peers)
+      count += group.leaks;
+    return count;
   }
 
   /// Live connections that were accepted.
@@ -223,13 +231,10 @@ class ProcessSummary {
           "{} of its {} fds at the end {} gone{}", outlived, process_.fds_last,
           outlived == 1 ? "is a socket whose connection is" : "are sockets whose connections are",
           peersOf("outlived"));
-      int64_t leaks = 0;
-      for (const PeerGroup& group : process_.peers)
-        leaks += group.leaks;
       line += process_.first_snapshot == process_.last_snapshot
                   ? std::string()
                   : fmt::format(", {} for longer than the grace period of {}",
-                                leaks == 0 ? "none" : std::to_string(leaks), grace(report_));
+                                leaks() == 0 ? "none" : std::to_string(leaks()), grace(report_));
       say(Basis::Observed, line + proofs() + ".");
     }
     if (closed > 0) {
@@ -400,21 +405,39 @@ void addMarks(const Report& report, std::vector<Statement>& statements) {
                                           shortTime(first->at), shortTime(last->at), first->text)});
 }
 
+/// Whether a restart has to do with what the report is about: of the process of the verdict, of one
+/// of its name, or of one with a finding of its own.
+bool isRelevant(const Report& report, const Finding& restart) {
+  for (const ProcessReport& process : report.processes) {
+    if (process.database != restart.database || process.pid != restart.pid ||
+        process.start_ticks != restart.start_ticks) {
+      continue;
+    }
+    const auto findings = findingsOf(report, process);
+    return process.comm == report.processes.front().comm || findings.front()->severity != "info";
+  }
+  return false;
+}
+
 /// What restarts there were, and what they cured.
 void addRestarts(const Report& report, std::vector<Statement>& statements) {
-  size_t count = 0;
+  size_t shown = 0;
+  int64_t left_out = 0;
   for (const Finding& finding : report.findings) {
     if (finding.id != "restarted") continue;
-    if (++count > kMaximumRestarts) continue;
+    if (shown == kMaximumRestarts || !isRelevant(report, finding)) {
+      ++left_out;
+      continue;
+    }
+    ++shown;
     statements.push_back({Basis::Observed, fmt::format("Restart: {} (it was pid {}).",
                                                        finding.title, finding.pid.value_or(0))});
     const std::string inferred = partOf(finding, "Inferred: ");
     if (!inferred.empty()) statements.push_back({Basis::Inferred, capitalized(inferred)});
   }
-  if (count > kMaximumRestarts) {
-    statements.push_back(
-        {Basis::Observed, fmt::format("And {} more, below.", plural(static_cast<int64_t>(count) - 2,
-                                                                    "restart", "restarts"))});
+  if (left_out > 0) {
+    statements.push_back({Basis::Observed, fmt::format("{} of other processes, below.",
+                                                       plural(left_out, "restart", "restarts"))});
   }
 }
 

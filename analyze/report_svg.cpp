@@ -71,7 +71,7 @@ void addGaps(SvgPlot& plot, const ProcessReport& process) {
     plot.add(fmt::format("<rect class=\"unseen\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
                          coordinate(from), coordinate(plot.top()), coordinate(to - from),
                          coordinate(plot.bottom() - plot.top())));
-    if (to - from > 60) plot.text((from + to) / 2, plot.top() + 14, "not seen", "note", "middle");
+    if (to - from > 60) plot.text((from + to) / 2, plot.bottom() - 8, "not seen", "note", "middle");
   }
 }
 

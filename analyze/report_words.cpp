@@ -130,7 +130,10 @@ std::string coverageLine(const Report& report) {
 
 std::string hostOf(const Report& report, std::string_view database) {
   for (const DatabaseReport& entry : report.databases) {
-    if (entry.path == database) return entry.host;
+    if (entry.path != database) continue;
+    // Two archives can be of one host, and two hosts can have one name.
+    return report.databases.size() == 1 ? entry.host
+                                        : fmt::format("{} ({})", entry.host, entry.path);
   }
   return "?";
 }

@@ -43,7 +43,7 @@ std::vector<std::string> notesOf(const Report& report);
 /// "35 snapshots over 68 s, 0 missed, 0 late".
 std::string coverageLine(const Report& report);
 
-/// The host that a database is of.
+/// The host that a database is of; of several databases with the name of the file.
 std::string hostOf(const Report& report, std::string_view database);
 
 /// `[::ffff:192.0.2.7]:9091` as 192.0.2.7:9091: what an IPv4 peer is to an IPv6 socket. Any other

@@ -21,7 +21,7 @@ WITH dead AS (
 )
 SELECT
   -- Proven and near exhaustion, or most of all fds: somebody has to act today.
-  CASE WHEN c.leaks = 0 AND c.fds * 10 < c.fds_last THEN 'info'
+  CASE WHEN c.leaks = 0 AND c.fds * 2 <= c.fds_last THEN 'info'
     WHEN c.limit_reached IS NOT NULL OR c.fds * 2 > c.fds_last OR g.hours_left <= 24
       OR c.fds_peak * 5 >= c.soft_limit * 4 THEN 'critical' ELSE 'warning' END AS severity,
   printf('%d %s%s', c.fds, iif(c.fds = 1, 'fd outlived its connection', 'fds outlived their connections'),

@@ -1,5 +1,14 @@
 -- A process ended and another of the same name took its place: what that cured.
-WITH counted AS (
+WITH chain AS (
+  SELECT r.*, count(*) OVER w AS times,
+    row_number() OVER (PARTITION BY a.comm, a.exe ORDER BY r.snapshot DESC, r.new DESC) AS rank
+  FROM restart r
+  JOIN processes a ON a.process = r.old
+  WINDOW w AS (PARTITION BY a.comm, a.exe)
+), pair AS (
+  -- Commands that are run again and again are told of once.
+  SELECT * FROM chain WHERE times <= 3 OR rank = 1
+), counted AS (
   SELECT r.*, o.fds_last AS old_fds, n.fds_first AS new_first, n.fds_last AS new_fds, x.per_hour AS old_rate,
     x.low_per_hour AS old_low, y.per_hour AS new_rate, y.low_per_hour AS new_low, x.rate AS old_words,
     y.rate AS new_words,
@@ -7,7 +16,7 @@ WITH counted AS (
        AND v.verdict IN ('outlived', 'peer-closed')) AS old_dead,
     (SELECT total(count) FROM verdict_at_end v WHERE v.process = r.new
        AND v.verdict IN ('outlived', 'peer-closed')) AS new_dead
-  FROM restart r
+  FROM pair r
   JOIN process_fds o ON o.process = r.old
   JOIN process_fds n ON n.process = r.new
   LEFT JOIN growth x ON x.process = r.old
@@ -15,8 +24,8 @@ WITH counted AS (
 )
 SELECT
   'info' AS severity,
-  printf('%s ended with %d fds and was started again as pid %d with %d', a.name, c.old_fds, b.pid,
-         c.new_first) AS title,
+  printf('%s ended with %d fd%s and was started again as pid %d with %d', a.name, c.old_fds,
+         iif(c.old_fds = 1, '', 's'), b.pid, c.new_first) || iif(c.times > 3, printf(', the last of %d times', c.times), '') AS title,
   a.pid, a.start_ticks,
   printf('Observed: pid %d was last seen at %sZ (snapshot %d) with %d fds, %d of them sockets whose peer or '
     || 'connection was gone; pid %d was first seen at %sZ (snapshot %d) with %d, and at its end it had %d, '

@@ -34,7 +34,7 @@ CREATE TABLE growth (
 --   process, snapshot, taken_at
 --   before, fds        the number before and in this snapshot
 --   change             the difference
-CREATE VIEW fd_step AS
+CREATE TABLE fd_step AS
 SELECT process, snapshot, taken_at, before, fds, fds - before AS change
 FROM (
   SELECT c.process, c.snapshot, s.taken_at, c.fds,
@@ -43,6 +43,7 @@ FROM (
   JOIN snapshot s ON s.id = c.snapshot
 )
 WHERE fds <> before;
+CREATE INDEX _fd_step_by_process ON fd_step (process, snapshot);
 
 -- What the curve of a process's number of fds looks like. Only for those that were read in at least 12
 -- snapshots and had at least 20 fds more at the end, or when the limit was reached, than at first.

@@ -1,5 +1,6 @@
 // schema/findings/ on numbers that grow: when a rule fires and when not.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -166,6 +167,21 @@ TEST(GrowthFindings, APoolThatOnlyGrows) {
   EXPECT_EQ(findingsOf(drawing), "growing-pool warning 100\n");
   EXPECT_EQ(titleOf(drawing, "growing-pool"),
             "connections to 198.51.100.9:5432 only grow, from 1 to 12");
+}
+
+TEST(GrowthFindings, SeveralPoolsAreOneFinding) {
+  std::string another = connections("192.0.2.1:", "198.51.100.8:5432");
+  another = another.substr(another.find("fd a/"));
+  for (const auto& [from, to] :
+       {std::pair("fd a/", "fd a/9"), std::pair(" s5", " s75"), std::pair("tcp 5", "tcp 75")}) {
+    for (size_t place = 0; (place = another.find(from, place)) != std::string::npos; place += 5)
+      another.replace(place, std::string(from).size(), to);
+  }
+  const std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432") + another;
+  EXPECT_EQ(findingsOf(drawing), "growing-pool critical 100\nsteady-growth warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "growing-pool"),
+            "connections to 198.51.100.8:5432 only grow, from 1 to 12, and so do those to another "
+            "peer");
 }
 
 TEST(GrowthFindings, ConnectionsToManyPeersAreNoPool) {

@@ -61,6 +61,15 @@ TEST(HostFindings, FdsThatCouldNotBeRead) {
             "its fds could not be read in 2 of 4 snapshots\n1 thing could not be read");
 }
 
+TEST(HostFindings, ManyUnreadableProcessesAreOneFinding) {
+  const std::string drawing =
+      "snapshots: R . . .\nprocess a: ok . . .\nprocess b: fail . . .\nprocess c: fail . . .\n"
+      "fd a/3: p9 . . .\n";
+  EXPECT_EQ(findingsOf(drawing), "unread warning -\n");
+  EXPECT_EQ(titleOf(drawing, "unread"),
+            "the fds of 2 processes could not be read in 8 of 8 snapshots of them");
+}
+
 TEST(HostFindings, ATcpTableThatCouldNotBeRead) {
   const std::string drawing =
       "snapshots: R . . .\nprocess a: ok . . .\nfd a/3: p9 . . .\n"

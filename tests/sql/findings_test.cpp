@@ -56,6 +56,35 @@ TEST(Findings, WhatOutlivedInARecordingShorterThanTheGracePeriod) {
   EXPECT_EQ(findingsOf(kDrawing), "outlived-connections critical 100\n");
 }
 
+TEST(Findings, AFewThatOutlivedInAShortRecordingAreNoProof) {
+  const std::string drawing = R"(
+    snapshots:  R          .  .
+    process a:  ok         .  .
+    fd a/3:     s500       .  .
+    fd a/4:     p9         .  .
+    tcp 500:    EST        -  .
+  )";
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
+}
+
+TEST(Findings, WhatIsRunAgainAndAgainIsToldOfOnce) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:                R   .    .    .    .    .
+    process a pid=1:          ok  -    .    .    .    .
+    process b pid=2 comm=a:   _   ok   -    .    .    .
+    process c pid=3 comm=a:   _   .    ok   -    .    .
+    process d pid=4 comm=a:   _   .    .    ok   -    .
+    process e pid=5 comm=a:   _   .    .    .    ok   .
+    fd a/3:                   p8  .    .    .    .    .
+    fd b/3:                   _   =p8  .    .    .    .
+    fd c/3:                   _   .    =p8  .    .    .
+    fd d/3:                   _   .    .    =p8  .    .
+    fd e/3:                   _   .    .    .    =p8  .
+  )",
+                    "restarted"),
+            "a ended with 1 fd and was started again as pid 5 with 1, the last of 4 times");
+}
+
 TEST(Findings, NotWhenItWasClosedAfterAll) {
   EXPECT_EQ(findingsOf(R"(
     snapshots:  R          .  .  .  .  .  .
