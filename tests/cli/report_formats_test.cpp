@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,35 @@ TEST(HostileProcess, IsInertInEachFormat) {
       EXPECT_NE(result.out.find("\\<b\\>"), std::string::npos) << result.out.substr(0, 400);
     }
   }
+}
+
+/// What the report of a process looks like on a terminal with so many columns.
+std::string onTerminal(const std::string& database, int columns, const std::string& no_color) {
+  const std::string command =
+      "stty cols " + std::to_string(columns) + " && " FDANALYZE_PATH " report " + database;
+  return runProgram({"script", "-qec", command, "/dev/null"}, {}, kDeadline,
+                    {.environment = {{"TERM", "xterm"}, {"NO_COLOR", no_color}}, .directory = {}})
+      .out;
+}
+
+TEST(Terminal, HasColourAndTextOfItsWidth) {
+  const TemporaryDirectory directory;
+  Actor actor([](Cue& cue) { cue.await(); });
+  const std::string database = directory.file("f.db");
+  ASSERT_EQ(
+      runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "1"}).status,
+      0);
+  const std::string wide = onTerminal(database, 120, "");
+  EXPECT_NE(wide.find("\x1b[1mVerdict\x1b[0m"), std::string::npos) << wide;
+  const std::string plain = onTerminal(database, 120, "1");
+  EXPECT_NE(plain.find("Verdict"), std::string::npos);
+  EXPECT_EQ(plain.find('\x1b'), std::string::npos);
+  const auto lines = [](const std::string& text) {
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  EXPECT_GT(lines(onTerminal(database, 60, "1")), lines(plain));
+  const std::string piped = runFdanalyze({"report", database}).out;
+  EXPECT_EQ(piped.find('\x1b'), std::string::npos);
 }
 
 }  // namespace

@@ -48,6 +48,22 @@ TEST(Samples, PushgatewayHasLiveClientsAndNoLeak) {
   EXPECT_EQ(analyze({"outlived", sample("pushgateway")}), Json::array());
 }
 
+// The story that this tool is about, told in the first lines.
+TEST(Samples, PushgatewayHasItsVerdictInTheFirstLines) {
+  const Json it = report("pushgateway");
+  std::string summary = it.at("summary").at("verdict");
+  for (const Json& statement : it.at("summary").at("statements"))
+    summary += "\n" + statement.at("basis").get<std::string>() + " " +
+               statement.at("text").get<std::string>();
+  for (const std::string_view part :
+       {"too many live clients for a limit of 128 open files", "no fd leak of dead sockets",
+        "observed The limit of 128 open files was reached at",
+        "observed The accept queue of [::]:9091 fills up", "connections are alive",
+        "listed in tcp6 and none in tcp", "none outlived", "inferred So no fd leak"}) {
+    EXPECT_NE(summary.find(part), std::string::npos) << part << '\n' << summary;
+  }
+}
+
 TEST(Samples, PushgatewaySaidWhatTheReportSays) {
   EXPECT_NE(contentOf(FDMORTEM_SAMPLES_DIR "/pushgateway.log").find("accept4: too many open files"),
             std::string::npos);
