@@ -13,6 +13,7 @@
 
 #include "analyze/archive_reader.h"
 #include "analyze/doubts.h"
+#include "analyze/growth_table.h"
 #include "analyze/import.h"
 #include "analyze/private_copy.h"
 #include "schema/printable.h"
@@ -128,7 +129,10 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     if (!narrowed.empty()) doubts_.push_back(narrowed);
   });
   importMarks(options.marks, *database_);
-  of_archive([&] { deriveViews(*database_, options.on_progress); });
+  of_archive([&] {
+    deriveViews(*database_, options.on_progress);
+    fillGrowth(*database_);
+  });
   database_->exec("ANALYZE");
   lock(*database_);
 }

@@ -1,13 +1,22 @@
 #include "analyze/growth.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+
+#include <fmt/core.h>
 
 namespace fdmortem {
 namespace {
 
 /// All pairs of so many points are 125,000 slopes.
 constexpr size_t kMaximumPoints = 500;
+constexpr size_t kMinimumPoints = 3;
+/// From fewer points a range says nothing.
+constexpr size_t kMinimumForecastPoints = 5;
+/// A forecast further away than this is none.
+constexpr double kMaximumForecastHours = 24.0 * 365;
+constexpr double kNsPerHour = 3600e9;
 
 std::vector<CountPoint> thinOut(const std::vector<CountPoint>& points) {
   if (points.size() <= kMaximumPoints) return points;
@@ -18,29 +27,110 @@ std::vector<CountPoint> thinOut(const std::vector<CountPoint>& points) {
   return thinned;
 }
 
+/// The slopes between points that are at least so many seconds apart.
+std::vector<double> slopes(const std::vector<CountPoint>& points, double apart_seconds) {
+  std::vector<double> result;
+  for (size_t i = 0; i < points.size(); ++i) {
+    for (size_t j = i + 1; j < points.size(); ++j) {
+      const double seconds = points[j].seconds - points[i].seconds;
+      if (seconds > 0 && seconds >= apart_seconds) {
+        result.push_back((points[j].count - points[i].count) / seconds);
+      }
+    }
+  }
+  return result;
+}
+
+/// The value below which a part of all lie; between two of them where it falls there.
+double quantile(std::vector<double>& values, double part) {
+  const double place = part * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::ptrdiff_t>(place);
+  std::nth_element(values.begin(), values.begin() + below, values.end());
+  const double low = values[static_cast<size_t>(below)];
+  const double rest = place - static_cast<double>(below);
+  if (rest == 0) return low;
+  const double high = *std::min_element(values.begin() + below + 1, values.end());
+  return low + (high - low) * rest;
+}
+
+struct Unit {
+  double per_hour;
+  const char* name;
+};
+
+/// The unit in which a rate is easy to imagine.
+Unit unitOf(double per_hour) {
+  // A little less than a whole one, since a rate is seldom exact.
+  if (per_hour >= 3599) return {3600, "a second"};
+  if (per_hour >= 59.9) return {60, "a minute"};
+  if (per_hour >= 0.999) return {1, "an hour"};
+  return {1.0 / 24, "a day"};
+}
+
 }  // namespace
 
 Growth estimateGrowth(const std::vector<CountPoint>& points) {
-  if (points.size() < 3)
-    return {.per_hour = {}, .is_steady = false, .reason = "fewer than 3 snapshots"};
-  const std::vector<CountPoint> sample = thinOut(points);
-  std::vector<double> slopes;
-  slopes.reserve(sample.size() * (sample.size() - 1) / 2);
-  for (size_t i = 0; i < sample.size(); ++i) {
-    for (size_t j = i + 1; j < sample.size(); ++j) {
-      const double seconds = sample[j].seconds - sample[i].seconds;
-      if (seconds > 0) slopes.push_back((sample[j].count - sample[i].count) / seconds);
-    }
+  if (points.size() < kMinimumPoints) {
+    return {.points = points.size(), .per_hour = {}, .reason = "fewer than 3 snapshots"};
   }
-  if (slopes.empty())
-    return {.per_hour = {}, .is_steady = false, .reason = "no time between the snapshots"};
-  const auto middle = slopes.begin() + static_cast<std::ptrdiff_t>(slopes.size() / 2);
-  std::nth_element(slopes.begin(), middle, slopes.end());
-  double median = *middle;
-  if (slopes.size() % 2 == 0) median = (median + *std::max_element(slopes.begin(), middle)) / 2;
-  const auto quarter = slopes.begin() + static_cast<std::ptrdiff_t>(slopes.size() / 4);
-  std::nth_element(slopes.begin(), quarter, slopes.end());
-  return {.per_hour = median * 3600, .is_steady = *quarter > 0, .reason = {}};
+  const std::vector<CountPoint> sample = thinOut(points);
+  const bool is_flat = std::all_of(sample.begin(), sample.end(), [&](const CountPoint& point) {
+    return point.count == sample.front().count;
+  });
+  // Most processes of a host stand still; there is nothing to sort for them.
+  if (is_flat) return {.points = sample.size(), .per_hour = 0, .reason = {}};
+  std::vector<double> all = slopes(sample, 0);
+  if (all.empty()) {
+    return {.points = sample.size(), .per_hour = {}, .reason = "no time between the snapshots"};
+  }
+  const double median = quantile(all, 0.5);
+  const double total = sample.back().seconds - sample.front().seconds;
+  std::vector<double> apart = slopes(sample, total / 3);
+  return {.points = sample.size(),
+          .per_hour = median * 3600,
+          .low_per_hour = std::min(median, quantile(apart, 0.05)) * 3600,
+          .high_per_hour = std::max(median, quantile(apart, 0.95)) * 3600,
+          .reason = {}};
+}
+
+std::string rateInWords(const Growth& growth) {
+  const double largest = std::max(std::abs(growth.low_per_hour), std::abs(growth.high_per_hour));
+  const Unit unit = unitOf(largest);
+  const auto number = [&](double per_hour) {
+    const double value = per_hour / unit.per_hour;
+    return std::abs(value) >= 99.95 ? fmt::format("{:+.0f}", value) : fmt::format("{:+.1f}", value);
+  };
+  const std::string low = number(growth.low_per_hour);
+  const std::string high = number(growth.high_per_hour);
+  const auto is_zero = [](const std::string& text) { return text == "+0.0" || text == "-0.0"; };
+  if (is_zero(low) && is_zero(high)) return "none";
+  if (low == high) return fmt::format("{} fds {}", low, unit.name);
+  return fmt::format("{} to {} fds {}", is_zero(low) ? "0" : low, is_zero(high) ? "0" : high,
+                     unit.name);
+}
+
+Forecast forecastExhaustion(const Growth& growth, const Filling& filling) {
+  const auto refuse = [](std::string reason) { return Forecast{.reason = std::move(reason)}; };
+  if (filling.has_ended) return refuse("the process ended");
+  if (filling.limit_changed) return refuse("the limit was changed while it was recorded");
+  if (!filling.limit) return refuse("no limit is known");
+  if (!growth.per_hour) return refuse(growth.reason);
+  if (growth.points < kMinimumForecastPoints) return refuse("fewer than 5 snapshots");
+  if (growth.high_per_hour <= 0) return refuse("it does not grow");
+  if (growth.low_per_hour <= 0) {
+    return refuse(fmt::format("the range of its growth spans zero: {}", rateInWords(growth)));
+  }
+  const double left = static_cast<double>(*filling.limit) - filling.count;
+  if (left < 0) return refuse("it has more fds than its limit allows");
+  if (left / *growth.per_hour > kMaximumForecastHours) return refuse("it is more than a year away");
+  const auto after = [&](double per_hour) {
+    const double hours = std::min(left / per_hour, 10 * kMaximumForecastHours);
+    return filling.now_ns + static_cast<int64_t>(std::llround(hours * kNsPerHour));
+  };
+  return {.at_ns = after(*growth.per_hour),
+          .from_ns = after(growth.high_per_hour),
+          .to_ns = after(growth.low_per_hour),
+          .reason = {}};
 }
 
 }  // namespace fdmortem

@@ -1,6 +1,7 @@
-// How fast a number of fds grows.
+// How fast a number of fds grows, and when it reaches a limit.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,16 +14,46 @@ struct CountPoint {
   double count = 0;
 };
 
-/// Either a rate or the reason why there is none.
+/// Either a rate with its range, or the reason why there is none.
 struct Growth {
+  size_t points = 0;  ///< it was worked out from
   std::optional<double> per_hour;
-  bool is_steady = false;  ///< three quarters of all pairs of points grow: it can be carried on
-  std::string reason;      ///< printable; empty where there is a rate
+  double low_per_hour = 0;  ///< low <= per_hour <= high
+  double high_per_hour = 0;
+  std::string reason;  ///< printable; empty where there is a rate
+
+  /// It grows through the whole time: the range does not touch zero.
+  bool isSteady() const { return per_hour && low_per_hour > 0; }
 };
 
-/// The median of the slopes between all pairs of points (Theil and Sen): a burst or a few odd
-/// points do not move it. `points` are in the order of time. No rate with fewer than 3 points or no
-/// time between them.
+/// The median of the slopes between all pairs of at most 500 points (Theil and Sen): a burst or a
+/// few odd points do not move it. The range goes from the 5th to the 95th percentile of the slopes
+/// between points that are at least a third of the time apart (neighbours tell of the noise and not
+/// of the growth), and holds the median. `points` are in the order of time. No rate with fewer than
+/// 3 points or no time between them.
 Growth estimateGrowth(const std::vector<CountPoint>& points);
+
+/// The range in words: "+1.2 to +1.4 fds a second", "none" if it rounds to nothing.
+std::string rateInWords(const Growth& growth);
+
+/// What the forecast starts from.
+struct Filling {
+  double count = 0;  ///< fds at the end
+  std::optional<int64_t> limit;
+  int64_t now_ns = 0;  ///< wall clock at the end
+  bool limit_changed = false;
+  bool has_ended = false;
+};
+
+/// When the limit is reached if the growth goes on: at the highest, the median and the lowest rate.
+/// Or the reason why that can't be said.
+struct Forecast {
+  std::optional<int64_t> at_ns;  ///< wall clock
+  int64_t from_ns = 0;           ///< from_ns <= at_ns <= to_ns
+  int64_t to_ns = 0;
+  std::string reason;  ///< printable; empty where there is a forecast
+};
+
+Forecast forecastExhaustion(const Growth& growth, const Filling& filling);
 
 }  // namespace fdmortem

@@ -1,13 +1,13 @@
 #include "analyze/listing.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <utility>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "analyze/json_value.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
@@ -15,45 +15,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Names were made printable at import and have their escapes; made so once more, a backslash would
-/// be doubled again. So only a text that holds what printable() would hide is treated.
-std::string shown(const std::string& text) {
-  const std::string safe = printable(text);
-  const auto backslashes = std::count(text.begin(), text.end(), '\\');
-  return safe.size() == text.size() + static_cast<size_t>(backslashes) ? text : safe;
-}
-
 std::string textOf(const Value& value) {
   if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
   if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
-  if (const auto* text = std::get_if<std::string>(&value)) return shown(*text);
+  if (const auto* text = std::get_if<std::string>(&value)) return printableOnce(*text);
   return {};
-}
-
-Json jsonOf(const std::string& column, const Value& value) {
-  if (std::holds_alternative<std::monostate>(value)) return nullptr;
-  if (const auto* number = std::get_if<int64_t>(&value)) {
-    if (column == "open_at_end" || column == "leak") return *number != 0;
-    return *number;
-  }
-  if (const auto* real = std::get_if<double>(&value)) {
-    return std::isfinite(*real) ? Json(*real) : Json(nullptr);
-  }
-  const std::string& text = std::get<std::string>(value);
-  if (column == "watched_by" || column == "events") {
-    auto array = Json::parse(text, nullptr, false);
-    if (array.is_array()) return array;
-  }
-  return shown(text);
-}
-
-Json jsonRow(const std::vector<std::string>& columns, const std::vector<Value>& row) {
-  Json object = Json::object();
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (columns[i].starts_with('_')) continue;
-    object[shown(columns[i])] = jsonOf(columns[i], row[i]);
-  }
-  return object;
 }
 
 std::string renderJson(const ResultTable& table) {
@@ -105,7 +71,7 @@ std::string renderTable(const ResultTable& table) {
   std::vector<std::vector<std::string>> cells;
   cells.push_back(table.columns);
   for (auto& name : cells[0])
-    name = shown(name);
+    name = printableOnce(name);
   std::vector<bool> is_number(table.columns.size(), !table.rows.empty());
   for (const auto& row : table.rows) {
     auto& line = cells.emplace_back();

@@ -141,8 +141,12 @@ void addMarks(CLI::App& command, Parsed& parsed) {
 void addReport(CLI::App& app, Parsed& parsed) {
   CLI::App* report = app.add_subcommand("report", "Write the incident report");
   addDatabases(*report, parsed.report.databases);
-  report->add_option("-f,--format", parsed.report.format, "text or json (default text)")
-      ->transform(oneOf<ReportFormat>({{"text", ReportFormat::Text}, {"json", ReportFormat::Json}}))
+  report
+      ->add_option("-f,--format", parsed.report.format, "text, markdown, html, json (default text)")
+      ->transform(oneOf<ReportFormat>({{"text", ReportFormat::Text},
+                                       {"markdown", ReportFormat::Markdown},
+                                       {"html", ReportFormat::Html},
+                                       {"json", ReportFormat::Json}}))
       ->type_name("FORMAT");
   report->add_option("-o,--output", parsed.report.output, "Into this file instead of stdout")
       ->type_name("FILE");
@@ -153,7 +157,7 @@ void addReport(CLI::App& app, Parsed& parsed) {
   addMarks(*report, parsed);
   report->footer(
       "Examples:\n"
-      "  fdanalyze report leak.db -f json -o leak.json\n"
+      "  fdanalyze report leak.db -f html -o leak.html\n"
       "  fdanalyze report leak.db --log app.log --mark '2026-11-22T08:12Z deployed'\n");
 }
 

@@ -44,7 +44,7 @@ struct ListingOptions {
   std::string sql;  ///< of sql
 };
 
-enum class ReportFormat { Text, Json };
+enum class ReportFormat { Text, Markdown, Html, Json };
 
 struct ReportOptions {
   std::vector<std::string> databases;

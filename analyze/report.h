@@ -31,6 +31,8 @@ struct Coverage {
   int64_t late = 0;    ///< taken later than a tenth of the interval after they were due
   std::optional<std::string> first_at;
   std::optional<std::string> last_at;
+  int64_t first_ns = 0;  ///< wall clock, of the first and last snapshot
+  int64_t last_ns = 0;
   double seconds = 0;  ///< from the first to the last, summed over boots
   ResultTable unreadable;
 };
@@ -39,8 +41,16 @@ struct Coverage {
 struct CountAt {
   int64_t snapshot = 0;
   std::string taken_at;
+  int64_t wall_ns = 0;
   int64_t fds = 0;
   std::optional<int64_t> soft_limit;
+  int64_t stretch = 0;  ///< another than before: nothing was seen in between
+};
+
+/// A part of the fds at each of a process's `counts`.
+struct PartOverTime {
+  std::string name;
+  std::vector<int64_t> counts;
 };
 
 struct PeerGroup {
@@ -62,20 +72,40 @@ struct PeerGroup {
 struct LastDataBucket {
   std::string from;
   std::string to;
+  int64_t from_ns = 0;  ///< wall clock
+  int64_t to_ns = 0;
   int64_t count = 0;
+};
+
+/// An fd that outlived its connection. Times are those of snapshots, in ns of the wall clock.
+struct Lifetime {
+  int64_t fd = 0;
+  int64_t inode = 0;
+  std::optional<std::string> remote;
+  std::string proof;
+  int64_t first_ns = 0;  ///< the fd's first and last sight
+  int64_t last_ns = 0;
+  std::optional<int64_t> connection_last_ns;  ///< empty: gone before the recording
+  int64_t since_ns = 0;                       ///< first sight without the connection
+  std::optional<int64_t> last_data_ns;
+  bool is_leak = false;
 };
 
 using NamedCount = std::pair<std::string, int64_t>;
 
 struct ProcessReport {
   std::string database;
+  int64_t process = 0;  ///< `process` in the views, for queries
   int64_t pid = 0;
   int64_t start_ticks = 0;
   std::string comm;
+  std::string name;  ///< what to call it: comm, or the program's name where that is cut
   std::optional<std::string> exe;
   std::optional<std::string> cmdline;
   std::string first_seen;
   std::string last_seen;
+  int64_t first_snapshot = 0;
+  int64_t last_snapshot = 0;
   bool has_ended = false;
   int64_t unread_snapshots = 0;  ///< in which its fds could not be read
   bool has_fds = false;  ///< they could be read at least once; else the numbers below mean nothing
@@ -83,17 +113,27 @@ struct ProcessReport {
   int64_t fds_last = 0;
   int64_t fds_peak = 0;
   std::string peak_at;
+  int64_t peak_snapshot = 0;
   std::optional<int64_t> soft_limit;  ///< at the end; empty: unlimited or unread
   std::optional<int64_t> hard_limit;
   bool limit_changed = false;
   std::optional<std::string> limit_reached_at;
-  Growth growth;                             ///< until the limit was reached
-  std::optional<std::string> exhaustion_at;  ///< when the limit was or will be reached at this rate
-  std::vector<CountAt> counts;               ///< in the order of time, thinned out for a chart
-  std::vector<NamedCount> kinds;             ///< at the end, most first
-  std::vector<NamedCount> verdicts;          ///< at the end, most first
-  std::vector<PeerGroup> peers;              ///< most first
-  std::vector<LastDataBucket> last_data;     ///< of dead sockets, in the order of time
+  int64_t limit_reached_snapshot = 0;
+  Growth growth;                               ///< until the limit was reached
+  std::optional<std::string> exhaustion_at;    ///< when the limit was or will be reached
+  std::optional<std::string> exhaustion_from;  ///< of a forecast: its range
+  std::optional<std::string> exhaustion_to;
+  std::optional<double> hours_left;           ///< from the last snapshot to exhaustion_from
+  std::string forecast_reason;                ///< why there is no forecast
+  std::vector<CountAt> counts;                ///< in the order of time, thinned out for a chart
+  std::vector<PartOverTime> kinds_over_time;  ///< most first
+  std::vector<PartOverTime> verdicts_over_time;
+  std::vector<NamedCount> kinds;          ///< at the end, most first
+  std::vector<NamedCount> verdicts;       ///< at the end, most first
+  std::vector<PeerGroup> peers;           ///< most first
+  std::vector<LastDataBucket> last_data;  ///< of dead sockets, in the order of time
+  std::vector<Lifetime> lifetimes;        ///< those that outlived longest
+  int64_t lifetimes_total = 0;            ///< how many there are in all
 };
 
 struct Finding {
@@ -103,33 +143,56 @@ struct Finding {
   std::string title;
   std::optional<int64_t> pid;
   std::optional<int64_t> start_ticks;
-  std::string explanation;
+  std::string explanation;  ///< sentences after "Observed:", "Inferred:", "Not known:"
   std::string advice;
   std::string query;
-  ResultTable rows;
+  ResultTable rows;     ///< not more than a report carries
+  size_t all_rows = 0;  ///< how many the query gives
 };
 
 /// Connections at a recorded process's port that no recorded fd holds.
 struct WithoutFd {
   std::string database;
   ResultTable rows;
+  ResultTable waiting;  ///< those in an accept queue, by port and peer
 };
 
-/// What logs and people said.
-struct Marks {
+/// Something that happened at a time: a line of a log, a note by hand, a restart.
+struct Mark {
   std::string database;
-  ResultTable marks;
+  std::string at;
+  int64_t at_ns = 0;
+  std::string kind;  ///< restart, or as the table `mark` says
+  std::string source;
+  int64_t count = 1;
+  std::string text;
+  std::string last_at;              ///< of the last of several alike; else as `at`
+  std::optional<int64_t> snapshot;  ///< the last one at or before it
+};
+
+/// A sentence of the summary, and how sure it is.
+struct Statement {
+  enum class Basis { Observed, Inferred, NotKnown, ToDo };
+  Basis basis = Basis::Observed;
+  std::string text;
+};
+
+/// The logs that were read beside a database.
+struct Logs {
+  std::string database;
   ResultTable logs;
 };
 
 struct Report {
+  int64_t grace_ms = 30'000;
   std::vector<DatabaseReport> databases;
   std::vector<std::string> recording_columns;
   std::vector<Coverage> coverage;
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
-  std::vector<Marks> marks;              ///< of those databases that have any, or a log
+  std::vector<Mark> marks;               ///< in the order of time
+  std::vector<Logs> logs;                ///< of those databases that were given any
 };
 
 /// Adds what an archive gives to a report: of the processes that the filter lets through, and of

@@ -1,9 +1,15 @@
 #include "analyze/report_command.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -15,6 +21,24 @@
 namespace fdmortem {
 
 namespace {
+
+/// What the terminal takes, if it is one.
+TextStyle styleOf(const ReportOptions& options) {
+  TextStyle style;
+  if (!options.output.empty() || ::isatty(STDOUT_FILENO) == 0) return style;
+  constexpr size_t kNarrowest = 60;
+  constexpr size_t kWidest = 140;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    style.width = std::clamp<size_t>(size.ws_col, kNarrowest, kWidest);
+  }
+  // https://no-color.org: set and not empty.
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
+  style.has_colour = (no_color == nullptr || *no_color == '\0') && !is_dumb;
+  return style;
+}
 
 /// A slip in the order of arguments must not cost the evidence.
 void refuseEvidence(const std::string& output, const std::vector<std::string>& logs) {
@@ -52,6 +76,20 @@ void sayOfLogs(const Analysis& analysis) {
   }
 }
 
+std::string render(const Report& report, const ReportOptions& options) {
+  switch (options.format) {
+    case ReportFormat::Json:
+      return renderReportJson(report);
+    case ReportFormat::Markdown:
+      return renderReportMarkdown(report);
+    case ReportFormat::Html:
+      return renderReportHtml(report);
+    case ReportFormat::Text:
+      break;
+  }
+  return renderReportText(report, styleOf(options));
+}
+
 }  // namespace
 
 int runReport(const ReportOptions& options) {
@@ -67,8 +105,7 @@ int runReport(const ReportOptions& options) {
         addToReport(analysis, options.processes, report);
       });
   sortReport(report);
-  const std::string text =
-      options.format == ReportFormat::Json ? renderReportJson(report) : renderReportText(report);
+  const std::string text = render(report, options);
   if (options.output.empty()) {
     fmt::print("{}", text);
     return status;

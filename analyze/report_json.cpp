@@ -1,6 +1,9 @@
 #include <nlohmann/json.hpp>
 
+#include "analyze/json_value.h"
 #include "analyze/report_render.h"
+#include "analyze/report_summary.h"
+#include "schema/printable.h"
 
 namespace fdmortem {
 namespace {
@@ -12,24 +15,10 @@ Json orNull(const std::optional<Item>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-Json cell(const Value& value) {
-  if (const auto* number = std::get_if<int64_t>(&value)) return *number;
-  if (const auto* real = std::get_if<double>(&value)) return *real;
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return nullptr;
-}
-
-Json rowObject(const std::vector<std::string>& columns, const std::vector<Value>& row) {
-  Json object = Json::object();
-  for (size_t i = 0; i < row.size(); ++i)
-    object[columns.at(i)] = cell(row[i]);
-  return object;
-}
-
 Json rowObjects(const ResultTable& table) {
   Json array = Json::array();
   for (const auto& row : table.rows)
-    array.push_back(rowObject(table.columns, row));
+    array.push_back(jsonRow(table.columns, row));
   return array;
 }
 
@@ -43,7 +32,7 @@ Json counts(const std::vector<NamedCount>& named_counts) {
 Json databaseObject(const Report& report, const DatabaseReport& database) {
   Json recordings = Json::array();
   for (const auto& row : database.recordings) {
-    recordings.push_back(rowObject(report.recording_columns, row));
+    recordings.push_back(jsonRow(report.recording_columns, row));
   }
   return {{"path", database.path},          {"sha256", database.sha256},
           {"host", database.host},          {"boot_id", orNull(database.boot_id)},
@@ -81,6 +70,35 @@ Json peerObject(const PeerGroup& group) {
           {"last_data", orNull(group.last_data)}};
 }
 
+Json textOrNull(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+const char* keyOf(Statement::Basis basis) {
+  switch (basis) {
+    case Statement::Basis::Observed:
+      return "observed";
+    case Statement::Basis::Inferred:
+      return "inferred";
+    case Statement::Basis::NotKnown:
+      return "not-known";
+    case Statement::Basis::ToDo:
+      break;
+  }
+  return "to-do";
+}
+
+Json growthRange(const Growth& growth) {
+  if (!growth.per_hour) return nullptr;
+  return Json::array({growth.low_per_hour, growth.high_per_hour});
+}
+
+/// Of a forecast; null where the limit was reached.
+Json exhaustionRange(const ProcessReport& process) {
+  if (!process.exhaustion_from || !process.exhaustion_to) return nullptr;
+  return Json::array({*process.exhaustion_from, *process.exhaustion_to});
+}
+
 /// null where the fds could never be read: 0 would be a claim.
 Json fdsObject(const ProcessReport& process) {
   if (!process.has_fds) return nullptr;
@@ -98,9 +116,13 @@ Json fdsObject(const ProcessReport& process) {
           {"soft_limit", orNull(process.soft_limit)},
           {"hard_limit", orNull(process.hard_limit)},
           {"growth_per_hour", orNull(process.growth.per_hour)},
+          {"growth_range_per_hour", growthRange(process.growth)},
           {"growth_reason", process.growth.per_hour ? Json(nullptr) : Json(process.growth.reason)},
+          {"limit_changed", process.limit_changed},
           {"limit_reached_at", orNull(process.limit_reached_at)},
           {"exhaustion_at", orNull(process.exhaustion_at)},
+          {"exhaustion_range", exhaustionRange(process)},
+          {"exhaustion_reason", textOrNull(process.forecast_reason)},
           {"series", series}};
 }
 
@@ -117,9 +139,11 @@ Json processObject(const ProcessReport& process) {
   for (const PeerGroup& group : process.peers)
     peers.push_back(peerObject(group));
   return {{"database", process.database},
+          {"process", process.process},
           {"pid", process.pid},
           {"start_ticks", process.start_ticks},
           {"comm", process.comm},
+          {"name", process.name},
           {"exe", orNull(process.exe)},
           {"cmdline", orNull(process.cmdline)},
           {"first_seen", process.first_seen},
@@ -134,16 +158,59 @@ Json processObject(const ProcessReport& process) {
 }
 
 Json findingObject(const Finding& finding) {
-  return {
-      {"id", finding.id},
-      {"severity", finding.severity},
-      {"title", finding.title},
-      {"database", finding.database},
-      {"pid", orNull(finding.pid)},
-      {"start_ticks", orNull(finding.start_ticks)},
-      {"explanation", finding.explanation},
-      {"advice", finding.advice},
-      {"evidence", Json::array({{{"query", finding.query}, {"rows", rowObjects(finding.rows)}}})}};
+  return {{"id", finding.id},
+          {"severity", finding.severity},
+          {"title", finding.title},
+          {"database", finding.database},
+          {"pid", orNull(finding.pid)},
+          {"start_ticks", orNull(finding.start_ticks)},
+          {"explanation", finding.explanation},
+          {"advice", finding.advice},
+          {"evidence", Json::array({{{"query", finding.query},
+                                     {"row_count", finding.all_rows},
+                                     {"rows", rowObjects(finding.rows)}}})}};
+}
+
+Json summaryObject(const Report& report) {
+  const Summary summary = summarize(report);
+  Json statements = Json::array();
+  for (const Statement& statement : summary.statements) {
+    statements.push_back({{"basis", keyOf(statement.basis)}, {"text", statement.text}});
+  }
+  return {{"verdict", summary.verdict}, {"statements", statements}};
+}
+
+Json marks(const Report& report) {
+  Json array = Json::array();
+  for (const Mark& mark : report.marks) {
+    array.push_back({{"database", mark.database},
+                     {"at", mark.at},
+                     {"last_at", mark.last_at},
+                     {"kind", mark.kind},
+                     {"source", textOrNull(mark.source)},
+                     {"count", mark.count},
+                     {"text", mark.text},
+                     {"snapshot", mark.snapshot ? Json(*mark.snapshot) : Json(nullptr)}});
+  }
+  return array;
+}
+
+/// A report holds printable text; whatever else it is given does no harm.
+Json madePrintable(const Json& value) {
+  if (value.is_string()) return printableOnce(value.get_ref<const std::string&>());
+  if (value.is_array()) {
+    Json array = Json::array();
+    for (const Json& item : value)
+      array.push_back(madePrintable(item));
+    return array;
+  }
+  if (value.is_object()) {
+    Json object = Json::object();
+    for (const auto& [key, item] : value.items())
+      object[printableOnce(key)] = madePrintable(item);
+    return object;
+  }
+  return value;
 }
 
 }  // namespace
@@ -151,6 +218,8 @@ Json findingObject(const Finding& finding) {
 std::string renderReportJson(const Report& report) {
   Json object;
   object["report_version"] = 1;
+  object["summary"] = summaryObject(report);
+  object["grace_seconds"] = static_cast<double>(report.grace_ms) / 1000;
   object["databases"] = Json::array();
   for (const auto& database : report.databases) {
     object["databases"].push_back(databaseObject(report, database));
@@ -160,28 +229,29 @@ std::string renderReportJson(const Report& report) {
   for (const auto& process : report.processes)
     object["processes"].push_back(processObject(process));
   object["connections_without_fd"] = Json::array();
+  object["waiting_connections"] = Json::array();
   for (const auto& without_fd : report.without_fd) {
     for (Json& entry : rowObjects(without_fd.rows)) {
       entry["database"] = without_fd.database;
       object["connections_without_fd"].push_back(entry);
     }
+    for (Json& entry : rowObjects(without_fd.waiting)) {
+      entry["database"] = without_fd.database;
+      object["waiting_connections"].push_back(entry);
+    }
   }
+  object["marks"] = marks(report);
   object["findings"] = Json::array();
   for (const auto& finding : report.findings)
     object["findings"].push_back(findingObject(finding));
-  object["marks"] = Json::array();
   object["logs"] = Json::array();
-  for (const Marks& marks : report.marks) {
-    for (Json& entry : rowObjects(marks.marks)) {
-      entry["database"] = marks.database;
-      object["marks"].push_back(entry);
-    }
-    for (Json& entry : rowObjects(marks.logs)) {
-      entry["database"] = marks.database;
+  for (const Logs& logs : report.logs) {
+    for (Json& entry : rowObjects(logs.logs)) {
+      entry["database"] = logs.database;
       object["logs"].push_back(entry);
     }
   }
-  return object.dump(2) + "\n";
+  return madePrintable(object).dump(2) + "\n";
 }
 
 }  // namespace fdmortem

@@ -1,5 +1,6 @@
 #include "schema/printable.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -91,6 +92,13 @@ std::string printable(std::string_view bytes) {
     bytes.remove_prefix(length);
   }
   return text;
+}
+
+std::string printableOnce(std::string_view text) {
+  std::string safe = printable(text);
+  const auto backslashes = std::count(text.begin(), text.end(), '\\');
+  if (safe.size() == text.size() + static_cast<size_t>(backslashes)) return std::string(text);
+  return safe;
 }
 
 }  // namespace fdmortem

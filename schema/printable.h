@@ -12,4 +12,8 @@ namespace fdmortem {
 /// a backslash becomes two, so that the text can be read back. Plain names stay as they are.
 std::string printable(std::string_view bytes);
 
+/// The same for a text that printable() may have made already: that stays as it is, since a
+/// backslash of it would be doubled again.
+std::string printableOnce(std::string_view text);
+
 }  // namespace fdmortem

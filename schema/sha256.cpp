@@ -35,4 +35,15 @@ std::string sha256OfFile(const std::string& path) {
   return text;
 }
 
+std::string sha256Base64(std::string_view text) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest;
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size());
+  std::array<char,
+             sodium_base64_ENCODED_LEN(crypto_hash_sha256_BYTES, sodium_base64_VARIANT_ORIGINAL)>
+      encoded;
+  return sodium_bin2base64(encoded.data(), encoded.size(), digest.data(), digest.size(),
+                           sodium_base64_VARIANT_ORIGINAL);
+}
+
 }  // namespace fdmortem

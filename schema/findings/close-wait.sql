@@ -1,32 +1,40 @@
 -- CLOSE_WAIT that stays: the peer has closed, and the program neither notices nor closes.
+WITH counted AS (
+  SELECT process, count(*) AS sockets, max(seconds) AS longest, sum(unread > 0) AS unread,
+    max(unread) AS most_unread
+  FROM close_wait
+  WHERE stays
+  GROUP BY process
+)
 SELECT
-  CASE WHEN f.limit_reached IS NOT NULL OR c.sockets * 2 > f.fds_last THEN 'critical' ELSE 'warning' END
-    AS severity,
+  CASE WHEN f.limit_reached IS NOT NULL OR c.sockets * 2 > f.fds_last OR g.hours_left <= 24
+    OR f.fds_peak * 5 >= f.soft_limit * 4 THEN 'critical' ELSE 'warning' END AS severity,
   printf('%d %s in CLOSE_WAIT: the peer has closed, the program has not', c.sockets,
          iif(c.sockets = 1, 'connection stays', 'connections stay')) AS title,
   p.pid, p.start_ticks,
-  printf('The TCP table lists them in CLOSE_WAIT for longer than the grace period, the longest for %.0f s. '
-    || 'The kernel keeps such a connection until the program closes its fd; there is no timeout.',
-    c.longest_seconds) AS explanation,
-  'Look for the place where the program reads the end of the stream (read() or recv() gives 0) and does '
-    || 'not close, or for connections that it stopped reading: idle ones in a pool, or ones whose handler '
-    || 'is blocked.' AS advice,
-  printf('SELECT s.fd, s.inode, s.local, s.remote, a.taken_at AS in_close_wait_since, s.fd_last_seen '
-    || 'FROM sockets s JOIN verdict_span v USING (id, last_snapshot, verdict) JOIN snapshot a ON a.id = '
-    || 'v.first_snapshot JOIN snapshot b ON b.id = v.last_snapshot WHERE s.verdict = ''peer-closed'' AND '
-    || 's.open_at_end AND b.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name '
-    || '= ''grace_ms'') AND s.pid = %d AND s.start_ticks = %d ORDER BY s.fd', p.pid, p.start_ticks)
-    AS evidence
-FROM processes p
+  printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %g s, the '
+    || 'longest for %.0f s. ', (SELECT value FROM setting WHERE name = 'grace_ms') / 1000.0, c.longest)
+    || CASE
+      WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
+      WHEN c.unread = c.sockets THEN printf('All of them have something left to read, if only the end of '
+        || 'the stream (which counts as one byte), up to %d bytes.', c.most_unread)
+      ELSE printf('%d of them have something left to read, up to %d bytes (the end of the stream counts as '
+        || 'one), %d have not.', c.unread, c.most_unread, c.sockets - c.unread) END
+    || ' Inferred: ' || CASE
+      WHEN c.unread = 0 THEN 'the program has read up to the end of the stream and does not close'
+      WHEN c.unread = c.sockets THEN 'the program does not read them any more'
+      ELSE 'some the program does not read any more, of others it has read the end and does not close'
+      END
+    || '. The kernel keeps such a connection until the program closes its fd; there is no timeout.'
+    AS explanation,
+  CASE WHEN c.unread * 2 > c.sockets
+    THEN 'Look for connections that the program has stopped reading: idle ones in a pool, or ones whose '
+      || 'handler is blocked.'
+    ELSE 'Look for the place where the program reads the end of the stream (read() or recv() gives 0) and '
+      || 'does not close.' END AS advice,
+  printf('SELECT fd, inode, local, remote, since, seconds, unread FROM close_wait WHERE stays AND process = '
+    || '%d ORDER BY fd', c.process) AS evidence
+FROM counted c
+JOIN processes p USING (process)
 JOIN process_fds f USING (process)
-JOIN (
-  SELECT s.process, count(*) AS sockets,
-    max((b.boottime_ns - a.boottime_ns) / 1e9) AS longest_seconds
-  FROM sockets s
-  JOIN verdict_span v ON v.id = s.id AND v.verdict = 'peer-closed' AND v.last_snapshot = s.last_snapshot
-  JOIN snapshot a ON a.id = v.first_snapshot
-  JOIN snapshot b ON b.id = v.last_snapshot
-  WHERE s.verdict = 'peer-closed' AND s.open_at_end AND b.boottime_ns - a.boottime_ns
-    > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms')
-  GROUP BY s.process
-) c USING (process)
+LEFT JOIN growth g USING (process)

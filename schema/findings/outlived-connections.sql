@@ -1,7 +1,7 @@
 -- Fds that are still open after their connection is gone. Longer than the grace period: a leak of dead
 -- sockets. Where the whole recording is shorter than that, how long is not known, and the number counts.
 WITH dead AS (
-  SELECT s.*, f.limit_reached, f.fds_last,
+  SELECT s.*, f.limit_reached, f.fds_last, f.fds_peak, f.soft_limit,
     (SELECT z.boottime_ns - a.boottime_ns FROM snapshot a, snapshot z
      WHERE a.id = f.first_snapshot AND z.id = f.last_snapshot)
       <= 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS is_short
@@ -9,7 +9,7 @@ WITH dead AS (
   JOIN process_fds f USING (process)
   WHERE s.open_at_end
 ), counted AS (
-  SELECT process, limit_reached, fds_last, is_short, count(*) AS fds, sum(leak) AS leaks,
+  SELECT process, limit_reached, fds_last, is_short, fds_peak, soft_limit, count(*) AS fds, sum(leak) AS leaks,
     sum(proof = 'autopsy') AS autopsy, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
     sum(watched_by = '[]') AS forgotten, sum(watched_by <> '[]') AS ignored,
     min(connection_last_seen) AS first_lost,
@@ -20,26 +20,34 @@ WITH dead AS (
   GROUP BY process
 )
 SELECT
-  CASE WHEN c.leaks = 0 AND c.fds * 10 < c.fds_last THEN 'info'
-    WHEN c.limit_reached IS NOT NULL OR c.fds * 2 > c.fds_last THEN 'critical' ELSE 'warning' END AS severity,
+  -- Proven and near exhaustion, or most of all fds: somebody has to act today.
+  CASE WHEN c.leaks = 0 AND c.fds * 2 <= c.fds_last THEN 'info'
+    WHEN c.limit_reached IS NOT NULL OR c.fds * 2 > c.fds_last OR g.hours_left <= 24
+      OR c.fds_peak * 5 >= c.soft_limit * 4 THEN 'critical' ELSE 'warning' END AS severity,
   printf('%d %s%s', c.fds, iif(c.fds = 1, 'fd outlived its connection', 'fds outlived their connections'),
-         iif(c.leaks = 0, '; for how long can''t be told from so short a recording', '')) AS title,
+         iif(c.leaks = 0, '; for how long can''t be told from so short a recording', ''))
+    AS title,
   p.pid, p.start_ticks,
-  'No TCP table of their network namespace lists these sockets, and their fds are open. '
+  'Observed: these fds are open, and no TCP table of their network namespace lists their sockets'
+    || iif(c.leaks = 0, '. ', printf(', for longer than the grace period of %g s. ',
+      (SELECT value FROM setting WHERE name = 'grace_ms') / 1000.0))
     || iif(c.autopsy > 0, printf('Of %d the kernel itself says that the socket is closed and was once '
       || 'connected (proof: autopsy). ', c.autopsy), '')
     || iif(c.history > 0, printf('Of %d an earlier snapshot lists the connection and at least two later '
       || 'looks at the tables do not (proof: history). ', c.history), '')
     || iif(c.single > 0, printf('Of %d an earlier snapshot lists the connection and one later look does '
       || 'not (proof: single). ', c.single), '')
-    || iif(c.first_lost IS NOT NULL, printf('Connections went between %s and %s while it was recorded. ',
-      c.first_lost, c.last_lost), '')
-    || iif(c.first_data IS NOT NULL, printf('They last carried data between %s and %s. ', c.first_data,
-      c.last_data), '')
+    || iif(c.first_lost IS NOT NULL, printf('Connections went between %sZ and %sZ while it was recorded. ',
+      substr(c.first_lost, 1, 19), substr(c.last_lost, 1, 19)), '')
+    || iif(c.first_data IS NOT NULL, printf('They last carried data between %sZ and %sZ. ',
+      substr(c.first_data, 1, 19), substr(c.last_data, 1, 19)), '')
     || CASE WHEN NOT EXISTS (SELECT 1 FROM fd_span e WHERE e.process = c.process AND e.kind = 'eventpoll')
       THEN ''
-      ELSE printf('%d %s watched by no epoll (forgotten), %d still %s (ignored).', c.forgotten,
-        iif(c.forgotten = 1, 'is', 'are'), c.ignored, iif(c.ignored = 1, 'is', 'are')) END AS explanation,
+      ELSE printf('%d %s watched by no epoll (forgotten), %d still %s (ignored). ', c.forgotten,
+        iif(c.forgotten = 1, 'is', 'are'), c.ignored, iif(c.ignored = 1, 'is', 'are')) END
+    || 'Inferred: the program has forgotten them, or ignores them; nothing but the program can close '
+    || 'them. Not known: why each connection ended; the kernel keeps '
+    || 'no reason.' AS explanation,
   'Look in the program for the path that a connection takes when it ends with the last state listed: the '
     || 'fd is dropped there without close(). ESTABLISHED as the last state means that the connection went '
     || 'from one snapshot to the next, as after a reset by the peer. Closing the fd is always safe, since '
@@ -49,3 +57,4 @@ SELECT
     iif(c.is_short, '', ' AND leak'), p.pid, p.start_ticks) AS evidence
 FROM counted c
 JOIN processes p USING (process)
+LEFT JOIN growth g USING (process)

@@ -1,27 +1,50 @@
--- A process ended and another of the same name took its place.
+-- A process ended and another of the same name took its place: what that cured.
+WITH chain AS (
+  SELECT r.*, count(*) OVER w AS times,
+    row_number() OVER (PARTITION BY a.comm, a.exe ORDER BY r.snapshot DESC, r.new DESC) AS rank
+  FROM restart r
+  JOIN processes a ON a.process = r.old
+  WINDOW w AS (PARTITION BY a.comm, a.exe)
+), pair AS (
+  -- Commands that are run again and again are told of once.
+  SELECT * FROM chain WHERE times <= 3 OR rank = 1
+), counted AS (
+  SELECT r.*, o.fds_last AS old_fds, n.fds_first AS new_first, n.fds_last AS new_fds, x.per_hour AS old_rate,
+    x.low_per_hour AS old_low, y.per_hour AS new_rate, y.low_per_hour AS new_low, x.rate AS old_words,
+    y.rate AS new_words,
+    (SELECT total(count) FROM verdict_at_end v WHERE v.process = r.old
+       AND v.verdict IN ('outlived', 'peer-closed')) AS old_dead,
+    (SELECT total(count) FROM verdict_at_end v WHERE v.process = r.new
+       AND v.verdict IN ('outlived', 'peer-closed')) AS new_dead
+  FROM pair r
+  JOIN process_fds o ON o.process = r.old
+  JOIN process_fds n ON n.process = r.new
+  LEFT JOIN growth x ON x.process = r.old
+  LEFT JOIN growth y ON y.process = r.new
+)
 SELECT
   'info' AS severity,
-  printf('%s ended and was started again as pid %d', a.comm, b.pid) AS title,
+  printf('%s ended with %d fd%s and was started again as pid %d with %d', a.name, c.old_fds,
+         iif(c.old_fds = 1, '', 's'), b.pid, c.new_first) || iif(c.times > 3, printf(', the last of %d times', c.times), '') AS title,
   a.pid, a.start_ticks,
-  printf('It was last seen at %s with %d fds; pid %d was first seen at %s with %d.', last.taken_at,
-    old.fds_last, b.pid, first.taken_at, new.fds_first) AS explanation,
-  'All fds of the old process are closed with it. If it was restarted because of them, its report below '
-    || 'tells which they were; watch whether the new one goes the same way.' AS advice,
-  printf('SELECT pid, start_ticks, comm, first_snapshot, last_snapshot, ended_by FROM processes WHERE '
-    || 'process IN (%d, %d)', a.process, b.process) AS evidence
-FROM processes a
-JOIN processes b ON b.comm = a.comm AND b.exe IS a.exe AND b.process <> a.process
-  AND b.first_snapshot > a.first_snapshot AND b.first_snapshot >= a.last_snapshot
-JOIN process_fds old ON old.process = a.process
-JOIN process_fds new ON new.process = b.process
+  printf('Observed: pid %d was last seen at %sZ (snapshot %d) with %d fds, %d of them sockets whose peer or '
+    || 'connection was gone; pid %d was first seen at %sZ (snapshot %d) with %d, and at its end it had %d, '
+    || '%d of them such. ', a.pid, substr(last.taken_at, 1, 19), last.id, c.old_fds, c.old_dead, b.pid,
+    substr(first.taken_at, 1, 19), first.id, c.new_first, c.new_fds, c.new_dead)
+    || CASE
+      WHEN c.old_low > 0 AND c.new_low > 0
+        THEN printf('Inferred: the restart freed fds and cured nothing: it grew by %s before and by %s after '
+          || 'it.', c.old_words, c.new_words)
+      WHEN c.old_low > 0 AND c.new_rate <= 0
+        THEN 'Inferred: the growth before the restart has not come back so far.'
+      ELSE 'Not known: whether the restart cured anything; there is no steady growth before it, or too little '
+        || 'was seen after it.' END AS explanation,
+  'All fds of the old process are closed with it. Watch whether the new one goes the same way.' AS advice,
+  printf('SELECT p.pid, p.start_ticks, p.comm, p.first_snapshot, p.last_snapshot, p.ended_by, f.fds_first, '
+    || 'f.fds_last, g.per_hour FROM processes p JOIN process_fds f USING (process) LEFT JOIN growth g USING '
+    || '(process) WHERE process IN (%d, %d) ORDER BY p.first_snapshot', c.old, c.new) AS evidence
+FROM counted c
+JOIN processes a ON a.process = c.old
+JOIN processes b ON b.process = c.new
 JOIN snapshot last ON last.id = a.last_snapshot
 JOIN snapshot first ON first.id = b.first_snapshot
-WHERE a.ended_by IS NOT NULL
-  AND b.first_snapshot = (SELECT min(c.first_snapshot) FROM processes c WHERE c.comm = a.comm
-    AND c.exe IS a.exe AND c.process <> a.process AND c.first_snapshot >= a.last_snapshot
-    AND c.first_snapshot > a.first_snapshot)
-  -- One of several workers that come and go is no restart. Who starts them again is none of them.
-  AND NOT EXISTS (SELECT 1 FROM processes c WHERE c.comm = a.comm AND c.exe IS a.exe
-    AND c.process NOT IN (a.process, b.process) AND c.pid IS NOT a.parent_pid
-    AND c.pid IS NOT b.parent_pid AND c.first_snapshot <= a.last_snapshot
-    AND coalesce(c.ended_by, b.first_snapshot + 1) > b.first_snapshot)

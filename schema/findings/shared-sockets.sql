@@ -5,9 +5,10 @@ SELECT
   printf('%d of its %s held by more than one fd', count(*),
          iif(count(*) = 1, 'sockets without a live peer is', 'sockets without a live peer are')) AS title,
   p.pid, p.start_ticks,
-  printf('Sockets were inherited through fork, duplicated or passed on, up to %d fds for one. To close one '
-    || 'copy changes nothing while another is open%s.', max(h.holders),
-    iif(max(h.process_count) > 1, ', here in another process', '')) AS explanation,
+  printf('Observed: up to %d fds hold one and the same socket%s. Inferred: it was inherited through fork, '
+    || 'duplicated or passed on, and to close one copy changes nothing while another is open.',
+    max(h.holders), iif(max(h.process_count) > 1, printf(', in up to %d processes', max(h.process_count)),
+    ', all in this process')) AS explanation,
   'Close the fd in every process that has it: a child after fork, the parent after handing it over. '
     || 'O_CLOEXEC keeps it out of programs that are executed.' AS advice,
   printf('SELECT * FROM socket_holder h WHERE EXISTS (SELECT 1 FROM socket_holder o WHERE o.pid = %d AND '

@@ -42,13 +42,23 @@ CREATE INDEX _fd_read_span_by_process ON _fd_read_span (process, first_snapshot)
 
 -- The processes, each once, as they were last seen.
 --   process, pid, start_ticks, comm, exe, cmdline, cgroup, real_uid, effective_uid, parent_pid
+--   name               what to call it: comm, or where the kernel has cut that to 15 bytes the file name of
+--                      exe that begins with it; NULL: neither could be read
 --   netns              inode number of its network namespace
 --   first_snapshot, last_snapshot    in which it was seen
 --   ended_by           the first snapshot without it; NULL: alive when last looked
 --   unread_snapshots   in how many of them its fds could not be read
 CREATE TABLE processes AS
+WITH program AS (
+  SELECT *, replace(exe_path, rtrim(exe_path, replace(exe_path, '/', '')), '') AS file_name
+  FROM (SELECT *, iif(exe LIKE '% (deleted)', substr(exe, 1, length(exe) - 10), exe) AS exe_path
+        FROM process_span)
+)
 SELECT p.id AS process, p.pid, p.start_ticks, last.comm, last.exe, last.cmdline, last.cgroup,
   last.real_uid, last.effective_uid, last.parent_pid,
+  CASE WHEN length(CAST(last.comm AS BLOB)) >= 15
+    AND substr(last.file_name, 1, length(last.comm)) = last.comm
+    THEN last.file_name ELSE last.comm END AS name,
   (SELECT inode FROM netns WHERE id = last.netns) AS netns,
   seen.first_snapshot, seen.last_snapshot,
   (SELECT min(c.snapshot) FROM process_change c WHERE c.process = p.id AND c.change = 0) AS ended_by,
@@ -61,7 +71,7 @@ JOIN (
   FROM process_span
   GROUP BY process
 ) seen ON seen.process = p.id
-JOIN process_span last ON last.process = p.id AND last.last_snapshot = seen.last_snapshot;
+JOIN program last ON last.process = p.id AND last.last_snapshot = seen.last_snapshot;
 CREATE UNIQUE INDEX _processes_by_id ON processes (process);
 
 -- A resource limit of a process from one snapshot to another.

@@ -110,6 +110,20 @@ WHERE w.count > 0 AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
   AND w.snapshot = (SELECT max(snapshot) FROM time_wait_change x WHERE x.netns = w.netns
                     AND x.net_table = w.net_table AND x.local_port = w.local_port);
 
+-- Connections that the kernel has made and no program has accepted yet, or ever: rows of inode 0 in
+-- ESTABLISHED. They have no fd, and belong to the listener of their port.
+--   netns              inode number of the namespace
+--   net_table, local, local_port, remote
+--   peer               remote without its port
+--   first_snapshot, last_snapshot   of the connection so
+CREATE VIEW waiting_connection AS
+SELECT n.inode AS netns, i.net_table, i.local, i.local_port, i.remote,
+  substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1) AS peer, i.first_snapshot,
+  i.last_snapshot
+FROM inet_span i
+JOIN netns n ON n.id = i.netns
+WHERE i.inode = 0 AND i.state = 1 AND i.net_table IN (1, 2);
+
 -- When the dead sockets of a process last carried data: the history of a leak from before the recording.
 --   process, peer (address), local_port, last_data_ns, last_data_at
 CREATE VIEW last_data AS
@@ -119,3 +133,41 @@ JOIN _fd_at_end e USING (id)
 JOIN verdict_span v ON v.id = s.id AND v.last_snapshot = s.last_snapshot AND v.verdict = 'outlived'
 JOIN _autopsy_detail a ON a.autopsy = v.autopsy
 WHERE s.verdict = 'outlived' AND s.last_data_at IS NOT NULL;
+
+-- Processes that ended, each with the one of the same name and program that took its place.
+--   old, new           process
+--   snapshot           the first with the new one
+CREATE VIEW restart AS
+SELECT a.process AS old, b.process AS new, b.first_snapshot AS snapshot
+FROM processes a
+JOIN processes b ON b.comm = a.comm AND b.exe IS a.exe AND b.process <> a.process
+  AND b.first_snapshot > a.first_snapshot AND b.first_snapshot >= a.last_snapshot
+WHERE a.ended_by IS NOT NULL
+  AND b.first_snapshot = (SELECT min(c.first_snapshot) FROM processes c WHERE c.comm = a.comm
+    AND c.exe IS a.exe AND c.process <> a.process AND c.first_snapshot >= a.last_snapshot
+    AND c.first_snapshot > a.first_snapshot)
+  -- One of several workers that come and go is no restart. Who starts them again is none of them.
+  AND NOT EXISTS (SELECT 1 FROM processes c WHERE c.comm = a.comm AND c.exe IS a.exe
+    AND c.process NOT IN (a.process, b.process) AND c.pid IS NOT a.parent_pid
+    AND c.pid IS NOT b.parent_pid AND c.first_snapshot <= a.last_snapshot
+    AND coalesce(c.ended_by, b.first_snapshot + 1) > b.first_snapshot);
+
+-- Connections in CLOSE_WAIT when they were last looked at: the peer has closed, the program has not.
+--   process, pid, start_ticks, fd, inode, local, remote
+--   since              the first snapshot that lists it so without a break
+--   seconds            from then to the last
+--   unread             bytes that the program has not read, in the last; the end of the stream is one
+--   stays              1: for longer than the grace period
+CREATE VIEW close_wait AS
+SELECT s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, a.taken_at AS since,
+  (b.boottime_ns - a.boottime_ns) / 1e9 AS seconds,
+  coalesce((SELECT q.rx_queue FROM inet_queue_span q WHERE q.inode = s.inode
+              AND q.net_table = s.net_table
+              AND s.last_snapshot BETWEEN q.first_snapshot AND q.last_snapshot), 0) AS unread,
+  b.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms')
+    AS stays
+FROM sockets s
+JOIN verdict_span v ON v.id = s.id AND v.verdict = 'peer-closed' AND v.last_snapshot = s.last_snapshot
+JOIN snapshot a ON a.id = v.first_snapshot
+JOIN snapshot b ON b.id = v.last_snapshot
+WHERE s.verdict = 'peer-closed' AND s.open_at_end;

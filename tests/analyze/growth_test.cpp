@@ -14,23 +14,54 @@ std::vector<CountPoint> minutes(const std::vector<double>& counts) {
   return points;
 }
 
+Growth growthOf(const std::vector<double>& counts) {
+  return estimateGrowth(minutes(counts));
+}
+
+// --- the rate ---
+
 TEST(Growth, OfALine) {
-  const Growth growth = estimateGrowth(minutes({10, 20, 30, 40}));
+  const Growth growth = growthOf({10, 20, 30, 40});
   ASSERT_TRUE(growth.per_hour);
   EXPECT_DOUBLE_EQ(*growth.per_hour, 600);
+  EXPECT_DOUBLE_EQ(growth.low_per_hour, 600);
+  EXPECT_DOUBLE_EQ(growth.high_per_hour, 600);
+  EXPECT_EQ(growth.points, 4U);
   EXPECT_EQ(growth.reason, "");
+  EXPECT_TRUE(growth.isSteady());
 }
 
 TEST(Growth, OfWhatStandsStill) {
-  EXPECT_DOUBLE_EQ(*estimateGrowth(minutes({7, 7, 7})).per_hour, 0);
+  const Growth growth = growthOf({7, 7, 7});
+  EXPECT_DOUBLE_EQ(growth.per_hour.value(), 0);
+  EXPECT_FALSE(growth.isSteady());
 }
 
 TEST(Growth, OfWhatShrinks) {
-  EXPECT_DOUBLE_EQ(*estimateGrowth(minutes({30, 20, 10})).per_hour, -600);
+  EXPECT_DOUBLE_EQ(growthOf({30, 20, 10}).per_hour.value(), -600);
 }
 
 TEST(Growth, IsNotMovedByABurst) {
-  EXPECT_NEAR(*estimateGrowth(minutes({10, 11, 12, 900, 14, 15, 16, 17, 18})).per_hour, 60, 1);
+  EXPECT_NEAR(growthOf({10, 11, 12, 900, 14, 15, 16, 17, 18}).per_hour.value(), 60, 1);
+}
+
+TEST(Growth, HasARangeThatHoldsTheMedian) {
+  const Growth growth = growthOf({10, 13, 14, 18, 21, 22, 26, 28, 31, 34});
+  EXPECT_GT(growth.low_per_hour, 0);
+  EXPECT_LE(growth.low_per_hour, growth.per_hour.value());
+  EXPECT_GE(growth.high_per_hour, growth.per_hour.value());
+  EXPECT_LT(growth.low_per_hour, growth.high_per_hour);
+}
+
+TEST(Growth, OfTrafficSpansZero) {
+  const Growth growth = growthOf({10, 30, 12, 28, 9, 31, 11, 29, 10, 30, 12, 28});
+  EXPECT_LT(growth.low_per_hour, 0);
+  EXPECT_GT(growth.high_per_hour, 0);
+  EXPECT_FALSE(growth.isSteady());
+}
+
+TEST(Growth, OfOneStepTouchesZero) {
+  EXPECT_FALSE(growthOf({10, 10, 10, 10, 10, 60, 60, 60, 60, 60}).isSteady());
 }
 
 TEST(Growth, NeedsThreePoints) {
@@ -48,14 +79,98 @@ TEST(Growth, NeedsTimeBetweenThem) {
 }
 
 TEST(Growth, PointsOfOneTimeAreNoSlope) {
-  EXPECT_DOUBLE_EQ(*estimateGrowth({{0, 0}, {0, 100}, {60, 50}}).per_hour, 0);
+  EXPECT_DOUBLE_EQ(estimateGrowth({{0, 0}, {0, 100}, {60, 50}}).per_hour.value(), 0);
 }
 
 TEST(Growth, OfVeryManyPoints) {
   std::vector<double> counts;
   for (int i = 0; i < 5000; ++i)
     counts.push_back(i);
-  EXPECT_DOUBLE_EQ(*estimateGrowth(minutes(counts)).per_hour, 60);
+  const Growth growth = growthOf(counts);
+  EXPECT_DOUBLE_EQ(growth.per_hour.value(), 60);
+  EXPECT_EQ(growth.points, 500U);
+}
+
+TEST(Growth, InWords) {
+  const auto words = [](double low, double high) {
+    return rateInWords({.points = 9, .per_hour = low, .low_per_hour = low, .high_per_hour = high});
+  };
+  EXPECT_EQ(words(0, 0), "none");
+  EXPECT_EQ(words(3600, 3600), "+1.0 fds a second");
+  EXPECT_EQ(words(3599.999, 3600), "+1.0 fds a second");
+  EXPECT_EQ(words(60, 120), "+1.0 to +2.0 fds a minute");
+  EXPECT_EQ(words(-30, 120), "-0.5 to +2.0 fds a minute");
+  EXPECT_EQ(words(0, 2), "0 to +2.0 fds an hour");
+  EXPECT_EQ(words(0.5, 0.5), "+12.0 fds a day");
+  EXPECT_EQ(words(720'000, 720'000), "+200 fds a second");
+}
+
+// --- the forecast ---
+
+constexpr int64_t kHourNs = 3'600'000'000'000;
+
+/// 10 to 20 an hour, at 100 of 400.
+Growth risingGrowth() {
+  return {.points = 9, .per_hour = 15, .low_per_hour = 10, .high_per_hour = 20, .reason = {}};
+}
+
+Filling filling() {
+  return {.count = 100, .limit = 400, .now_ns = 1000 * kHourNs};
+}
+
+TEST(Forecast, IsARange) {
+  const Forecast forecast = forecastExhaustion(risingGrowth(), filling());
+  EXPECT_EQ(forecast.from_ns, 1015 * kHourNs);
+  EXPECT_EQ(forecast.at_ns, 1020 * kHourNs);
+  EXPECT_EQ(forecast.to_ns, 1030 * kHourNs);
+  EXPECT_EQ(forecast.reason, "");
+}
+
+/// Why there is none.
+std::string refused(const Growth& growth, const Filling& filling) {
+  const Forecast forecast = forecastExhaustion(growth, filling);
+  EXPECT_FALSE(forecast.at_ns);
+  return forecast.reason;
+}
+
+TEST(Forecast, IsRefusedWithTheReason) {
+  Growth spans = risingGrowth();
+  spans.low_per_hour = -5;
+  EXPECT_EQ(refused(spans, filling()),
+            "the range of its growth spans zero: -5.0 to +20.0 fds an hour");
+  spans.low_per_hour = 0;
+  EXPECT_EQ(refused(spans, filling()),
+            "the range of its growth spans zero: 0 to +20.0 fds an hour");
+  Growth few = risingGrowth();
+  few.points = 4;
+  EXPECT_EQ(refused(few, filling()), "fewer than 5 snapshots");
+  EXPECT_EQ(refused({.per_hour = {}, .reason = "fewer than 3 snapshots"}, filling()),
+            "fewer than 3 snapshots");
+  EXPECT_EQ(refused({.points = 9, .per_hour = 0, .reason = {}}, filling()), "it does not grow");
+
+  Filling changed = filling();
+  changed.limit_changed = true;
+  EXPECT_EQ(refused(risingGrowth(), changed), "the limit was changed while it was recorded");
+  Filling ended = filling();
+  ended.has_ended = true;
+  EXPECT_EQ(refused(risingGrowth(), ended), "the process ended");
+  Filling unlimited = filling();
+  unlimited.limit = std::nullopt;
+  EXPECT_EQ(refused(risingGrowth(), unlimited), "no limit is known");
+  Filling over = filling();
+  over.limit = 50;
+  EXPECT_EQ(refused(risingGrowth(), over), "it has more fds than its limit allows");
+  Filling far = filling();
+  far.limit = 1'000'000;
+  EXPECT_EQ(refused(risingGrowth(), far), "it is more than a year away");
+}
+
+TEST(Forecast, OfAVerySlowLowRateStaysATime) {
+  Growth growth = risingGrowth();
+  growth.low_per_hour = 1e-300;
+  const Forecast forecast = forecastExhaustion(growth, filling());
+  ASSERT_TRUE(forecast.at_ns);
+  EXPECT_GT(forecast.to_ns, *forecast.at_ns);
 }
 
 }  // namespace

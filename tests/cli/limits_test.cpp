@@ -64,7 +64,10 @@ TEST(Limits, StayUnmentionedWhereTheyAreFarAway) {
                 .status,
             0);
   const Json report = analyze({"report", database});
-  EXPECT_EQ(report.at("findings"), Json::array());
+  // On a busy machine snapshots are missed, which is a finding on the recording.
+  for (const Json& finding : report.at("findings")) {
+    EXPECT_EQ(finding.at("id"), "recording-gaps") << finding;
+  }
   EXPECT_EQ(processOf(report, actor.pid()).at("fds").at("limit_reached_at"), nullptr);
   EXPECT_EQ(queryValue(database, "SELECT limit_changed FROM process_fds"), 0);
 }
@@ -101,9 +104,9 @@ TEST(Limits, ReachedByConnectionsThatNobodyCanAccept) {
   const Json queue = findingOf(report, "accept-queue");
   ASSERT_FALSE(queue.is_null());
   EXPECT_EQ(queue.at("severity"), "critical");
-  EXPECT_EQ(queue.at("title"), std::to_string(waiting_count) +
-                                   " connections wait in the accept queue of " + server.address() +
-                                   " while no fd is free");
+  EXPECT_EQ(queue.at("title"), "the accept queue of " + server.address() +
+                                   " fills up: " + std::to_string(waiting_count) +
+                                   " connections wait in it, and no fd is free");
   // Nobody owns what waits: it must not be taken for anybody's connection.
   EXPECT_EQ(analyze({"sockets", database, "--verdict", "connected"}).size(), free_count);
   EXPECT_EQ(analyze({"outlived", database}), Json::array());

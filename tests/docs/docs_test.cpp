@@ -284,6 +284,34 @@ TEST(DocsTest, TheSpecificationHasEveryColumn) {
   EXPECT_GT(count, 100U);
 }
 
+TEST(DocsTest, TheReadmeQuotesTheReport) {
+  const std::string readme = readFile(kSource / "README.md");
+  const auto report = lines(readFile(kSource / "samples/reports/leak-reset.txt"));
+  const std::string start = "```text samples/leak-reset.db\n";
+  const size_t place = readme.find(start);
+  ASSERT_NE(place, std::string::npos);
+  const size_t end = readme.find("```\n", place + start.size());
+  size_t quoted = 0;
+  auto next = report.begin();
+  for (const std::string& line : lines(readme.substr(place, end - place))) {
+    if (line == "[...]" || line.starts_with("```")) continue;
+    next = std::find(next, report.end(), line);
+    ASSERT_NE(next, report.end()) << line;
+    ++next;
+    ++quoted;
+  }
+  EXPECT_GE(quoted, 20U);
+}
+
+TEST(DocsTest, EveryRuleIsDescribed) {
+  const std::string readme = readFile(kSource / "schema/findings/README.md");
+  for (const auto& entry : fs::directory_iterator(kSource / "schema/findings")) {
+    if (entry.path().extension() != ".sql") continue;
+    const std::string file = entry.path().filename();
+    EXPECT_NE(readme.find("](" + file + ") | "), std::string::npos) << file;
+  }
+}
+
 TEST(DocsTest, TheSpecificationHasEveryView) {
   const std::string specification = readFile(kSource / "schema/README.md");
   for (const auto& entry : fs::directory_iterator(kSource / "schema/views")) {

@@ -1,35 +1,13 @@
-// schema/findings/: when a rule fires, and that its evidence can be asked for.
+// schema/findings/ on sockets, limits and restarts: when a rule fires and when not.
+#include "tests/sql/findings.h"
+
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "schema/sql.h"
-#include "tests/sql/timeline.h"
-
 namespace fdmortem::test {
 
 namespace {
-
-/// `id severity pid`, a line a finding.
-std::string findingsOf(std::string_view drawing) {
-  Timeline timeline(drawing);
-  std::string found;
-  for (const sql::SqlFile& rule : sql::findings()) {
-    const std::string query(rule.text);
-    const std::string name(rule.name);
-    found += timeline.rows("SELECT '" + name + "', severity, pid FROM (" + query + ")");
-    EXPECT_EQ(timeline.rows("SELECT 1 FROM (" + query +
-                            ") WHERE title IS NULL OR explanation IS "
-                            "NULL OR advice IS NULL OR evidence IS NULL"),
-              "")
-        << name;
-    std::string evidence = timeline.rows("SELECT evidence FROM (" + query + ") LIMIT 1");
-    if (!evidence.empty()) {
-      EXPECT_NE(timeline.rows(evidence), "") << evidence;
-    }
-  }
-  return found;
-}
 
 TEST(Findings, NoneForAHealthyServer) {
   EXPECT_EQ(findingsOf(R"(
@@ -78,6 +56,35 @@ TEST(Findings, WhatOutlivedInARecordingShorterThanTheGracePeriod) {
   EXPECT_EQ(findingsOf(kDrawing), "outlived-connections critical 100\n");
 }
 
+TEST(Findings, AFewThatOutlivedInAShortRecordingAreNoProof) {
+  const std::string drawing = R"(
+    snapshots:  R          .  .
+    process a:  ok         .  .
+    fd a/3:     s500       .  .
+    fd a/4:     p9         .  .
+    tcp 500:    EST        -  .
+  )";
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
+}
+
+TEST(Findings, WhatIsRunAgainAndAgainIsToldOfOnce) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:                R   .    .    .    .    .
+    process a pid=1:          ok  -    .    .    .    .
+    process b pid=2 comm=a:   _   ok   -    .    .    .
+    process c pid=3 comm=a:   _   .    ok   -    .    .
+    process d pid=4 comm=a:   _   .    .    ok   -    .
+    process e pid=5 comm=a:   _   .    .    .    ok   .
+    fd a/3:                   p8  .    .    .    .    .
+    fd b/3:                   _   =p8  .    .    .    .
+    fd c/3:                   _   .    =p8  .    .    .
+    fd d/3:                   _   .    .    =p8  .    .
+    fd e/3:                   _   .    .    .    =p8  .
+  )",
+                    "restarted"),
+            "a ended with 1 fd and was started again as pid 5 with 1, the last of 4 times");
+}
+
 TEST(Findings, NotWhenItWasClosedAfterAll) {
   EXPECT_EQ(findingsOf(R"(
     snapshots:  R          .  .  .  .  .  .
@@ -105,7 +112,7 @@ TEST(Findings, ALimitThatIsReached) {
   EXPECT_EQ(findingsOf(R"(
     snapshots:  R     .   .
     process a:  ok    .   .
-    limit a:    2/9   .   .
+    limit a:    2/4   .   .
     fd a/3:     p8    .   .
     fd a/4:     _     p9  .
   )"),
@@ -116,7 +123,7 @@ TEST(Findings, ConnectionsThatNobodyCanAccept) {
   EXPECT_EQ(findingsOf(R"(
     snapshots:  R       .     .
     process a:  ok      .     .
-    limit a:    2/9     .     .
+    limit a:    2/4     .     .
     fd a/3:     s500    .     .
     fd a/4:     _       p9    .
     tcp 500:    LISTEN  .     .
@@ -136,6 +143,196 @@ TEST(Findings, AProcessThatWasStartedAgain) {
             "restarted info 7\n");
 }
 
+TEST(Findings, WhatARestartCured) {
+  std::string drawing = R"(
+    snapshots:             R  . . . . . . . . . . . . .
+    process a pid=7:       ok . . . . . - . . . . . . .
+    process b pid=8 comm=a: _ . . . . . ok . . . . . . .
+  )";
+  const std::string old_fds = curve({1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6});
+  std::string again = curve({0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8});
+  std::string still = curve({0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1});
+  for (std::string* fds : {&again, &still}) {
+    for (size_t place = 0; (place = fds->find("fd a/", place)) != std::string::npos; ++place)
+      fds->replace(place, 5, "fd b/");
+  }
+  EXPECT_EQ(titleOf(drawing + old_fds + again, "restarted"),
+            "a ended with 6 fds and was started again as pid 8 with 1");
+  EXPECT_NE(explanationOf(drawing + old_fds + again, "restarted").find("cured nothing"),
+            std::string::npos);
+  EXPECT_NE(explanationOf(drawing + old_fds + still, "restarted").find("has not come back so far"),
+            std::string::npos);
+}
+
+TEST(Findings, NoRestartAmongWorkersThatComeAndGo) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:                     R   .  .   .
+    process a pid=7:               ok  .  -   .
+    process b pid=8 comm=a:        _   .  ok  .
+    process c pid=9 comm=a:        ok  .  .   .
+    fd a/3:                        p8  .  .   .
+    fd b/3:                        _   .  =p9 .
+    fd c/3:                        p10 .  .   .
+  )"),
+            "");
+}
+
+TEST(Findings, CloseWaitTellsWhetherSomethingIsLeftToRead) {
+  const std::string drawing = R"(
+    snapshots:  R          .   .  .  .  .
+    process a:  ok         .   .  .  .  .
+    limit a:    1024/4096  .   .  .  .  .
+    fd a/3:     s500       .   .  .  .  .
+    tcp 500:    EST        CW  .  .  .  .
+  )";
+  EXPECT_NE(explanationOf(drawing, "close-wait")
+                .find("Nothing is left to read of any of them. Inferred: the program has read up "
+                      "to the end"),
+            std::string::npos);
+  EXPECT_NE(explanationOf(drawing + "queue 500: _ 7 . . . .\n", "close-wait")
+                .find("All of them have something left to read, if only the end of the stream "
+                      "(which counts as one byte), up to 7 bytes"),
+            std::string::npos);
+}
+
+TEST(Findings, CloseWaitNotWithinTheGracePeriod) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:  R          .  .  .  .   .
+    process a:  ok         .  .  .  .   .
+    limit a:    1024/4096  .  .  .  .   .
+    fd a/3:     s500       .  .  .  .   .
+    tcp 500:    EST        .  .  .  CW  .
+  )"),
+            "");
+}
+
+TEST(Findings, AProvenLeakNearExhaustionIsCritical) {
+  const std::string drawing = R"(
+    snapshots:  R      .  .  .  .  .
+    process a:  ok     .  .  .  .  .
+    fd a/3:     s500   .  .  .  .  .
+    fd a/4:     p9     .  .  .  .  .
+    fd a/5:     p8     .  .  .  .  .
+    fd a/6:     p7     .  .  .  .  .
+    tcp 500:    EST    -  .  .  .  .
+  )";
+  EXPECT_EQ(findingsOf(drawing + limitOf("100/100", 6)), "outlived-connections warning 100\n");
+  EXPECT_EQ(findingsOf(drawing + limitOf("5/5", 6)),
+            "limit-reached warning 100\noutlived-connections critical 100\n");
+}
+
+TEST(Findings, ALimitThatIsNear) {
+  const std::string fds = curve({7, 7, 8});
+  EXPECT_EQ(findingsOf(timeOf(3) + limitOf("10/10", 3) + fds), "limit-reached warning 100\n");
+  EXPECT_EQ(findingsOf(timeOf(3) + limitOf("11/11", 3) + fds), "");
+  EXPECT_EQ(titleOf(timeOf(3) + limitOf("10/10", 3) + fds, "limit-reached"),
+            "8 of 10 allowed open files in use at 2026-01-01T00:00:20Z (80 %)");
+}
+
+TEST(Findings, ALimitThatWasReachedAndLeft) {
+  EXPECT_EQ(titleOf(timeOf(3) + limitOf("8/8", 3) + curve({7, 8, 7}), "limit-reached"),
+            "the limit of 8 open files was reached at 2026-01-01T00:00:10Z");
+}
+
+TEST(Findings, ALimitThatWasChanged) {
+  const std::string fds = curve({3, 3, 3, 3});
+  const std::string raised = "limit a: 10/90 . 40/90 .\n";
+  EXPECT_EQ(findingsOf(timeOf(4) + raised + fds), "limit-changed info 100\n");
+  EXPECT_EQ(titleOf(timeOf(4) + raised + fds, "limit-changed"),
+            "the soft limit of open files was changed from 10 to 40 at 2026-01-01T00:00:20Z");
+  EXPECT_EQ(findingsOf(timeOf(4) + "limit a: 10/90 . 2/90 .\n" + fds),
+            "limit-changed warning 100\nlimit-low info 100\nlimit-reached critical 100\n");
+  // The hard limit alone changes nothing that counts.
+  EXPECT_EQ(findingsOf(timeOf(4) + "limit a: 10/90 . 10/80 .\n" + fds), "");
+}
+
+TEST(Findings, ASoftLimitFarBelowTheHardOne) {
+  const std::string fds = curve({5, 5});
+  EXPECT_EQ(findingsOf(timeOf(2) + limitOf("10/40", 2) + fds), "limit-low info 100\n");
+  EXPECT_EQ(findingsOf(timeOf(2) + limitOf("10/39", 2) + fds), "");
+  EXPECT_EQ(findingsOf(timeOf(2) + limitOf("11/44", 2) + fds), "");
+}
+
+TEST(Findings, WhoWaitsInTheAcceptQueue) {
+  const std::string drawing = R"(
+    snapshots:  R       .     .
+    process a:  ok      .     .
+    limit a:    2/2     .     .
+    fd a/3:     s500    .     .
+    fd a/4:     _       p9    .
+    tcp 500 local=0.0.0.0:9091:             LISTEN  .  .
+    queue 500:  _       .     2
+    tcp 0 remote=198.51.100.7:4000:         _       .  EST
+    tcp 0 remote=198.51.100.7:4001:         _       .  EST
+  )";
+  EXPECT_EQ(titleOf(drawing, "accept-queue"),
+            "the accept queue of 0.0.0.0:9091 fills up: 2 connections wait in it, and no fd is "
+            "free");
+  EXPECT_NE(explanationOf(drawing, "accept-queue").find("They came from 198.51.100.7 (2)."),
+            std::string::npos)
+      << explanationOf(drawing, "accept-queue");
+}
+
+TEST(Findings, AnAcceptQueueWithFreeFdsIsTraffic) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:  R       .     .
+    process a:  ok      .     .
+    limit a:    9/9     .     .
+    fd a/3:     s500    .     .
+    tcp 500:    LISTEN  .     .
+    queue 500:  _       .     5
+  )"),
+            "");
+}
+
+TEST(Findings, ASocketThatForkSharedAndNobodyCloses) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:  R          .   .  .  .  .
+    process a:  ok         .   .  .  .  .
+    process b:  ok         .   .  .  .  .
+    fd a/3:     s500       .   .  .  .  .
+    fd a/4:     p9         .   .  .  .  .
+    fd b/3:     s500       .   .  .  .  .
+    fd b/4:     p9         .   .  .  .  .
+    tcp 500:    EST        CW  .  .  .  .
+  )"),
+            "close-wait warning 100\nclose-wait warning 101\n"
+            "shared-sockets warning 100\nshared-sockets warning 101\n");
+}
+
+TEST(Findings, ASocketThatOnlyOneHolds) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:  R          .   .  .  .  .
+    process a:  ok         .   .  .  .  .
+    process b:  ok         .   .  .  .  .
+    fd a/3:     s500       .   .  .  .  .
+    fd b/3:     s500       -   .  .  .  .
+    tcp 500:    EST        CW  .  .  .  .
+  )",
+                    "shared-sockets"),
+            "");
+}
+
+TEST(Findings, AnEpollRegistrationWhoseNumberIsAnotherFile) {
+  const std::string drawing = R"(
+    snapshots:                       R                       .    .    .
+    process a:                       ok                      .    .    .
+    fd a/3:                          anon_inode:[eventpoll]  .    .    .
+    fd a/5:                          s500                    .    .    .
+    epoll a/3 watched=5 inode=500:   on                      .    .    .
+  )";
+  EXPECT_EQ(titleOf(drawing, "stale-epoll"), "");
+  const std::string reused = R"(
+    snapshots:                       R                       .      .    .
+    process a:                       ok                      .      .    .
+    fd a/3:                          anon_inode:[eventpoll]  .      .    .
+    fd a/5:                          s500                    +s501  .    .
+    epoll a/3 watched=5 inode=500:   on                      .      .    .
+  )";
+  EXPECT_EQ(titleOf(reused, "stale-epoll"),
+            "1 epoll registration watches a file that its fd number does not name any more");
+}
+
 TEST(Findings, ConnectionsInTcp6Only) {
   EXPECT_EQ(findingsOf(R"(
     snapshots:                                                                R     .
@@ -144,6 +341,33 @@ TEST(Findings, ConnectionsInTcp6Only) {
     tcp6 500 local=[::ffff:192.0.2.1]:9091 remote=[::ffff:198.51.100.7]:4000: EST   .
   )"),
             "tcp6-only info 100\n");
+}
+
+TEST(Findings, Tcp6OnlyIsSaidOnceForSeveralProcesses) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:                                                                 R     .
+    process a:                                                                 ok    .
+    process b:                                                                 ok    .
+    fd a/3 protocol=TCPv6:                                                     s500  .
+    fd b/3 protocol=TCPv6:                                                     s501  .
+    tcp6 500 local=[::ffff:192.0.2.1]:9091 remote=[::ffff:198.51.100.7]:4000:  EST   .
+    tcp6 501 local=[::ffff:192.0.2.1]:9091 remote=[::ffff:198.51.100.7]:4001:  EST   .
+  )",
+                    "tcp6-only"),
+            "2 connections are listed in tcp6 and none in tcp (of 2 processes): a grep of "
+            "/proc/net/tcp finds nothing");
+}
+
+TEST(Findings, Tcp6OnlyNotWhereTcpListsSome) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:                                                                 R     .
+    process a:                                                                 ok    .
+    fd a/3 protocol=TCPv6:                                                     s500  .
+    fd a/4:                                                                    s501  .
+    tcp6 500 local=[::ffff:192.0.2.1]:9091 remote=[::ffff:198.51.100.7]:4000:  EST   .
+    tcp 501:                                                                   EST   .
+  )"),
+            "");
 }
 
 }  // namespace

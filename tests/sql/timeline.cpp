@@ -11,6 +11,7 @@
 
 #include <fmt/core.h>
 
+#include "analyze/growth_table.h"
 #include "schema/format.h"
 #include "schema/sql.h"
 #include "schema/time_text.h"
@@ -23,6 +24,10 @@ constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kStartNs = 1'767'225'600 * kSecondNs;  // 2026-01-01T00:00:00Z
 constexpr int64_t kBootNs = 5000 * kSecondNs;
 constexpr int kFirstNetnsInode = 4000;
+
+/// Kinds of lines that say something of the snapshots.
+const std::set<std::string> kOfSnapshots = {"snapshots", "wall",   "boottime",
+                                            "files",     "missed", "late"};
 
 using Attributes = std::map<std::string, std::string>;
 
@@ -119,6 +124,12 @@ class Drawing {
     return nullptr;
   }
 
+  /// The cell of a line that there is at most once.
+  std::string cellOf(std::string_view kind, size_t index, const std::string& missing) const {
+    const Line* line = find(kind);
+    return line != nullptr ? line->cells.at(index) : missing;
+  }
+
   int64_t timeNs(std::string_view kind, size_t index, int64_t start_ns) const {
     const Line* line = find(kind);
     const int64_t seconds =
@@ -133,25 +144,29 @@ class Drawing {
       const std::string& cell = line->cells[i];
       const bool starts = i == 0 || cell == "R" || cell == "B";
       if (cell == "B") ++boot_;
-      if (starts) recording();
+      if (starts) recording(line->attribute("ended", "yes") == "yes");
       starts_.push_back(starts);
       keyframes_.push_back(starts || cell == "K");
+      const std::string files = cellOf("files", i, "NULL/NULL");
+      const size_t slash = files.find('/');
       const int64_t wall_ns = timeNs("wall", i, kStartNs);
       const int64_t boottime_ns = timeNs("boottime", i, kBootNs);
       insert("snapshot", i + 1, recordings_, keyframes_.back() ? 1 : 0,
-             sqlText(formatTime(wall_ns)), wall_ns, boottime_ns, boottime_ns, 0, 0, 0, 0, 0, 0, 0,
-             starts ? "NULL" : "0", "NULL", "NULL", "NULL", "NULL", "NULL");
+             0, sqlText(formatTime(wall_ns)), wall_ns, boottime_ns, boottime_ns,
+             1000 * std::stoll(cellOf("late", i, "0")), cellOf("missed", i, "0"), 0, 0, 0, 0, 0, 0,
+             0, starts ? "NULL" : "0", files.substr(0, slash), files.substr(slash + 1), "NULL",
+             "NULL", "NULL");
     }
     database_.exec(
         "UPDATE recording SET (first_snapshot, last_snapshot) = "
         "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");
   }
 
-  void recording() {
+  void recording(bool has_ended) {
     database_.exec(
-        fmt::format("INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second) "
-                    "VALUES ({}, 'boot-{}', 10000, 100)",
-                    ++recordings_, boot_));
+        fmt::format("INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second, "
+                    "ended_at) VALUES ({}, 'boot-{}', 10000, 100, {})",
+                    ++recordings_, boot_, has_ended ? "'2026-01-02T00:00:00.000Z'" : "NULL"));
   }
 
   std::vector<Row> rowsOf(const Line& line) const {
@@ -203,8 +218,7 @@ class Drawing {
     } else if (line.kind == "tcp" || line.kind == "tcp6" || line.kind == "udp" ||
                line.kind == "udp6") {
       inet(line);
-    } else if (line.kind != "process" && line.kind != "snapshots" && line.kind != "wall" &&
-               line.kind != "boottime") {
+    } else if (!kOfSnapshots.contains(line.kind) && line.kind != "process") {
       throw std::runtime_error("no such kind of line: " + line.kind);
     }
   }
@@ -323,7 +337,7 @@ class Drawing {
     const int64_t namespace_id = netns(line);
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
       insert("inet_queue_change", snapshot, namespace_id, line.number("table", 1), line.name, 0,
-             value, 0, 0, 0, "NULL");
+             value, line.number("timer", 0), 0, 0, "NULL");
     }
   }
 
@@ -443,6 +457,7 @@ Timeline::Timeline(std::string_view drawing, int64_t grace_ms)
   database_.exec(fmt::format("INSERT INTO setting VALUES ('grace_ms', {})", grace_ms));
   for (const auto& file : sql::views())
     database_.exec(std::string(file.text));
+  fillGrowth(database_);
 }
 
 std::string Timeline::rows(const std::string& query) {

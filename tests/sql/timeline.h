@@ -23,7 +23,7 @@
 //   limit NAME     SOFT/HARD of open files, u for unlimited       resource=
 //   tcp, tcp6, udp, udp6 INODE   EST, SYN, FW1, FW2, CLOSE, CW, LA, LISTEN, CLOSING
 //                                            local=, remote=, netns=
-//   queue INODE    bytes unread              table= (1), netns=
+//   queue INODE    bytes unread              table= (1), timer= (0), netns=
 //   unix INODE     on                        path=, type=, netns=
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
@@ -34,6 +34,9 @@
 //   epoll NAME/FD  on                        watched=, inode=
 //   failure WHAT   a count                   errno=, pid=
 //   wall, boottime seconds, one a snapshot, instead of 10 s steps
+//   files          ALLOCATED/MAXIMUM of the host
+//   missed, late   snapshots, milliseconds
+// A recording has ended, unless the line of snapshots says ended=no.
 // A namespace whose tables have no `read` line has tcp, tcp6, udp, udp6, unix and netlink read
 // whole in every snapshot. Namespaces are 1 unless said otherwise; their inode numbers are 4000 and
 // on.

@@ -1,0 +1,15 @@
+// The part of a report that tells of single processes.
+#pragma once
+
+#include <vector>
+
+#include "analyze/report.h"
+
+namespace fdmortem {
+
+/// Processes of an archive, by pid: those whose process.id is in `wanted`, which is sorted. Throws
+/// std::runtime_error.
+std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
+                                             const std::vector<int64_t>& wanted);
+
+}  // namespace fdmortem

@@ -1,0 +1,379 @@
+#include "analyze/report_svg.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/core.h>
+
+#include "analyze/report_words.h"
+#include "analyze/svg_plot.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr double kPlotHeight = 280;
+/// A limit further away than so many times the peak would press the curve flat.
+constexpr int64_t kLimitInSight = 4;
+constexpr size_t kColours = 7;
+/// Lines of text beside a plot are so far apart at least.
+constexpr double kLabelDistance = 17;
+/// Marks nearer to each other than this are one.
+constexpr double kMarkDistance = 6;
+
+TimeRange recordingOf(const Report& report, const ProcessReport& process) {
+  TimeRange range{.from_ns = process.counts.front().wall_ns,
+                  .to_ns = process.counts.back().wall_ns};
+  for (const Coverage& coverage : report.coverage) {
+    if (coverage.database != process.database || coverage.last_ns <= coverage.first_ns) continue;
+    range.from_ns = std::min(range.from_ns, coverage.first_ns);
+    range.to_ns = std::max(range.to_ns, coverage.last_ns);
+  }
+  return range;
+}
+
+/// Restarts with their word; other marks as lines, of those close together one.
+void addMarks(SvgPlot& plot, const Report& report, const ProcessReport& process) {
+  double last = -kMarkDistance;
+  bool is_named = false;
+  for (const Mark& mark : report.marks) {
+    if (mark.database != process.database) continue;
+    if (mark.kind == "restart") {
+      plot.mark(mark.at_ns, "restart", "restart");
+      continue;
+    }
+    const double place = plot.x(mark.at_ns);
+    if (place - last < kMarkDistance) continue;
+    last = place;
+    plot.mark(mark.at_ns, is_named ? "" : "log", "mark");
+    is_named = true;
+  }
+}
+
+/// Consecutive samples between which nothing is missing: [first, last].
+std::vector<std::pair<size_t, size_t>> stretchesOf(const ProcessReport& process) {
+  std::vector<std::pair<size_t, size_t>> stretches;
+  for (size_t i = 0; i < process.counts.size(); ++i) {
+    if (i == 0 || process.counts[i].stretch != process.counts[i - 1].stretch) {
+      stretches.emplace_back(i, i);
+    }
+    stretches.back().second = i;
+  }
+  return stretches;
+}
+
+/// What was not seen is a grey area, never a line from one side to the other.
+void addGaps(SvgPlot& plot, const ProcessReport& process) {
+  const auto stretches = stretchesOf(process);
+  for (size_t i = 1; i < stretches.size(); ++i) {
+    const double from = plot.x(process.counts[stretches[i - 1].second].wall_ns);
+    const double to = plot.x(process.counts[stretches[i].first].wall_ns);
+    plot.add(fmt::format("<rect class=\"unseen\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
+                         coordinate(from), coordinate(plot.top()), coordinate(to - from),
+                         coordinate(plot.bottom() - plot.top())));
+    if (to - from > 60) plot.text((from + to) / 2, plot.bottom() - 8, "not seen", "note", "middle");
+  }
+}
+
+/// Steps from one snapshot to the next, over one stretch: a path without its first M.
+template <class Count>
+std::string steps(const SvgPlot& plot, const ProcessReport& process, size_t first, size_t last,
+                  Count count) {
+  std::string path = fmt::format("{} {}", coordinate(plot.x(process.counts[first].wall_ns)),
+                                 coordinate(plot.y(static_cast<double>(count(first)))));
+  for (size_t i = first + 1; i <= last; ++i) {
+    path += "H" + coordinate(plot.x(process.counts[i].wall_ns));
+    if (count(i) != count(i - 1)) {
+      path += "V" + coordinate(plot.y(static_cast<double>(count(i))));
+    }
+  }
+  return path;
+}
+
+/// The same from the last to the first, for the lower edge of an area.
+template <class Count>
+std::string stepsBack(const SvgPlot& plot, const ProcessReport& process, size_t first, size_t last,
+                      Count count) {
+  std::string path = fmt::format("V{}", coordinate(plot.y(static_cast<double>(count(last)))));
+  for (size_t i = last; i > first; --i) {
+    if (count(i) != count(i - 1)) {
+      path += "V" + coordinate(plot.y(static_cast<double>(count(i - 1))));
+    }
+    path += "H" + coordinate(plot.x(process.counts[i - 1].wall_ns));
+  }
+  return path + "Z";
+}
+
+void addLimit(SvgPlot& plot, const ProcessReport& process) {
+  std::optional<double> label_y;
+  for (size_t i = 0; i < process.counts.size(); ++i) {
+    const auto& limit = process.counts[i].soft_limit;
+    if (!limit) continue;
+    const size_t next = std::min(i + 1, process.counts.size() - 1);
+    label_y = plot.y(static_cast<double>(*limit));
+    plot.add(fmt::format("<path class=\"limit\" d=\"M{} {}H{}\"/>",
+                         coordinate(plot.x(process.counts[i].wall_ns)), coordinate(*label_y),
+                         coordinate(plot.x(process.counts[next].wall_ns))));
+  }
+  if (label_y && process.soft_limit) {
+    plot.text(plot.left() + 6, *label_y - 7, fmt::format("limit {}", *process.soft_limit),
+              "label limit-label");
+  }
+}
+
+/// One path where the limit never changes: 500 pieces are much to load.
+void addLimits(SvgPlot& plot, const ProcessReport& process) {
+  const bool is_constant =
+      std::all_of(process.counts.begin(), process.counts.end(),
+                  [&](const CountAt& count) { return count.soft_limit == process.soft_limit; });
+  if (!is_constant || !process.soft_limit) {
+    addLimit(plot, process);
+    return;
+  }
+  const double place = plot.y(static_cast<double>(*process.soft_limit));
+  plot.add(fmt::format("<path class=\"limit\" d=\"M{} {}H{}\"/>", coordinate(plot.left()),
+                       coordinate(place), coordinate(plot.right())));
+  plot.text(plot.left() + 6, place - 7, fmt::format("limit {}", *process.soft_limit),
+            "label limit-label");
+}
+
+struct SideLabel {
+  double y;
+  std::string text;
+  std::string css_class;
+};
+
+/// Words beside the last values, moved apart where they would cover each other.
+void addSideLabels(SvgPlot& plot, std::vector<SideLabel> labels) {
+  std::sort(labels.begin(), labels.end(),
+            [](const SideLabel& a, const SideLabel& b) { return a.y < b.y; });
+  double last = plot.top() - kLabelDistance;
+  for (SideLabel& label : labels) {
+    label.y = std::max(label.y, last + kLabelDistance);
+    last = label.y;
+  }
+  double next = plot.bottom() + kLabelDistance;
+  for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+    label->y = std::min(label->y, next - kLabelDistance);
+    next = label->y;
+  }
+  for (const SideLabel& label : labels)
+    plot.text(plot.right() + 8, label.y + 4, label.text, label.css_class);
+}
+
+const char* beginOf(const Coverage& coverage) {
+  return coverage.first_ns == coverage.last_ns ? "the snapshot" : "recording begins";
+}
+
+std::string spanInWords(const ProcessReport& process) {
+  return fmt::format("from {} to {}", shortTime(process.counts.front().taken_at),
+                     shortTime(process.counts.back().taken_at));
+}
+
+/// Of fds and limits.
+int64_t highestValue(const ProcessReport& process) {
+  int64_t highest = process.fds_peak;
+  for (const CountAt& count : process.counts)
+    highest = std::max(highest, count.soft_limit.value_or(0));
+  return highest;
+}
+
+}  // namespace
+
+bool limitIsInSight(const ProcessReport& process) {
+  return process.soft_limit && highestValue(process) <= process.fds_peak * kLimitInSight;
+}
+
+std::string fdsChart(const std::string& id, const Report& report, const ProcessReport& process) {
+  if (process.counts.size() < 2) return {};
+  const int64_t highest = highestValue(process);
+  const bool shows_limit = limitIsInSight(process);
+  SvgPlot plot(id, kPlotHeight, recordingOf(report, process),
+               static_cast<double>(shows_limit ? highest : process.fds_peak));
+  plot.valueAxis();
+  addGaps(plot, process);
+  const auto fds = [&](size_t i) { return process.counts[i].fds; };
+  const auto zero = [](size_t) { return int64_t{0}; };
+  for (const auto& [first, last] : stretchesOf(process)) {
+    const std::string line = steps(plot, process, first, last, fds);
+    plot.add(fmt::format("<path class=\"area\" d=\"M{}{}\"/>", line,
+                         stepsBack(plot, process, first, last, zero)));
+    plot.add(fmt::format("<path class=\"line\" d=\"M{}\"/>", line));
+  }
+  if (shows_limit) addLimits(plot, process);
+  addMarks(plot, report, process);
+  plot.timeAxis();
+  plot.text(plot.x(process.counts.back().wall_ns) + 8,
+            plot.y(static_cast<double>(process.fds_last)) + 5,
+            fmt::format("{} fds", process.fds_last), "label line-label");
+  return plot.render(
+      fmt::format("Open fds of {} over time", nameOf(process)),
+      fmt::format("{} {} fds at first, {} at the end, at most {}{}.", spanInWords(process),
+                  process.fds_first, process.fds_last, process.fds_peak,
+                  process.soft_limit ? fmt::format("; the soft limit is {}", *process.soft_limit)
+                                     : std::string()));
+}
+
+std::string stackedChart(const std::string& id, const Report& report, const ProcessReport& process,
+                         const std::vector<StackedPart>& parts, std::string_view title) {
+  if (process.counts.size() < 2 || parts.empty()) return {};
+  std::vector<int64_t> below(process.counts.size(), 0);
+  int64_t highest = 0;
+  for (size_t i = 0; i < below.size(); ++i) {
+    int64_t sum = 0;
+    for (const StackedPart& part : parts)
+      sum += part.counts.at(i);
+    highest = std::max(highest, sum);
+  }
+  SvgPlot plot(id, kPlotHeight, recordingOf(report, process), static_cast<double>(highest),
+               {.right = 124});
+  plot.valueAxis();
+  std::vector<SideLabel> labels;
+  std::string description = spanInWords(process) + ", at the end:";
+  for (const StackedPart& part : parts) {
+    std::vector<int64_t> above = below;
+    for (size_t i = 0; i < above.size(); ++i)
+      above[i] += part.counts[i];
+    for (const auto& [first, last] : stretchesOf(process)) {
+      plot.add(
+          fmt::format("<path class=\"part {}\" d=\"M{}{}\"/>", part.css_class,
+                      steps(plot, process, first, last, [&](size_t i) { return above[i]; }),
+                      stepsBack(plot, process, first, last, [&](size_t i) { return below[i]; })));
+    }
+    const int64_t at_end = part.counts.back();
+    if (at_end > 0) {
+      labels.push_back(
+          {(plot.y(static_cast<double>(above.back())) + plot.y(static_cast<double>(below.back()))) /
+               2,
+           fmt::format("{} {}", at_end, part.name), "label side"});
+    }
+    description += fmt::format(" {} {},", at_end, part.name);
+    below = std::move(above);
+  }
+  description.back() = '.';
+  addGaps(plot, process);
+  addMarks(plot, report, process);
+  plot.timeAxis();
+  // What ended earlier has its labels at its own end.
+  if (process.counts.back().wall_ns >= recordingOf(report, process).to_ns)
+    addSideLabels(plot, std::move(labels));
+  return plot.render(title, description);
+}
+
+std::vector<StackedPart> kindParts(const ProcessReport& process) {
+  std::vector<StackedPart> parts;
+  for (const PartOverTime& kind : process.kinds_over_time) {
+    if (parts.size() == kColours) {
+      parts.back().name = "others";
+      for (size_t i = 0; i < kind.counts.size(); ++i)
+        parts.back().counts[i] += kind.counts[i];
+      continue;
+    }
+    parts.push_back({kind.name, fmt::format("c{}", parts.size()), kind.counts});
+  }
+  return parts;
+}
+
+std::vector<StackedPart> verdictParts(const ProcessReport& process) {
+  static constexpr std::array<std::string_view, 9> kOrder = {
+      "outlived",  "peer-closed", "connect-failed", "never-connected", "unlisted", "connected",
+      "listening", "closing",     "other"};
+  std::vector<StackedPart> parts;
+  for (const std::string_view verdict : kOrder) {
+    for (const PartOverTime& part : process.verdicts_over_time) {
+      if (part.name == verdict) parts.push_back({part.name, "v-" + part.name, part.counts});
+    }
+  }
+  return parts;
+}
+
+std::string lifetimesChart(const std::string& id, const Report& report,
+                           const ProcessReport& process) {
+  if (process.lifetimes.empty()) return {};
+  constexpr double kRow = 15;
+  constexpr double kBar = 7;
+  const PlotMargins margins{.left = 190, .right = 16, .top = 30, .bottom = 46};
+  TimeRange range{.from_ns = process.lifetimes.front().first_ns,
+                  .to_ns = process.lifetimes.front().last_ns};
+  for (const Lifetime& life : process.lifetimes) {
+    range.from_ns =
+        std::min({range.from_ns, life.first_ns, life.last_data_ns.value_or(life.first_ns)});
+    range.to_ns = std::max(range.to_ns, life.last_ns);
+  }
+  SvgPlot plot(id,
+               margins.top + margins.bottom + kRow * static_cast<double>(process.lifetimes.size()),
+               range, 1, margins);
+  double row = margins.top + kRow / 2;
+  const auto bar = [&](const char* css_class, int64_t from_ns, int64_t to_ns) {
+    const double from = plot.x(from_ns);
+    plot.add(fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
+                         css_class, coordinate(from), coordinate(row - kBar / 2),
+                         coordinate(std::max(plot.x(to_ns) - from, 1.5)), coordinate(kBar)));
+  };
+  for (const Lifetime& life : process.lifetimes) {
+    plot.text(margins.left - 8, row + 4, fmt::format("fd {}", life.fd), "row short", "end");
+    plot.text(margins.left - 8, row + 4,
+              fmt::format("fd {}, {}", life.fd, plainAddress(life.remote.value_or("peer unknown"))),
+              "row long", "end");
+    const int64_t start = std::min(life.first_ns, life.last_data_ns.value_or(life.first_ns));
+    plot.add(fmt::format("<path class=\"life\" d=\"M{} {}H{}\"/>", coordinate(plot.x(start)),
+                         coordinate(row), coordinate(plot.x(life.last_ns))));
+    if (life.connection_last_ns) bar("alive", life.first_ns, *life.connection_last_ns);
+    bar("dead", life.since_ns, life.last_ns);
+    if (life.last_data_ns) {
+      plot.add(fmt::format("<circle class=\"data\" cx=\"{}\" cy=\"{}\" r=\"3.5\"/>",
+                           coordinate(plot.x(*life.last_data_ns)), coordinate(row)));
+    }
+    row += kRow;
+  }
+  for (const Coverage& coverage : report.coverage) {
+    if (coverage.database == process.database && coverage.first_ns > range.from_ns)
+      plot.mark(coverage.first_ns, beginOf(coverage), "restart");
+  }
+  plot.timeAxis();
+  return plot.render(
+      fmt::format("Lifetimes of {} fds that outlived their connections", process.lifetimes.size()),
+      "One row an fd: when its connection was listed, from when on it was seen without, and when "
+      "it "
+      "last carried data. The table has the same.");
+}
+
+std::string lastDataChart(const std::string& id, const Report& report,
+                          const ProcessReport& process) {
+  if (process.last_data.empty()) return {};
+  int64_t most = 0;
+  int64_t total = 0;
+  for (const LastDataBucket& bucket : process.last_data) {
+    most = std::max(most, bucket.count);
+    total += bucket.count;
+  }
+  TimeRange range{.from_ns = process.last_data.front().from_ns,
+                  .to_ns = process.last_data.back().to_ns};
+  for (const Coverage& coverage : report.coverage) {
+    if (coverage.database == process.database)
+      range.to_ns = std::max(range.to_ns, coverage.last_ns);
+  }
+  SvgPlot plot(id, kPlotHeight, range, static_cast<double>(most), {.right = 30});
+  plot.valueAxis();
+  for (const LastDataBucket& bucket : process.last_data) {
+    const double from = plot.x(bucket.from_ns) + 1;
+    const double top = plot.y(static_cast<double>(bucket.count));
+    plot.add(
+        fmt::format("<rect class=\"v-outlived\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
+                    coordinate(from), coordinate(top),
+                    coordinate(std::max(plot.x(bucket.to_ns) - 1 - from, 1.0)),
+                    coordinate(plot.bottom() - top)));
+  }
+  for (const Coverage& coverage : report.coverage) {
+    if (coverage.database == process.database && coverage.first_ns > range.from_ns)
+      plot.mark(coverage.first_ns, beginOf(coverage), "restart");
+  }
+  plot.timeAxis();
+  return plot.render(
+      fmt::format("When {} dead sockets last carried data", total),
+      fmt::format("From {} to {}, at most {} in one of {} stretches of time.",
+                  shortTime(process.last_data.front().from), shortTime(process.last_data.back().to),
+                  most, process.last_data.size()));
+}
+
+}  // namespace fdmortem

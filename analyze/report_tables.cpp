@@ -1,0 +1,217 @@
+#include "analyze/report_tables.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/core.h>
+
+#include "analyze/report_words.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr size_t kMaximumPeers = 15;
+constexpr size_t kMaximumUnreadable = 20;
+constexpr size_t kMaximumWaiting = 15;
+
+template <class Item>
+Value valueOf(const std::optional<Item>& item) {
+  return item ? Value(*item) : Value();
+}
+
+Value timeOf(const std::optional<std::string>& time) {
+  return time ? Value(shortTime(*time)) : Value();
+}
+
+ReportTable countTable(const ProcessReport& process, std::string id, std::string title,
+                       std::string_view view, const std::vector<NamedCount>& counts) {
+  ReportTable table{.id = std::move(id), .title = std::move(title)};
+  table.rows.columns = {"fds", view == "kind_at_end" ? "kind" : "verdict"};
+  for (const auto& [name, count] : counts)
+    table.rows.rows.push_back({count, name});
+  table.query = fmt::format("SELECT * FROM {} WHERE process = {}", view, process.process);
+  return table;
+}
+
+/// Cuts off what is too much.
+void limitRows(ReportTable& table, size_t maximum) {
+  if (table.rows.rows.size() <= maximum) return;
+  table.left_out = table.rows.rows.size() - maximum;
+  table.rows.rows.resize(maximum);
+}
+
+/// Where all times of a table are of one day, that goes into the title: it makes narrow columns.
+void cutDates(ReportTable& table) {
+  constexpr size_t kDate = 10;
+  constexpr size_t kTime = 20;
+  const auto is_time = [](const std::string& text) {
+    return text.size() == kTime && text[kDate] == 'T' && text.back() == 'Z';
+  };
+  std::string day;
+  for (const auto& row : table.rows.rows) {
+    for (const Value& value : row) {
+      const auto* text = std::get_if<std::string>(&value);
+      if (text == nullptr || !is_time(*text)) continue;
+      if (!day.empty() && text->compare(0, kDate, day) != 0) return;
+      day = text->substr(0, kDate);
+    }
+  }
+  if (day.empty()) return;
+  for (auto& row : table.rows.rows) {
+    for (Value& value : row) {
+      auto* text = std::get_if<std::string>(&value);
+      if (text != nullptr && is_time(*text)) text->erase(0, kDate + 1);
+    }
+  }
+  table.title += "; times of " + day;
+}
+
+ReportTable peerTable(const ProcessReport& process, std::string_view verdict, std::string title) {
+  ReportTable table{.id = std::string(verdict), .title = std::move(title)};
+  const bool is_outlived = verdict == "outlived";
+  table.rows.columns = {"fds", "peer", "local port", "last state"};
+  if (is_outlived) {
+    for (const char* column : {"leaks", "proof", "last listed", "last data from", "to"}) {
+      table.rows.columns.emplace_back(column);
+    }
+  }
+  for (const PeerGroup& group : process.peers) {
+    if (group.verdict != verdict) continue;
+    const Value peer = group.peer ? Value(plainAddress(*group.peer)) : Value();
+    auto& row = table.rows.rows.emplace_back();
+    row = {group.count, peer, valueOf(group.local_port), valueOf(group.last_state)};
+    if (is_outlived) {
+      row.insert(row.end(), {group.leaks, valueOf(group.proof), timeOf(group.last_lost),
+                             timeOf(group.first_data), timeOf(group.last_data)});
+    }
+  }
+  limitRows(table, kMaximumPeers);
+  cutDates(table);
+  table.all_rows = "fdanalyze sockets";
+  table.query = fmt::format(
+      "SELECT * FROM peer_group WHERE process = {} AND verdict = '{}' ORDER BY count DESC",
+      process.process, verdict);
+  return table;
+}
+
+std::string worstSeverity(const Report& report, const ProcessReport& process) {
+  const auto findings = findingsOf(report, process);
+  return findings.empty() ? "-" : findings.front()->severity;
+}
+
+}  // namespace
+
+std::vector<ReportTable> processTables(const ProcessReport& process) {
+  std::vector<ReportTable> tables;
+  const auto add = [&](ReportTable table) {
+    if (!table.rows.rows.empty()) tables.push_back(std::move(table));
+  };
+  add(countTable(process, "kinds", "kinds of fds at the end", "kind_at_end", process.kinds));
+  add(countTable(process, "verdicts", "sockets by verdict at the end", "verdict_at_end",
+                 process.verdicts));
+  add(peerTable(process, "outlived",
+                "fds that outlived their connections, by peer, port and last state"));
+  add(peerTable(process, "peer-closed", "connections in CLOSE_WAIT, by peer and port"));
+  add(peerTable(process, "connect-failed", "sockets whose connect() failed, by peer"));
+  add(peerTable(process, "connected", "live connections, by peer and port"));
+  return tables;
+}
+
+ReportTable lastDataTable(const ProcessReport& process) {
+  ReportTable table{.id = "last-data"};
+  int64_t total = 0;
+  table.rows.columns = {"from", "to", "sockets"};
+  for (const LastDataBucket& bucket : process.last_data) {
+    total += bucket.count;
+    table.rows.rows.push_back({shortTime(bucket.from), shortTime(bucket.to), bucket.count});
+  }
+  table.title = fmt::format("when {} last carried data, by the kernel's own count",
+                            total == 1 ? "the dead socket" : fmt::format("{} dead sockets", total));
+  table.query = fmt::format(
+      "SELECT last_data_at, peer, local_port FROM last_data WHERE process = {} ORDER BY 1",
+      process.process);
+  return table;
+}
+
+ReportTable countsTable(const ProcessReport& process, size_t maximum_rows) {
+  ReportTable table{.id = "counts", .title = "fds over time"};
+  table.rows.columns = {"snapshot", "taken at", "fds", "soft limit"};
+  const size_t all = process.counts.size();
+  const size_t rows = std::min(maximum_rows, all);
+  for (size_t i = 0; i < rows; ++i) {
+    const CountAt& at = process.counts[rows > 1 ? i * (all - 1) / (rows - 1) : 0];
+    table.rows.rows.push_back(
+        {at.snapshot, shortTime(at.taken_at), at.fds, valueOf(at.soft_limit)});
+  }
+  table.query = fmt::format(
+      "SELECT snapshot, taken_at, fds, soft_limit FROM fd_count JOIN snapshot ON id = snapshot "
+      "WHERE process = {}",
+      process.process);
+  return table;
+}
+
+std::vector<ReportTable> withoutFdTables(const WithoutFd& without_fd) {
+  std::vector<ReportTable> tables;
+  tables.push_back(
+      {.id = "without-fd",
+       .title = "connections that no recorded fd holds, at the end",
+       .note = "At ports on which a recorded process listens. With holder 'nobody' the kernel "
+               "alone has them: ESTABLISHED ones wait to be accepted, the others were closed by "
+               "the program.",
+       .rows = without_fd.rows,
+       .query = "SELECT * FROM connection_without_fd"});
+  if (without_fd.waiting.rows.empty()) return tables;
+  ReportTable waiting{.id = "waiting",
+                      .title = "who waits in the accept queue at the end, by peer",
+                      .rows = without_fd.waiting,
+                      .query =
+                          "SELECT local_port, peer, count(*) FROM waiting_connection WHERE "
+                          "last_snapshot = (SELECT max(id) FROM snapshot) GROUP BY 1, 2"};
+  const auto& columns = waiting.rows.columns;
+  const auto peer =
+      static_cast<size_t>(std::find(columns.begin(), columns.end(), "peer") - columns.begin());
+  for (auto& row : waiting.rows.rows) {
+    if (peer >= row.size()) continue;
+    if (const auto* text = std::get_if<std::string>(&row[peer])) row[peer] = plainAddress(*text);
+  }
+  limitRows(waiting, kMaximumWaiting);
+  waiting.all_rows = "the query";
+  tables.push_back(std::move(waiting));
+  return tables;
+}
+
+ReportTable unreadableTable(const Coverage& coverage) {
+  ReportTable table{.id = "unreadable", .rows = coverage.unreadable};
+  const size_t all = coverage.unreadable.rows.size();
+  table.title = fmt::format(
+      "{} in {}",
+      plural(static_cast<int64_t>(all), "thing could not be read", "things could not be read"),
+      coverage.database);
+  limitRows(table, kMaximumUnreadable);
+  table.all_rows = "the query";
+  table.query = "SELECT * FROM unreadable";
+  return table;
+}
+
+ReportTable overviewTable(const Report& report, size_t maximum_rows) {
+  ReportTable table{.id = "overview", .title = "processes"};
+  table.rows.columns = {"worst", "process", "pid",      "host",       "fds first", "last",
+                        "limit", "live",    "outlived", "CLOSE_WAIT", "ended"};
+  for (const ProcessReport& process : report.processes) {
+    const auto fds = [&](int64_t count) { return process.has_fds ? Value(count) : Value(); };
+    table.rows.rows.push_back(
+        {worstSeverity(report, process), process.name.empty() ? process.comm : process.name,
+         process.pid, hostOf(report, process.database), fds(process.fds_first),
+         fds(process.fds_last), valueOf(process.soft_limit),
+         fds(countOf(process.verdicts, "connected")), fds(countOf(process.verdicts, "outlived")),
+         fds(countOf(process.verdicts, "peer-closed")),
+         std::string(process.has_ended ? "yes" : "no")});
+  }
+  limitRows(table, maximum_rows);
+  table.all_rows = "the query";
+  table.query =
+      "SELECT * FROM processes LEFT JOIN process_fds USING (process) ORDER BY fds_peak DESC";
+  return table;
+}
+
+}  // namespace fdmortem

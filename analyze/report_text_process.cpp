@@ -1,0 +1,115 @@
+#include "analyze/report_text_process.h"
+
+#include <algorithm>
+#include <string>
+
+#include <fmt/core.h>
+
+#include "analyze/report_tables.h"
+#include "analyze/report_words.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr size_t kLabelColumn = 12;
+constexpr size_t kChartRows = 12;
+constexpr size_t kMaximumBar = 60;
+constexpr size_t kMinimumBar = 10;
+/// A limit further away than so many times the peak would press the curve flat.
+constexpr int64_t kLimitInSight = 4;
+constexpr size_t kMaximumCommand = 300;
+
+std::string bar(int64_t value, int64_t top, size_t width) {
+  const auto columns = static_cast<size_t>(std::max<int64_t>(value, 0)) * width /
+                       static_cast<size_t>(std::max<int64_t>(top, 1));
+  return std::string(std::min(columns, width), '#');
+}
+
+/// Room for bars beside so many columns.
+size_t barWidth(const TextWriter& writer, size_t taken) {
+  return std::clamp(writer.width() > taken ? writer.width() - taken : 0, kMinimumBar, kMaximumBar);
+}
+
+void chart(const Report& report, const ProcessReport& process, TextWriter& writer) {
+  if (process.counts.size() < 2) return;
+  int64_t top = process.fds_peak;
+  for (const CountAt& count : process.counts)
+    top = std::max(top, count.soft_limit.value_or(0));
+  const bool shows_limit = process.soft_limit && top <= process.fds_peak * kLimitInSight;
+  if (!shows_limit) top = process.fds_peak;
+  writer.blank();
+  writer.line(fmt::format("fds over time{}",
+                          shows_limit ? ", | is the soft limit" : " (the soft limit is far away)"));
+  const size_t width = barWidth(writer, 36);
+  const size_t rows = std::min(kChartRows, process.counts.size());
+  for (size_t i = 0; i < rows; ++i) {
+    const CountAt& at = process.counts[i * (process.counts.size() - 1) / (rows - 1)];
+    std::string drawn = bar(at.fds, top, width);
+    if (shows_limit && at.soft_limit) {
+      drawn.resize(width + 1, ' ');
+      drawn[bar(*at.soft_limit, top, width).size()] = '|';
+      drawn.resize(drawn.find_last_not_of(' ') + 1);
+    }
+    writer.line(fmt::format("{}  {:>7}  {}", shortTime(at.taken_at), at.fds, drawn), 2);
+  }
+  writer.proof(sqlCommand(report, process.database, countsTable(process, 1).query), 2);
+}
+
+void lastData(const Report& report, const ProcessReport& process, TextWriter& writer) {
+  if (process.last_data.empty()) return;
+  int64_t most = 0;
+  for (const LastDataBucket& bucket : process.last_data)
+    most = std::max(most, bucket.count);
+  const ReportTable table = lastDataTable(process);
+  writer.blank();
+  writer.paragraph(table.title);
+  const size_t width = barWidth(writer, 41);
+  for (const LastDataBucket& bucket : process.last_data) {
+    writer.line(fmt::format("from {}  {:>7}  {}", shortTime(bucket.from), bucket.count,
+                            bar(bucket.count, most, width)),
+                2);
+  }
+  writer.line("until " + shortTime(process.last_data.back().to), 2);
+  writer.proof(sqlCommand(report, process.database, table.query), 2);
+}
+
+void marks(const Report& report, const ProcessReport& process, TextWriter& writer) {
+  constexpr size_t kMaximumMarks = 12;
+  size_t shown = 0;
+  size_t left_out = 0;
+  for (const Mark& mark : report.marks) {
+    if (mark.database != process.database || mark.kind == "restart") continue;
+    if (shown == kMaximumMarks) {
+      ++left_out;
+      continue;
+    }
+    if (shown++ == 0) {
+      writer.blank();
+      writer.line("marks from logs and by hand");
+    }
+    writer.labelled(
+        shortTime(mark.at),
+        mark.count > 1 ? fmt::format("{} ({} times)", mark.text, mark.count) : mark.text, 22, 2);
+  }
+  if (left_out > 0) writer.line(fmt::format("and {} more", left_out), 2);
+}
+
+}  // namespace
+
+void writeProcess(const Report& report, const ProcessReport& process, TextWriter& writer) {
+  writer.heading(fmt::format("{} on {}", nameOf(process), hostOf(report, process.database)));
+  if (process.exe) writer.labelled("program", *process.exe, kLabelColumn);
+  if (process.cmdline)
+    writer.labelled("command", process.cmdline->substr(0, kMaximumCommand), kLabelColumn);
+  for (const auto& [name, value] : processFacts(process))
+    writer.labelled(name, value, kLabelColumn);
+  if (!process.has_fds) return;
+  chart(report, process, writer);
+  marks(report, process, writer);
+  for (const ReportTable& table : processTables(process)) {
+    writer.table(table, sqlCommand(report, process.database, table.query));
+    if (table.id == "outlived") lastData(report, process, writer);
+  }
+}
+
+}  // namespace fdmortem

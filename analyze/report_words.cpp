@@ -1,0 +1,218 @@
+#include "analyze/report_words.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+namespace fdmortem {
+namespace {
+
+constexpr int64_t kDefaultGraceMs = 30'000;
+
+/// As the option takes it: 90s, 500ms.
+std::string graceOption(int64_t grace_ms) {
+  return grace_ms % 1000 == 0 ? fmt::format("{}s", grace_ms / 1000) : fmt::format("{}ms", grace_ms);
+}
+
+std::string limitText(const std::optional<int64_t>& limit) {
+  return limit ? std::to_string(*limit) : std::string("unlimited or unread");
+}
+
+std::string exhaustionText(const ProcessReport& process) {
+  if (process.limit_reached_at) {
+    return fmt::format("at {} (observed)",
+                       timeAndSnapshot(*process.limit_reached_at, process.limit_reached_snapshot));
+  }
+  const std::string range = exhaustionRange(process);
+  if (!range.empty()) return range + ", if it goes on like this (inferred)";
+  return "no forecast: " + process.forecast_reason;
+}
+
+}  // namespace
+
+std::string plural(int64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string duration(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
+  if (seconds < 172800) return fmt::format("{:.1f} h", seconds / 3600);
+  return fmt::format("{:.1f} days", seconds / 86400);
+}
+
+std::string grace(const Report& report) {
+  return report.grace_ms % 1000 == 0 ? fmt::format("{} s", report.grace_ms / 1000)
+                                     : fmt::format("{} ms", report.grace_ms);
+}
+
+std::string nameOf(const ProcessReport& process) {
+  const std::string& name = process.name.empty() ? process.comm : process.name;
+  return fmt::format("{} (pid {})", name.empty() ? "?" : name, process.pid);
+}
+
+std::string shortTime(std::string_view time) {
+  constexpr size_t kToSeconds = 19;
+  if (time.size() <= kToSeconds) return std::string(time);
+  return std::string(time.substr(0, kToSeconds)) + "Z";
+}
+
+std::string timeAndSnapshot(std::string_view time, int64_t snapshot) {
+  return fmt::format("{} (snapshot {})", shortTime(time), snapshot);
+}
+
+std::vector<std::pair<std::string, std::string>> processFacts(const ProcessReport& process) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  facts.emplace_back(
+      "seen", fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
+                          timeAndSnapshot(process.last_seen, process.last_snapshot),
+                          process.has_ended ? ", then it ended" : ""));
+  if (process.unread_snapshots > 0) {
+    facts.emplace_back("not read", "its fds could not be read in " +
+                                       plural(process.unread_snapshots, "snapshot", "snapshots"));
+  }
+  if (!process.has_fds) return facts;
+  facts.emplace_back("fds", fmt::format("{} at first, {} at the end, peak {} at {}",
+                                        process.fds_first, process.fds_last, process.fds_peak,
+                                        timeAndSnapshot(process.peak_at, process.peak_snapshot)));
+  facts.emplace_back("limit",
+                     fmt::format("{} soft, {} hard{}", limitText(process.soft_limit),
+                                 limitText(process.hard_limit),
+                                 process.limit_changed ? "; it was changed while recorded" : ""));
+  facts.emplace_back("growth",
+                     process.growth.per_hour
+                         ? rateInWords(process.growth) +
+                               (process.limit_reached_at ? ", until the limit was reached" : "")
+                         : "not known: " + process.growth.reason);
+  facts.emplace_back("exhausted", exhaustionText(process));
+  return facts;
+}
+
+std::string exhaustionRange(const ProcessReport& process) {
+  if (!process.exhaustion_from || !process.exhaustion_to) return {};
+  const std::string from = shortTime(*process.exhaustion_from);
+  const std::string to = shortTime(*process.exhaustion_to);
+  return from == to ? "about " + from : "between " + from + " and " + to;
+}
+
+std::vector<std::string> notesOf(const Report& report) {
+  std::vector<std::string> notes;
+  notes.emplace_back(
+      "Observed is what a snapshot holds; inferred is what follows from it, with a rate or a rule; "
+      "what neither tells is named as not known.");
+  notes.emplace_back(
+      "Between two snapshots nothing is seen: what opened and closed in between left no trace.");
+  notes.push_back(fmt::format(
+      "An fd that has outlived its connection for longer than the grace period of {} counts as a "
+      "leak; '--grace' changes that.",
+      grace(report)));
+  notes.emplace_back(
+      "The verdict 'unlisted' means that no table lists the socket and nothing tells whether it "
+      "ever had a connection.");
+  notes.emplace_back(
+      "IPv4 peers of IPv6 sockets are shown without their ::ffff: prefix. Times are UTC, by the "
+      "host's clock, with fractions of a second cut off.");
+  return notes;
+}
+
+std::string coverageLine(const Report& report) {
+  int64_t snapshots = 0, missed = 0, late = 0;
+  double total = 0;
+  for (const Coverage& coverage : report.coverage) {
+    snapshots += coverage.snapshots;
+    missed += coverage.missed;
+    late += coverage.late;
+    total += coverage.seconds;
+  }
+  return fmt::format("{} over {}, {} missed, {} late", plural(snapshots, "snapshot", "snapshots"),
+                     duration(total), missed, late);
+}
+
+std::string hostOf(const Report& report, std::string_view database) {
+  for (const DatabaseReport& entry : report.databases) {
+    if (entry.path != database) continue;
+    // Two archives can be of one host, and two hosts can have one name.
+    return report.databases.size() == 1 ? entry.host
+                                        : fmt::format("{} ({})", entry.host, entry.path);
+  }
+  return "?";
+}
+
+std::string plainAddress(std::string_view address) {
+  constexpr std::string_view kMapped = "[::ffff:";
+  const size_t end = address.find(']');
+  if (!address.starts_with(kMapped) || end == std::string_view::npos) return std::string(address);
+  const std::string_view inner = address.substr(kMapped.size(), end - kMapped.size());
+  if (inner.find('.') == std::string_view::npos) return std::string(address);
+  return std::string(inner) + std::string(address.substr(end + 1));
+}
+
+int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name) {
+  for (const auto& [key, count] : counts) {
+    if (key == name) return count;
+  }
+  return 0;
+}
+
+std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport& process) {
+  std::vector<const Finding*> findings;
+  for (const Finding& finding : report.findings) {
+    if (finding.database == process.database && finding.pid == process.pid &&
+        finding.start_ticks == process.start_ticks) {
+      findings.push_back(&finding);
+    }
+  }
+  return findings;
+}
+
+const Finding* findingOf(const Report& report, const ProcessReport& process, std::string_view id) {
+  for (const Finding* finding : findingsOf(report, process)) {
+    if (finding->id == id) return finding;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> paragraphs(std::string_view explanation) {
+  std::vector<size_t> starts = {0};
+  for (const std::string_view word : {" Inferred: ", " Not known: "}) {
+    const size_t place = explanation.find(word);
+    if (place != std::string_view::npos) starts.push_back(place + 1);
+  }
+  std::sort(starts.begin(), starts.end());
+  std::vector<std::string> result;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const size_t end = i + 1 < starts.size() ? starts[i + 1] - 1 : explanation.size();
+    result.emplace_back(explanation.substr(starts[i], end - starts[i]));
+  }
+  return result;
+}
+
+std::string shellWord(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-+:@%,=";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) {
+    return std::string(text);
+  }
+  std::string quoted = "'";
+  for (const char c : text)
+    quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string shellQuoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (std::string_view("\"$`\\").find(c) != std::string_view::npos) quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string sqlCommand(const Report& report, std::string_view database, std::string_view query) {
+  const std::string options = report.grace_ms == kDefaultGraceMs
+                                  ? std::string()
+                                  : " --grace " + graceOption(report.grace_ms);
+  return fmt::format("fdanalyze sql {}{} {}", shellWord(database), options, shellQuoted(query));
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,71 @@
+// The words that all formats of a report say the same things in. All of it is text to be escaped
+// for the format.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "analyze/report.h"
+
+namespace fdmortem {
+
+/// "1 fd", "2 fds".
+std::string plural(int64_t count, std::string_view one, std::string_view many);
+
+/// "98 s", "12 min", "3.5 h", "9.0 days".
+std::string duration(double seconds);
+
+/// "98 s", "500 ms": as an option takes it, with a blank.
+std::string grace(const Report& report);
+
+/// "gateway (pid 4711)".
+std::string nameOf(const ProcessReport& process);
+
+/// A time of the report with its seconds cut off: 2026-11-22T08:12:39Z.
+std::string shortTime(std::string_view time);
+
+/// "2026-11-22T08:12:39Z (snapshot 7)".
+std::string timeAndSnapshot(std::string_view time, int64_t snapshot);
+
+/// What there is to say of a process in numbers, each with its name: seen, fds, limit, growth, ...
+std::vector<std::pair<std::string, std::string>> processFacts(const ProcessReport& process);
+
+/// Of a forecast: "between 2026-11-22T09:59:22Z and 2026-11-22T10:12:00Z", "about ..." where they
+/// are the same. Empty without a forecast.
+std::string exhaustionRange(const ProcessReport& process);
+
+/// What to know when reading any report, a sentence or two each.
+std::vector<std::string> notesOf(const Report& report);
+
+/// "35 snapshots over 68 s, 0 missed, 0 late".
+std::string coverageLine(const Report& report);
+
+/// The host that a database is of; of several databases with the name of the file.
+std::string hostOf(const Report& report, std::string_view database);
+
+/// `[::ffff:192.0.2.7]:9091` as 192.0.2.7:9091: what an IPv4 peer is to an IPv6 socket. Any other
+/// address as it is.
+std::string plainAddress(std::string_view address);
+
+int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name);
+
+/// A report's findings on a process, in their order.
+std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport& process);
+
+/// The finding of that id on a process; nullptr if there is none.
+const Finding* findingOf(const Report& report, const ProcessReport& process, std::string_view id);
+
+/// The paragraphs of an explanation: it is cut before "Inferred:" and "Not known:".
+std::vector<std::string> paragraphs(std::string_view explanation);
+
+/// What a shell takes for one word, or for one in double quotes.
+std::string shellWord(std::string_view text);
+std::string shellQuoted(std::string_view text);
+
+/// The command that gives the numbers again: fdanalyze sql leak.db "SELECT ...".
+std::string sqlCommand(const Report& report, std::string_view database, std::string_view query);
+
+}  // namespace fdmortem

@@ -1,0 +1,33 @@
+-- Connections that the process makes itself to one peer, and that only grow in number: a client's pool
+-- without a bound, or one client made for each request.
+WITH pool AS (
+  SELECT *, count(*) OVER (PARTITION BY process) AS peers,
+    row_number() OVER (PARTITION BY process ORDER BY count_4 - count_0 DESC, name) AS rank,
+    sum(count_4) OVER (PARTITION BY process) AS connections,
+    iif(name LIKE '[::ffff:%.%', replace(substr(name, 9), ']', ''), name) AS peer
+  FROM group_growth
+  WHERE only_grows AND class = 'pool'
+)
+SELECT
+  CASE WHEN g.connections * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+    THEN 'critical' ELSE 'warning' END AS severity,
+  printf('connections to %s only grow, from %d to %d%s', g.peer, g.count_0, g.count_4,
+    CASE g.peers WHEN 1 THEN '' WHEN 2 THEN ', and so do those to another peer'
+      ELSE printf(', and so do those to %d other peers', g.peers - 1) END) AS title,
+  p.pid, p.start_ticks,
+  printf('Observed: the process connected to this peer itself. At five times, evenly spread over the '
+    || 'recording, there were %d, %d, %d, %d and %d connections. Of those made in each quarter %d, %d, %d '
+    || 'and %d were never closed. Inferred: they are not used again, or the pool has no bound. Not known: '
+    || 'whether each of them is wanted.', g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
+    g.kept_2, g.kept_3, g.kept_4) AS explanation,
+  'Look how the program gets its connections to this peer: one client for all requests, with a bound on '
+    || 'its pool, responses read to their end and closed, and a timeout for idle connections.' AS advice,
+  printf('SELECT s.fd, s.inode, s.local, s.remote, s.last_state, s.fd_first_seen FROM group_growth g JOIN '
+    || 'fd_class c USING (process, class, name) JOIN sockets s USING (id) WHERE g.only_grows AND g.class = '
+    || '''pool'' AND g.process = %d AND s.open_at_end ORDER BY s.remote, s.first_snapshot, s.fd', g.process)
+    AS evidence
+FROM pool g
+JOIN processes p USING (process)
+JOIN process_fds f USING (process)
+LEFT JOIN growth w USING (process)
+WHERE g.rank = 1

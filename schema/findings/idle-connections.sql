@@ -1,0 +1,24 @@
+-- ESTABLISHED connections at a listening port that only grow, with empty queues and without a keepalive
+-- timer: peers that went away without a word are never found out.
+SELECT
+  CASE WHEN g.count_4 * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+    THEN 'critical' ELSE 'warning' END AS severity,
+  printf('idle connections without keepalive at %s only grow, from %d to %d', g.name, g.count_0, g.count_4)
+    AS title,
+  p.pid, p.start_ticks,
+  printf('Observed: %d connections are ESTABLISHED, and in no snapshot any of them had data in its queues or '
+    || 'a timer running, so keepalive is off. At five times, evenly spread, there were %d, %d, %d, %d and '
+    || '%d. Inferred: where such a peer is gone without a FIN or reset (a lost host, a NAT or firewall that '
+    || 'forgot it), its connection stays for ever. Not known: whether the peers are still there, and what '
+    || 'moved between two snapshots.', g.count_4, g.count_0, g.count_1, g.count_2, g.count_3, g.count_4)
+    AS explanation,
+  'Set SO_KEEPALIVE, or TCP_USER_TIMEOUT and an idle timeout in the program; ask the peers (ss on their '
+    || 'side) whether they still have these connections.' AS advice,
+  printf('SELECT s.fd, s.inode, s.local, s.remote, s.last_state, s.connection_first_seen FROM fd_class c '
+    || 'JOIN sockets s USING (id) WHERE c.class = ''idle'' AND c.name = ''%q'' AND c.process = %d AND '
+    || 's.open_at_end ORDER BY s.first_snapshot, s.fd', g.name, g.process) AS evidence
+FROM group_growth g
+JOIN processes p USING (process)
+JOIN process_fds f USING (process)
+LEFT JOIN growth w USING (process)
+WHERE g.only_grows AND g.class = 'idle'

@@ -1,0 +1,52 @@
+-- Fds of one kind that only grow: pipes, eventfds, epolls, timers, deleted files, directories, sockets that
+-- never were connected.
+WITH advice (name, text) AS (VALUES
+  ('pipe', 'Look where child processes or event loops are started: both ends of a pipe must be closed, in '
+    || 'the parent too.'),
+  ('eventfd', 'Event loops and thread pools make one each: look for a loop, client or executor that is made '
+    || 'again and again and never shut down.'),
+  ('eventpoll', 'Event loops make one each: look for a loop, selector or client that is made again and '
+    || 'again and never closed.'),
+  ('timerfd', 'Look where timers are made: closing the object that holds one must close its fd.'),
+  ('signalfd', 'Look where signal handling is set up again and again.'),
+  ('inotify', 'Look where file watchers are made and dropped. fs.inotify.max_user_instances ends this '
+    || 'earlier than the limit of open files.'),
+  ('deleted-file', 'Files that were deleted and are held open also keep their space on the disk: look for '
+    || 'log files after rotation and for temporary files that are not closed.'),
+  ('directory', 'Look for opendir() without closedir(), or directory streams that are not closed when a '
+    || 'loop over them ends early.'),
+  ('file', 'See which paths they are (evidence), and look where those are opened and not closed.'),
+  ('pidfd', 'Look where child processes are started and reaped.'),
+  ('never-connected', 'Sockets are made and not used: look for a path that gives up between socket() and '
+    || 'connect() or bind() and does not close.'),
+  ('connect-failed', 'Look for the path on which connect() fails: the socket must be closed before the next '
+    || 'try.')
+)
+SELECT
+  CASE WHEN g.count_4 * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+    THEN 'critical' WHEN (g.count_4 - g.count_0) * 10 < g.count_0 THEN 'info' ELSE 'warning' END AS severity,
+  printf('%s only grow, from %d to %d', CASE
+      WHEN g.name = 'directory' THEN 'open directories'
+      WHEN g.name = 'never-connected' THEN 'sockets that never were connected'
+      WHEN g.name = 'connect-failed' THEN 'sockets whose connect() failed'
+      WHEN g.name = 'unlisted' THEN 'sockets that no table lists'
+      WHEN g.class = 'socket' THEN 'sockets of protocol ' || g.name
+      WHEN g.name IN ('inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
+      WHEN g.name LIKE '%y' THEN substr(g.name, 1, length(g.name) - 1) || 'ies'
+      ELSE replace(g.name, '-', ' ') || 's' END, g.count_0, g.count_4) AS title,
+  p.pid, p.start_ticks,
+  printf('Observed: at five times, evenly spread over the recording, there were %d, %d, %d, %d and %d. Of '
+    || 'those opened in each quarter %d, %d, %d and %d were never closed. Inferred: about %.1f an hour, as '
+    || 'long as it goes on like this.', g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
+    g.kept_2, g.kept_3, g.kept_4, (g.count_4 - g.count_0) / g.hours) AS explanation,
+  coalesce((SELECT text FROM advice a WHERE a.name = g.name),
+    'Look where they are opened and on which path they are not closed.') AS advice,
+  printf('SELECT f.fd, f.target, a.taken_at AS first_seen FROM fd_class c JOIN fd_span f USING (id, process) '
+    || 'JOIN snapshot a ON a.id = f.first_snapshot JOIN processes p USING (process) WHERE c.class = ''%s'' '
+    || 'AND c.name = ''%q'' AND process = %d AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by) ORDER BY '
+    || 'f.first_snapshot, f.fd', g.class, g.name, g.process) AS evidence
+FROM group_growth g
+JOIN processes p USING (process)
+JOIN process_fds f USING (process)
+LEFT JOIN growth w USING (process)
+WHERE g.only_grows AND g.class IN ('kind', 'socket')

@@ -1,0 +1,41 @@
+-- What the recorder could not read: the fds of processes, or anything else.
+WITH unread AS (
+  SELECT count(*) AS processes, min(pid) AS pid, min(start_ticks) AS start_ticks,
+    sum(unread_snapshots) AS unread_snapshots, sum(last_snapshot - first_snapshot + 1) AS snapshots
+  FROM processes
+  WHERE unread_snapshots > 0
+), failed AS (
+  SELECT count(DISTINCT subject) AS things, sum(count) AS reads, count(DISTINCT snapshot) AS snapshots
+  FROM failure
+), unread_table AS (
+  SELECT count(*) AS tables, sum(last_snapshot - first_snapshot + 1) AS snapshots FROM net_table_span
+  WHERE status IN (3, 4) AND net_table IN (1, 2)
+)
+SELECT
+  'warning' AS severity,
+  iif(processes = 1, 'its fds', printf('the fds of %d processes', processes))
+    || printf(' could not be read in %d of %d snapshots', unread_snapshots, snapshots)
+    || iif(processes = 1, '', ' of them') AS title,
+  iif(processes = 1, pid, NULL) AS pid, iif(processes = 1, start_ticks, NULL) AS start_ticks,
+  'Observed: the list of fds could not be read; what failed and why is among what could not be seen. Not '
+    || 'known: how many fds there were then, and what they were.' AS explanation,
+  'Record as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.' AS advice,
+  'SELECT pid, comm, unread_snapshots, last_snapshot - first_snapshot + 1 AS snapshots FROM processes WHERE '
+    || 'unread_snapshots > 0 ORDER BY pid' AS evidence
+FROM unread
+WHERE processes > 0
+UNION ALL
+SELECT
+  iif(t.tables > 0, 'warning', 'info'),
+  printf('%d %s not be read%s', f.things, iif(f.things = 1, 'thing could', 'things could'),
+    iif(t.tables > 0, ', a TCP table among them', '')),
+  NULL, NULL,
+  printf('Observed: %d reads failed in %d of the snapshots. ', f.reads, f.snapshots)
+    || iif(t.tables > 0, printf('A TCP table could not be read whole in %d snapshots: no verdict counts what '
+      || 'it does not list there. ', t.snapshots), '')
+    || 'Not known: what they would have told; nothing counts as closed or gone because of them.',
+  'See what failed and why in the evidence; most often it is a missing privilege.',
+  'SELECT operation, subject, pid, errno, detail, count, snapshots FROM unreadable ORDER BY snapshots DESC, '
+    || 'subject, operation, errno, detail'
+FROM failed f, unread_table t
+WHERE f.things > 0 OR t.tables > 0

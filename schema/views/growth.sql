@@ -1,0 +1,177 @@
+-- How numbers of fds grow: the slope of a process's number, its shape, and groups that only grow.
+
+-- How fast the number of a process's fds grows, and when its limit is reached if that goes on. fdanalyze
+-- works it out (analyze/growth.h) from at most 500 snapshots, evenly spread, of those in which the fds were
+-- read; where the limit was reached from those until then.
+--   process
+--   points             how many snapshots it was worked out from
+--   per_hour           median of the slopes between all pairs of them (Theil and Sen); NULL: see reason
+--   low_per_hour, high_per_hour   the range: the middle 90 % of the slopes between those pairs that are at
+--                      least a third of the time apart, and the median
+--   rate               the range in words
+--   reason             why there is no rate; NULL: there is one
+--   exhaustion_from, exhaustion_at, exhaustion_to   UTC: when the limit is reached at the highest rate, at
+--                      the median and at the lowest, counted from the last snapshot; NULL: see
+--                      forecast_reason
+--   hours_left         to exhaustion_from
+--   forecast_reason    why there is no forecast; NULL: there is one
+CREATE TABLE growth (
+  process INTEGER PRIMARY KEY,
+  points INTEGER,
+  per_hour REAL,
+  low_per_hour REAL,
+  high_per_hour REAL,
+  rate TEXT,
+  reason TEXT,
+  exhaustion_from TEXT,
+  exhaustion_at TEXT,
+  exhaustion_to TEXT,
+  hours_left REAL,
+  forecast_reason TEXT
+);
+
+-- Each time the number of a process's fds changed from one snapshot to another.
+--   process, snapshot, taken_at
+--   before, fds        the number before and in this snapshot
+--   change             the difference
+CREATE TABLE fd_step AS
+SELECT process, snapshot, taken_at, before, fds, fds - before AS change
+FROM (
+  SELECT c.process, c.snapshot, s.taken_at, c.fds,
+    lag(c.fds) OVER (PARTITION BY c.process ORDER BY c.snapshot) AS before
+  FROM fd_count c
+  JOIN snapshot s ON s.id = c.snapshot
+)
+WHERE fds <> before;
+CREATE INDEX _fd_step_by_process ON fd_step (process, snapshot);
+
+-- What the curve of a process's number of fds looks like. Only for those that were read in at least 12
+-- snapshots and had at least 20 fds more at the end, or when the limit was reached, than at first.
+--   process
+--   fds_first, fds_last   fds_last: at the end of what is judged
+--   until              the last snapshot that is judged: where the limit was reached, that one
+--   snapshots          how many were read until then
+--   steps              in how many of them there were more fds than before
+--   middle_fds         how many there were half-way
+--   late_change        the difference between the most and the least fds in the second half
+--   shape              plateau: 95 % of the growth was in the first half, and it stands still since;
+--                      steps: it grows, in less than an eighth of the snapshots, and hardly ever falls;
+--                      steady: it grows through the whole time (growth.low_per_hour is above 0);
+--                      uneven: none of these
+CREATE VIEW growth_shape AS
+WITH bound AS (
+  SELECT process, first_snapshot, fds_first, limit_reached,
+    coalesce(limit_reached, last_snapshot) AS until
+  FROM process_fds
+), span AS (
+  SELECT b.*, (SELECT sum(min(r.last_snapshot, b.until) - r.first_snapshot + 1) FROM _fd_read_span r
+               WHERE r.process = b.process AND r.first_snapshot <= b.until) AS snapshots,
+    (b.first_snapshot + b.until) / 2 AS middle,
+    (SELECT fds FROM fd_count c WHERE c.process = b.process AND c.snapshot <= b.until
+     ORDER BY c.snapshot DESC LIMIT 1) AS fds_last
+  FROM bound b
+), half AS (
+  SELECT s.*, (SELECT fds FROM fd_count c WHERE c.process = s.process AND c.snapshot <= s.middle
+               ORDER BY c.snapshot DESC LIMIT 1) AS middle_fds
+  FROM span s
+  WHERE snapshots >= 12 AND fds_last - fds_first >= 20
+), counted AS (
+  SELECT h.*,
+    max(h.middle_fds, (SELECT max(fds) FROM fd_count c WHERE c.process = h.process
+                       AND c.snapshot BETWEEN h.middle AND h.until))
+      - min(h.middle_fds, (SELECT min(fds) FROM fd_count c WHERE c.process = h.process
+                           AND c.snapshot BETWEEN h.middle AND h.until)) AS late_change,
+    (SELECT count(*) FROM fd_step c WHERE c.process = h.process AND c.change > 0
+       AND c.snapshot <= h.until) AS steps,
+    (SELECT total(-change) FROM fd_step c WHERE c.process = h.process AND c.change < 0
+       AND c.snapshot <= h.until) AS fallen
+  FROM half h
+)
+SELECT process, fds_first, fds_last, until, snapshots, steps, middle_fds, late_change,
+  CASE
+    WHEN limit_reached IS NULL AND late_change * 20 <= fds_last - fds_first THEN 'plateau'
+    WHEN steps > 1 AND steps * 8 < snapshots AND fallen * 10 <= fds_last - fds_first THEN 'steps'
+    WHEN (SELECT low_per_hour > 0 FROM growth g WHERE g.process = counted.process) THEN 'steady'
+    ELSE 'uneven'
+  END AS shape
+FROM counted;
+
+-- Sockets that were seen with something in their queues, or with a timer.
+CREATE TABLE _busy_inode AS
+SELECT DISTINCT inode FROM inet_queue_change WHERE tx_queue > 0 OR rx_queue > 0 OR timer <> 0;
+CREATE UNIQUE INDEX _busy_inode_by_inode ON _busy_inode (inode);
+
+-- What the fds of a process are, for counting: fd_span.id with a class and a name.
+--   class              kind: no sockets, by kind; socket: sockets without a connection, by protocol or
+--                      verdict; pool: connections that the process made itself, by peer and port;
+--                      idle: connections to a port on which somebody listens, ESTABLISHED, without a
+--                      timer (so without keepalive) and with empty queues whenever they were seen, by port
+CREATE VIEW fd_class AS
+SELECT f.id, f.process, 'kind' AS class, f.kind AS name
+FROM fd_span f
+WHERE f.kind <> 'socket'
+UNION ALL
+SELECT s.id, s.process, 'socket', iif(s.verdict = 'other', coalesce(s.protocol, 'other'), s.verdict)
+FROM sockets s
+WHERE s.verdict IN ('other', 'never-connected', 'connect-failed', 'unlisted')
+UNION ALL
+SELECT s.id, s.process, 'pool', s.remote
+FROM sockets s
+WHERE s.verdict IN ('connected', 'closing', 'peer-closed') AND s.remote IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM _listening_port l
+                  WHERE l.netns = s.netns AND l.local_port = s.local_port)
+UNION ALL
+SELECT s.id, s.process, 'idle', printf('port %d', s.local_port)
+FROM sockets s
+WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED'
+  AND EXISTS (SELECT 1 FROM _listening_port l
+              WHERE l.netns = s.netns AND l.local_port = s.local_port)
+  AND NOT EXISTS (SELECT 1 FROM _busy_inode b WHERE b.inode = s.inode);
+
+-- How many fds of a class a process had at five times, evenly spread from the first to the last snapshot in
+-- which its fds were read, and how many of those opened in each quarter were never closed. Only for
+-- processes that were read in at least 8 snapshots.
+--   process, class, name   as in fd_class
+--   count_0 .. count_4     at those times
+--   kept_1 .. kept_4       opened in the quarter before that time, and open at the end
+--   hours                  from the first to the last
+--   only_grows             1: more at each time than at the one before, at least 8 in all, and from each
+--                          quarter some were kept: neither traffic nor a pool that fills once looks so
+CREATE TABLE group_growth AS
+WITH bound AS (
+  SELECT r.process, r.first_snapshot AS mark_0,
+    r.first_snapshot + (r.last_snapshot - r.first_snapshot) / 4 AS mark_1,
+    r.first_snapshot + (r.last_snapshot - r.first_snapshot) / 2 AS mark_2,
+    r.first_snapshot + (r.last_snapshot - r.first_snapshot) * 3 / 4 AS mark_3,
+    r.last_snapshot AS mark_4, (b.boottime_ns - a.boottime_ns) / 3600e9 AS hours
+  FROM process_fds r
+  JOIN snapshot a ON a.id = r.first_snapshot
+  JOIN snapshot b ON b.id = r.last_snapshot
+  WHERE r.last_snapshot - r.first_snapshot >= 7 AND b.boottime_ns > a.boottime_ns
+), member AS (
+  SELECT c.process, c.class, c.name, f.first_snapshot,
+    CASE WHEN f.closed_by IS NOT p.ended_by THEN coalesce(f.closed_by, 9223372036854775807)
+      ELSE 9223372036854775807 END AS closed_by
+  FROM fd_class c
+  JOIN fd_span f USING (id)
+  JOIN processes p ON p.process = c.process
+), counted AS (
+  SELECT m.process, m.class, m.name, b.hours,
+    sum(m.first_snapshot <= mark_0 AND m.closed_by > mark_0) AS count_0,
+    sum(m.first_snapshot <= mark_1 AND m.closed_by > mark_1) AS count_1,
+    sum(m.first_snapshot <= mark_2 AND m.closed_by > mark_2) AS count_2,
+    sum(m.first_snapshot <= mark_3 AND m.closed_by > mark_3) AS count_3,
+    sum(m.closed_by > mark_4) AS count_4,
+    sum(m.first_snapshot > mark_0 AND m.first_snapshot <= mark_1 AND m.closed_by > mark_4) AS kept_1,
+    sum(m.first_snapshot > mark_1 AND m.first_snapshot <= mark_2 AND m.closed_by > mark_4) AS kept_2,
+    sum(m.first_snapshot > mark_2 AND m.first_snapshot <= mark_3 AND m.closed_by > mark_4) AS kept_3,
+    sum(m.first_snapshot > mark_3 AND m.closed_by > mark_4) AS kept_4
+  FROM member m
+  JOIN bound b USING (process)
+  GROUP BY m.process, m.class, m.name
+)
+SELECT process, class, name, hours, count_0, count_1, count_2, count_3, count_4, kept_1, kept_2, kept_3,
+  kept_4,
+  count_0 < count_1 AND count_1 < count_2 AND count_2 < count_3 AND count_3 < count_4
+    AND count_4 - count_0 >= 8 AND min(kept_1, kept_2, kept_3, kept_4) > 0 AS only_grows
+FROM counted;

@@ -1,0 +1,220 @@
+// schema/findings/ on numbers that grow: when a rule fires and when not.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include "tests/sql/findings.h"
+
+namespace fdmortem::test {
+
+namespace {
+
+/// `count` values from `first` on, each `step` more than the one before.
+std::vector<int> line(size_t count, int first, int step) {
+  std::vector<int> values;
+  for (size_t i = 0; i < count; ++i)
+    values.push_back(first + static_cast<int>(i) * step);
+  return values;
+}
+
+std::string drawn(const std::vector<int>& counts, const std::string& limit = "10000/10000") {
+  return timeOf(counts.size()) + limitOf(limit, counts.size()) + curve(counts);
+}
+
+// --- the number of all fds ---
+
+TEST(GrowthFindings, ALineIsSteady) {
+  const std::string drawing = drawn(line(14, 10, 3), "100/100");
+  EXPECT_NE(findingsOf(drawing).find("steady-growth warning 100\n"), std::string::npos);
+  // 49 at 00:02:10, 0.3 a second: 170 s later.
+  EXPECT_EQ(titleOf(drawing, "steady-growth"),
+            "fds grow steadily, +18.0 fds a minute; if it goes on, the limit of 100 is reached "
+            "about 2026-01-01T00:05:00Z");
+}
+
+TEST(GrowthFindings, AFarLimitIsNoWarning) {
+  EXPECT_NE(findingsOf(drawn(line(14, 10, 3), "2000000/2000000")).find("steady-growth info 100\n"),
+            std::string::npos);
+}
+
+TEST(GrowthFindings, AChangedLimitIsNoForecast) {
+  const std::string drawing =
+      timeOf(14) + "limit a: 100/900 . . . . . 200/900 . . . . . . .\n" + curve(line(14, 10, 3));
+  EXPECT_EQ(titleOf(drawing, "steady-growth"), "fds grow steadily, +18.0 fds a minute");
+  EXPECT_NE(explanationOf(drawing, "steady-growth")
+                .find("Not known: when the limit is reached (the limit was changed while it was "
+                      "recorded)."),
+            std::string::npos);
+}
+
+TEST(GrowthFindings, TrafficIsNoGrowth) {
+  EXPECT_EQ(findingsOf(drawn({10, 30, 12, 40, 15, 35, 9, 33, 14, 38, 11, 36, 13, 39})), "");
+}
+
+TEST(GrowthFindings, TooFewSnapshotsAreNoGrowth) {
+  EXPECT_EQ(findingsOf(drawn(line(7, 10, 5))), "");
+}
+
+TEST(GrowthFindings, Steps) {
+  std::vector<int> counts;
+  for (int step = 0; step < 4; ++step)
+    counts.insert(counts.end(), 10, 10 + 8 * step);
+  const std::string drawing = drawn(counts);
+  EXPECT_NE(findingsOf(drawing).find("step-growth warning 100\n"), std::string::npos);
+  EXPECT_EQ(findingsOf(drawing).find("steady-growth"), std::string::npos);
+  EXPECT_EQ(titleOf(drawing, "step-growth"),
+            "fds grow in 3 steps of about 8 and do not fall again");
+}
+
+TEST(GrowthFindings, OneStepIsNoStepGrowth) {
+  std::vector<int> counts(20, 10);
+  counts.insert(counts.end(), 20, 40);
+  EXPECT_EQ(titleOf(drawn(counts), "step-growth"), "");
+}
+
+TEST(GrowthFindings, APlateau) {
+  std::vector<int> counts = line(6, 10, 8);
+  counts.insert(counts.end(), 12, 50);
+  const std::string drawing = drawn(counts);
+  EXPECT_EQ(findingsOf(drawing), "plateau info 100\n");
+  EXPECT_EQ(titleOf(drawing, "plateau"),
+            "fds grew from 10 to about 50 and stand still since: saturation, not a leak");
+}
+
+TEST(GrowthFindings, AtTheLimitIsNoPlateau) {
+  std::vector<int> counts = line(6, 10, 8);
+  counts.insert(counts.end(), 12, 50);
+  EXPECT_EQ(titleOf(drawn(counts, "50/50"), "plateau"), "");
+}
+
+// --- one kind ---
+
+TEST(GrowthFindings, PipesThatOnlyGrow) {
+  const std::string drawing = drawn(line(9, 2, 1));
+  EXPECT_EQ(findingsOf(drawing), "kind-growth warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipes only grow, from 2 to 10");
+}
+
+struct Kind {
+  const char* target;
+  const char* attributes;
+  const char* title;
+};
+
+TEST(GrowthFindings, EachKindByItsName) {
+  const std::vector<Kind> kinds = {
+      {"anon_inode:[eventfd]", "", "eventfds only grow, from 2 to 18"},
+      {"anon_inode:[eventpoll]", "", "eventpolls only grow, from 2 to 18"},
+      {"anon_inode:[timerfd]", "", "timerfds only grow, from 2 to 18"},
+      {"anon_inode:inotify", "", "inotify fds only grow, from 2 to 18"},
+      {"/var/tmp/x", "type=8 links=0", "deleted files only grow, from 2 to 18"},
+      {"/var/tmp/x", "type=8 links=1", "files only grow, from 2 to 18"},
+      {"/var/spool", "type=4 links=2", "open directories only grow, from 2 to 18"},
+  };
+  for (const Kind& kind : kinds) {
+    const std::string drawing =
+        timeOf(9) + limitOf("9000/9000", 9) + curve(line(9, 2, 2), kind.target, kind.attributes);
+    EXPECT_EQ(titleOf(drawing, "kind-growth"), kind.title);
+  }
+}
+
+TEST(GrowthFindings, AKindThatComesAndGoes) {
+  EXPECT_EQ(findingsOf(drawn({2, 9, 3, 12, 4, 15, 5, 18, 6})), "");
+}
+
+TEST(GrowthFindings, AKindThatFilledUp) {
+  EXPECT_EQ(titleOf(drawn({2, 9, 12, 12, 12, 12, 12, 12, 12}), "kind-growth"), "");
+}
+
+TEST(GrowthFindings, FewerThanEightMoreAreNoGrowth) {
+  EXPECT_EQ(findingsOf(drawn({2, 3, 4, 5, 6, 7, 8, 9, 9})), "");
+}
+
+TEST(GrowthFindings, AKindWithAQuoteInItsName) {
+  const std::string drawing =
+      timeOf(9) + limitOf("9000/9000", 9) + curve(line(9, 2, 2), "anon_inode:[it's]");
+  EXPECT_EQ(findingsOf(drawing), "kind-growth critical 100\n");
+}
+
+// --- connections ---
+
+/// A connection more in each snapshot, from `local` to `remote`; `{}` stands for a number.
+std::string connections(const std::string& local, const std::string& remote, size_t count = 12) {
+  std::string drawing = timeOf(count) + limitOf("10000/10000", count);
+  for (size_t i = 0; i < count; ++i) {
+    std::string before;
+    for (size_t j = 0; j < i; ++j)
+      before += j == 0 ? " _" : " .";
+    std::string after;
+    for (size_t j = i + 1; j < count; ++j)
+      after += " .";
+    const std::string number = std::to_string(40000 + i);
+    const auto address = [&](const std::string& text) {
+      return text.ends_with(':') ? text + number : text;
+    };
+    drawing += fmt::format("fd a/{0}:{1} s{2}{3}\n", 10 + i, before, 500 + i, after);
+    drawing += fmt::format("tcp {2} local={4} remote={5}:{1} EST{3}\n", 10 + i, before, 500 + i,
+                           after, address(local), address(remote));
+  }
+  return drawing;
+}
+
+TEST(GrowthFindings, APoolThatOnlyGrows) {
+  const std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432");
+  EXPECT_EQ(findingsOf(drawing), "growing-pool warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "growing-pool"),
+            "connections to 198.51.100.9:5432 only grow, from 1 to 12");
+}
+
+TEST(GrowthFindings, SeveralPoolsAreOneFinding) {
+  std::string another = connections("192.0.2.1:", "198.51.100.8:5432");
+  another = another.substr(another.find("fd a/"));
+  for (const auto& [from, to] :
+       {std::pair("fd a/", "fd a/9"), std::pair(" s5", " s75"), std::pair("tcp 5", "tcp 75")}) {
+    for (size_t place = 0; (place = another.find(from, place)) != std::string::npos; place += 5)
+      another.replace(place, std::string(from).size(), to);
+  }
+  const std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432") + another;
+  EXPECT_EQ(findingsOf(drawing), "growing-pool critical 100\nsteady-growth warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "growing-pool"),
+            "connections to 198.51.100.8:5432 only grow, from 1 to 12, and so do those to another "
+            "peer");
+}
+
+TEST(GrowthFindings, ConnectionsToManyPeersAreNoPool) {
+  EXPECT_EQ(findingsOf(connections("192.0.2.1:", "198.51.100.9:")), "");
+}
+
+/// With a listener on the port.
+std::string accepted() {
+  return connections("192.0.2.1:9091", "198.51.100.9:") +
+         "fd a/3: s400 . . . . . . . . . . .\n"
+         "tcp 400 local=0.0.0.0:9091: LISTEN . . . . . . . . . . .\n";
+}
+
+TEST(GrowthFindings, IdleConnectionsWithoutKeepalive) {
+  EXPECT_EQ(findingsOf(accepted()), "idle-connections warning 100\n");
+  EXPECT_EQ(titleOf(accepted(), "idle-connections"),
+            "idle connections without keepalive at port 9091 only grow, from 1 to 12");
+}
+
+TEST(GrowthFindings, ConnectionsWithKeepaliveAreNotIdle) {
+  std::string timers;
+  for (int i = 0; i < 12; ++i)
+    timers += fmt::format("queue {} timer=2: _ . . . . . . . . . . 0\n", 500 + i);
+  EXPECT_EQ(findingsOf(accepted() + timers), "");
+}
+
+TEST(GrowthFindings, ConnectionsWithDataAreNotIdle) {
+  std::string queues;
+  for (int i = 0; i < 12; ++i)
+    queues += fmt::format("queue {}: _ . . . . . . . . . . 20\n", 500 + i);
+  EXPECT_EQ(findingsOf(accepted() + queues), "");
+}
+
+}  // namespace
+
+}  // namespace fdmortem::test

@@ -1,0 +1,83 @@
+// schema/findings/ on the host and on the recording itself: when a rule fires and when not.
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/sql/findings.h"
+
+namespace fdmortem::test {
+
+namespace {
+
+std::string hostWith(const std::string& lines, const std::string& snapshots = "R . . .") {
+  return "snapshots: " + snapshots + "\nprocess a: ok . . .\nfd a/3: p9 . . .\n" + lines;
+}
+
+TEST(HostFindings, NoneWhereAllIsWell) {
+  EXPECT_EQ(findingsOf(hostWith("files: 100/1000 110/1000 790/1000 120/1000\n")), "");
+}
+
+TEST(HostFindings, ManyOpenFilesOfTheHost) {
+  const std::string warning = hostWith("files: 100/1000 110/1000 800/1000 120/1000\n");
+  EXPECT_EQ(findingsOf(warning), "host-files warning -\n");
+  EXPECT_EQ(titleOf(warning, "host-files"),
+            "the host had 800 of 1000 possible open files at 2026-01-01T00:00:20Z (80 %)");
+  EXPECT_EQ(findingsOf(hostWith("files: 950/1000 100/1000 9/1000 120/1000\n")),
+            "host-files critical -\n");
+}
+
+TEST(HostFindings, UnreadNumbersOfTheHostSayNothing) {
+  EXPECT_EQ(findingsOf(hostWith("files: NULL/NULL NULL/NULL NULL/NULL NULL/NULL\n")), "");
+}
+
+TEST(HostFindings, MissedAndLateSnapshots) {
+  EXPECT_EQ(titleOf(hostWith("missed: 0 3 0 1\n"), "recording-gaps"),
+            "the recording has gaps: 4 snapshots were missed");
+  // The interval is 10 s; late is more than half of it.
+  EXPECT_EQ(titleOf(hostWith("late: 0 5001 0 0\n"), "recording-gaps"),
+            "the recording has gaps: 1 of 4 taken late");
+  EXPECT_EQ(findingsOf(hostWith("late: 0 5000 100 0\n")), "");
+}
+
+TEST(HostFindings, ARecordingWithoutAnEnd) {
+  EXPECT_EQ(findingsOf("snapshots ended=no: R . . .\nprocess a: ok . . .\nfd a/3: p9 . . .\n"),
+            "recording-gaps info -\n");
+}
+
+TEST(HostFindings, APauseBetweenRecordings) {
+  const std::string drawing = hostWith("", "R . R .");
+  EXPECT_EQ(titleOf(drawing, "recording-gaps"),
+            "the recording has gaps: 1 pause between recordings");
+  EXPECT_NE(explanationOf(drawing, "recording-gaps").find("10 s between the recordings 1 and 2"),
+            std::string::npos);
+}
+
+TEST(HostFindings, FdsThatCouldNotBeRead) {
+  const std::string drawing =
+      "snapshots: R . . .\nprocess a: ok . fail .\nfd a/3: p9 . . .\n"
+      "failure 100/fd pid=100 errno=13: . . 1 1\n";
+  EXPECT_EQ(findingsOf(drawing), "unread warning 100\nunread info -\n");
+  EXPECT_EQ(titleOf(drawing, "unread"),
+            "its fds could not be read in 2 of 4 snapshots\n1 thing could not be read");
+}
+
+TEST(HostFindings, ManyUnreadableProcessesAreOneFinding) {
+  const std::string drawing =
+      "snapshots: R . . .\nprocess a: ok . . .\nprocess b: fail . . .\nprocess c: fail . . .\n"
+      "fd a/3: p9 . . .\n";
+  EXPECT_EQ(findingsOf(drawing), "unread warning -\n");
+  EXPECT_EQ(titleOf(drawing, "unread"),
+            "the fds of 2 processes could not be read in 8 of 8 snapshots of them");
+}
+
+TEST(HostFindings, ATcpTableThatCouldNotBeRead) {
+  const std::string drawing =
+      "snapshots: R . . .\nprocess a: ok . . .\nfd a/3: p9 . . .\n"
+      "read tcp: whole . failed .\nfailure net:[4000] errno=13: . . 1 1\n";
+  EXPECT_EQ(findingsOf(drawing), "unread warning -\n");
+  EXPECT_EQ(titleOf(drawing, "unread"), "1 thing could not be read, a TCP table among them");
+}
+
+}  // namespace
+
+}  // namespace fdmortem::test
