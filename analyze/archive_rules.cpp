@@ -122,12 +122,18 @@ constexpr AddedTable kAddedTables[] = {
      " ORDER BY rowid"},
     {"time_wait_change", Scope::NetTable,
      "SELECT snapshot, 3, netns, net_table, '' FROM time_wait_change ORDER BY rowid"},
+    {"delay", Scope::Recording, "SELECT snapshot, 3, 0, -1, '' FROM delay ORDER BY rowid"},
     {"failure", Scope::Recording, "SELECT snapshot, 3, 0, -1, '' FROM failure ORDER BY rowid"}};
 
 /// The rows of a query, snapshot after snapshot.
 class Cursor {
  public:
-  Cursor(SQLite::Database& archive, const char* query) : query_(archive, query) { next(); }
+  /// Begins at the first row that is not left of a snapshot before `first`, which was dropped.
+  Cursor(SQLite::Database& archive, const char* query, int64_t first) : query_(archive, query) {
+    do {
+      next();
+    } while (!is_done_ && snapshot_ < first);
+  }
 
   bool isAt(int64_t snapshot) const { return !is_done_ && snapshot_ <= snapshot; }
   void next() {
@@ -154,13 +160,15 @@ class Replay {
 
   std::vector<std::string> run() {
     readOwners();
+    const int64_t first =
+        archive_.execAndGet("SELECT coalesce(min(id), 0) FROM snapshot").getInt64();
     for (const ChangeTable& table : kChangeTables)
-      change_cursors_.push_back(std::make_unique<Cursor>(archive_, table.query));
+      change_cursors_.push_back(std::make_unique<Cursor>(archive_, table.query, first));
     for (const AddedTable& table : kAddedTables)
-      added_cursors_.push_back(std::make_unique<Cursor>(archive_, table.query));
+      added_cursors_.push_back(std::make_unique<Cursor>(archive_, table.query, first));
     statuses_cursor_ = std::make_unique<Cursor>(
         archive_,
-        "SELECT snapshot, 3, netns, net_table, '', status FROM net_table_change ORDER BY rowid");
+        "SELECT snapshot, 3, netns, net_table, '', status FROM net_table_change ORDER BY rowid", first);
     SQLite::Statement snapshots(
         archive_, "SELECT id, recording, keyframe, monotonic_ns, boottime_ns FROM snapshot");
     while (snapshots.executeStep()) {

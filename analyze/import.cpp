@@ -80,6 +80,7 @@ struct Table {
 /// them.
 const std::vector<Table>& plainTables() {
   static const std::vector<Table> kTables = {
+      {"delay", {kSnapshotId, kText, kNumber}},
       {"failure", {kSnapshotId, kText, kText, kNumberOrNull, kNumberOrNull, kTextOrNull, kNumber}},
       {"process_change",
        {kSnapshotId,
@@ -251,6 +252,8 @@ class Importer {
     countRows();
     importRecordings();
     importSnapshots();
+    importRecorderEvents();
+    importDropped();
     readTexts();
     readAddresses();
     importProcesses();
@@ -296,7 +299,7 @@ class Importer {
       ends[end_rows.integer(0)] = {end_rows.integer(1, kAny), end_rows.text(2)};
     }
     SQLite::Statement insert(
-        analysis_, "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL)");
+        analysis_, "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL)");
     RowReader rows(archive_, "recording");
     while (rows.next()) {
       const int64_t id = rows.integer(0);
@@ -319,7 +322,8 @@ class Importer {
       for (const int column : {8, 9, 10})
         insert.bind(column + 3, rows.integer(column));
       insert.bind(14, rows.text(11));
-      if (!rows.isNull(12)) insert.bind(15, rows.text(12));
+      for (const int column : {12, 13})
+        if (!rows.isNull(column)) insert.bind(column + 3, rows.text(column));
       insert.exec();
       if (end != ends.end()) ends.erase(end);
     }
@@ -331,7 +335,7 @@ class Importer {
 
   void importSnapshots() {
     SQLite::Statement insert(
-        analysis_, "INSERT INTO snapshot VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        analysis_, "INSERT INTO snapshot VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     RowReader rows(archive_, "snapshot");
     int64_t previous_id = 0;
     int64_t previous_recording = 0;
@@ -346,19 +350,50 @@ class Importer {
       snapshots_.push_back(id);
       insert.reset();
       insert.clearBindings();
-      for (int column = 0; column <= 2; ++column)
-        insert.bind(column + 1, rows.integer(column));
-      insert.bind(4, formatTime(rows.integer(3, kAny)));
-      for (int column = 3; column <= 18; ++column) {
-        const bool is_nullable = column >= 13;
+      for (int column = 0; column <= 3; ++column)
+        insert.bind(column + 1, rows.integer(column, 0, column < 2 ? kMax : 1));
+      insert.bind(5, formatTime(rows.integer(4, kAny)));
+      for (int column = 4; column <= 21; ++column) {
+        const bool is_nullable = column >= 16;
         if (is_nullable && rows.isNull(column)) continue;
-        insert.bind(column + 2, rows.integer(column, column == 3 || is_nullable ? kAny : 0));
+        insert.bind(column + 2, rows.integer(column, column == 4 || is_nullable ? kAny : 0));
       }
       insert.exec();
     }
     analysis_.exec(
         "UPDATE recording SET (first_snapshot, last_snapshot) = "
         "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");
+  }
+
+  void importRecorderEvents() {
+    SQLite::Statement insert(analysis_, "INSERT INTO recorder_event VALUES (?,?,?,?,?,?)");
+    RowReader rows(archive_, "recorder_event");
+    while (rows.next()) {
+      if (!boot_ids_.contains(rows.integer(0))) rows.fail(0, "no such recording");
+      insert.reset();
+      insert.clearBindings();
+      insert.bind(1, rows.integer(0));
+      insert.bind(2, formatTime(rows.integer(1, kAny)));
+      insert.bind(3, rows.integer(1, kAny));
+      insert.bind(4, rows.integer(2));
+      insert.bind(5, rows.text(3));
+      if (!rows.isNull(4)) insert.bind(6, rows.text(4));
+      insert.exec();
+    }
+  }
+
+  void importDropped() {
+    SQLite::Statement insert(analysis_, "INSERT INTO dropped VALUES (?,?,?,?,?)");
+    RowReader rows(archive_, "dropped");
+    while (rows.next()) {
+      insert.reset();
+      insert.bind(1, rows.text(0));
+      insert.bind(2, rows.integer(1));
+      insert.bind(3, formatTime(rows.integer(2, kAny)));
+      insert.bind(4, formatTime(rows.integer(3, kAny)));
+      insert.bind(5, rows.integer(4));
+      insert.exec();
+    }
   }
 
   void readTexts() {
@@ -428,6 +463,9 @@ class Importer {
     RowReader rows(archive_, table.name);
     while (rows.next()) {
       tellProgress();
+      // Each begins with its snapshot. What is left of one that was dropped says nothing.
+      const bool is_remains = !snapshots_.empty() && rows.integer(0, kAny) < snapshots_.front();
+      if (is_remains) continue;
       insert.reset();
       insert.clearBindings();
       for (size_t i = 0; i < table.columns.size(); ++i) {

@@ -11,6 +11,7 @@
 #include "analyze/options.h"
 #include "analyze/report_command.h"
 #include "schema/printable.h"
+#include "schema/standard_streams.h"
 
 namespace {
 
@@ -33,6 +34,7 @@ int run(int exit_status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fdmortem::occupyStandardStreams();
   try {
     return std::visit([](const auto& command) { return run(command); },
                       fdmortem::parseAnalyzeOptions(argc, argv));

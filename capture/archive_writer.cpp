@@ -1,33 +1,23 @@
 #include "capture/archive_writer.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <time.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <set>
-#include <stdexcept>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
-#include "schema/archive_file.h"
-#include "schema/file_handle.h"
 #include "schema/format.h"
 
 namespace fdmortem {
 namespace {
-
-/// A lone copy of a live archive's main file is at most this old.
-constexpr int64_t kCheckpointIntervalNs = 60'000'000'000;
 
 int64_t monotonicNs() {
   timespec time{};
@@ -43,6 +33,8 @@ class Insert {
 
   template <class... Values>
   void operator()(const Values&... values) {
+    // Whatever became of it the last time.
+    statement_.tryReset();
     int index = 0;
     (bind(++index, values), ...);
     statement_.exec();
@@ -102,7 +94,8 @@ class Interned {
     return next_id_++;
   }
 
-  void startKeyframe() { ids_.clear(); }
+  /// Forgets the values, so that they are stored again: in a keyframe, and when rows were lost.
+  void startAnew() { ids_.clear(); }
 
  private:
   Insert insert_;
@@ -110,81 +103,84 @@ class Interned {
   std::unordered_map<std::string, int64_t> ids_;
 };
 
-FileHandle openExclusively(const std::string& path) {
-  FileHandle file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const bool is_new = static_cast<bool>(file);
-  if (!is_new && errno != EEXIST) {
-    throw std::system_error(errno, std::generic_category(), path);
-  }
-  if (!is_new) {
-    const auto header = readArchiveHeader(path);
-    if (!header) throw std::runtime_error(fmt::format("{}: {}", path, header.error()));
-    if (access((path + "-journal").c_str(), F_OK) == 0) {
-      throw std::runtime_error(
-          fmt::format("{}: there is a {}-journal, which no fdcapture leaves behind", path, path));
-    }
-    file = FileHandle(open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (!file) throw std::system_error(errno, std::generic_category(), path);
-  }
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) throw std::system_error(errno, std::generic_category(), path);
-    throw std::runtime_error(fmt::format("{}: another fdcapture is recording into it", path));
-  }
-  return file;
-}
-
 }  // namespace
 
 class ArchiveWriter::Impl {
  public:
-  explicit Impl(const std::string& path)
-      : lock_(openExclusively(path)), database_(openDatabase(path)) {}
+  Impl(const std::string& path, const RetentionLimits& limits, const Redaction& redaction)
+      : archive_(path, limits.max_bytes),
+        database_(archive_.connection()),
+        retention_(archive_, limits),
+        redactor_(redaction) {}
+
+  ArchiveDatabase& archive() { return archive_; }
 
   void beginRecording(const RecordingInfo& info) {
+    boot_id_ = info.boot_id;
     SQLite::Transaction transaction(database_);
     statements_.emplace(database_);
     recording_ = nextId("recording");
     snapshot_ = nextId("snapshot") - 1;
-    Insert(database_, "recording", 13)(
+    Insert(database_, "recording", 14)(
         recording_, info.started_at_ns, info.boot_id, info.host_name, info.kernel_release,
         info.machine, info.clock_ticks_per_second, std::string(FDMORTEM_VERSION), info.recorder_pid,
-        info.recorder_uid, info.interval_ms, info.options, info.note);
+        info.recorder_uid, info.interval_ms, optionsText(info.options),
+        redactor_.redaction().any() ? std::optional(redactor_.redaction().names()) : std::nullopt,
+        info.note);
     transaction.commit();
-    checkpointed_ns_ = monotonicNs();
   }
 
-  int64_t write(const Snapshot& snapshot, const ChangeSet& changes, const SnapshotTiming& timing) {
-    const int64_t started_ns = monotonicNs();
-    SQLite::Transaction transaction(database_);
-    ++snapshot_;
-    if (timing.keyframe) {
-      statements_->text.startKeyframe();
-      statements_->address.startKeyframe();
+  bool wantsKeyframe(const Clocks& now) const { return retention_.wantsKeyframe(now); }
+
+  tl::expected<int64_t, NotStored> write(const Snapshot& snapshot, const ChangeSet& changes,
+                                         const SnapshotTiming& timing) {
+    auto stored = attempt(snapshot, changes, timing);
+    if (stored || stored.error().why != StoreFailure::OverLimit) return stored;
+    // More than was foreseen: the oldest go first, and at last all, if this can stand alone.
+    if (const auto error = freeSpace([&] { return retention_.dropAllButNewest(); })) {
+      return tl::unexpected(*error);
     }
-    writeFailures(snapshot);
-    writeProcesses(snapshot, changes);
-    writeFds(changes);
-    writeAutopsies(snapshot, timing.keyframe);
-    writeInet(changes);
-    writeOtherTables(changes);
-    const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
-    writeSnapshot(snapshot, timing, store_us);
-    const int64_t before_commit_ns = monotonicNs();
-    transaction.commit();
-    last_commit_us_ = (monotonicNs() - before_commit_ns) / 1000;
-    checkpointSometimes();
-    return snapshot_;
+    stored = attempt(snapshot, changes, timing);
+    if (stored || stored.error().why != StoreFailure::OverLimit) return stored;
+    if (!timing.keyframe) {
+      retention_.requireKeyframe();
+      return stored;
+    }
+    if (!retention_.couldStandAlone()) return stored;
+    const auto drop_all = [&] {
+      archive_.dropBefore(snapshot_ + 1, "max-size");
+      archive_.shrink(0);
+      return true;
+    };
+    if (const auto error = freeSpace(drop_all)) return tl::unexpected(*error);
+    return attempt(snapshot, changes, timing);
   }
 
-  void endRecording(int64_t ended_at_ns, const std::string& reason) {
-    SQLite::Transaction transaction(database_);
-    Insert(database_, "recording_end", 4)(recording_, ended_at_ns, reason, last_commit_us_);
-    transaction.commit();
+  std::optional<NotStored> makeRoom(const Clocks& now) {
+    return freeSpace([&] { return retention_.dropOld(now, boot_id_); });
+  }
+
+  std::optional<NotStored> note(const Clocks& at, const std::string& kind,
+                                const std::optional<std::string>& detail) {
+    const auto done = guarded([&] {
+      SQLite::Transaction transaction(database_);
+      Insert(database_, "recorder_event", 5)(recording_, at.wall_ns, at.boottime_ns, kind, detail);
+      transaction.commit();
+      return true;
+    });
+    return done ? std::nullopt : std::optional(done.error());
+  }
+
+  std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason) {
+    const auto done = guarded([&] {
+      SQLite::Transaction transaction(database_);
+      Insert(database_, "recording_end", 4)(recording_, ended_at_ns, reason, last_commit_us_);
+      transaction.commit();
+      return true;
+    });
     statements_.reset();
-    // With this the archive is one file again. It fails while somebody reads it, a copy for
-    // instance: then the -wal stays and belongs to it.
-    database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-    database_.tryExec("PRAGMA journal_mode = DELETE");
+    archive_.seal();
+    return done ? std::nullopt : std::optional(done.error());
   }
 
  private:
@@ -192,7 +188,8 @@ class ArchiveWriter::Impl {
     explicit Statements(SQLite::Database& db)
         : text(db, "text"),
           address(db, "address"),
-          snapshot(db, "snapshot", 19),
+          snapshot(db, "snapshot", 22),
+          delay(db, "delay", 3),
           failure(db, "failure", 7),
           process(db, "process", 4),
           process_change(db, "process_change", 12),
@@ -213,30 +210,97 @@ class ArchiveWriter::Impl {
           sockstat_change(db, "sockstat_change", 6) {}
 
     Interned text, address;
-    Insert snapshot, failure, process, process_change, limit_change, fd_change, fd_position_change,
+    Insert snapshot, delay, failure, process, process_change, limit_change, fd_change, fd_position_change,
         epoll_watch_change, second_look, autopsy, netns, net_table_change, inet_change,
         inet_queue_change, time_wait_change, unix_change, netlink_change, packet_change,
         sockstat_change;
   };
 
-  static SQLite::Database openDatabase(const std::string& path) {
-    SQLite::Database database(path, SQLite::OPEN_READWRITE);
-    database.exec("PRAGMA temp_store = MEMORY");
-    if (database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0) {
-      // In one transaction and before the write-ahead log: the main file carries its mark from the
-      // start.
-      SQLite::Transaction transaction(database);
-      createArchiveTables(database);
-      transaction.commit();
+  /// What `action` gives, or why it could not be done if that may pass.
+  template <class Action>
+  auto guarded(const Action& action) -> tl::expected<decltype(action()), NotStored> {
+    try {
+      return action();
+    } catch (const SQLite::Exception& error) {
+      auto reason = archive_.explain(error);
+      if (!reason) throw;
+      return tl::unexpected(std::move(*reason));
     }
-    const std::string difference = schemaDifference(database);
-    if (!difference.empty()) throw std::runtime_error(fmt::format("{}: {}", path, difference));
-    database.exec("PRAGMA synchronous = FULL");
-    if (database.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal") {
-      throw std::runtime_error(
-          fmt::format("{}: this file system does not allow a write-ahead log", path));
+  }
+
+  /// Drops snapshots by what `action` does, which returns whether it did. The error, if it could
+  /// not.
+  template <class Action>
+  std::optional<NotStored> freeSpace(const Action& action) {
+    const auto done = guarded(action);
+    // Also after an error some may be gone.
+    if (!done || *done) forgetDropped();
+    return done ? std::nullopt : std::optional(done.error());
+  }
+
+  /// Stores a snapshot whole or not at all.
+  tl::expected<int64_t, NotStored> attempt(const Snapshot& snapshot, const ChangeSet& changes,
+                                           const SnapshotTiming& timing) {
+    const auto process_ids = process_ids_;
+    const auto netns_ids = netns_ids_;
+    auto stored = guarded([&] {
+      const int64_t started_ns = monotonicNs();
+      SQLite::Transaction transaction(database_);
+      const int64_t bytes_before = archive_.contentBytes();
+      ++snapshot_;
+      writeRows(snapshot, changes, timing);
+      const int64_t bytes = std::max<int64_t>(archive_.contentBytes() - bytes_before, 0);
+      const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
+      writeSnapshot(snapshot, timing, store_us, bytes);
+      commit(transaction);
+      retention_.stored(snapshot.clocks, timing.keyframe, bytes);
+      return snapshot_;
+    });
+    if (stored) {
+      archive_.checkpointSometimes();
+    } else {
+      --snapshot_;
+      process_ids_ = process_ids;
+      netns_ids_ = netns_ids;
+      statements_->text.startAnew();
+      statements_->address.startAnew();
     }
-    return database;
+    return stored;
+  }
+
+  void commit(SQLite::Transaction& transaction) {
+    const int64_t started_ns = monotonicNs();
+    transaction.commit();
+    last_commit_us_ = (monotonicNs() - started_ns) / 1000;
+  }
+
+  void writeRows(const Snapshot& snapshot, const ChangeSet& changes,
+                 const SnapshotTiming& timing) {
+    if (timing.keyframe) {
+      statements_->text.startAnew();
+      statements_->address.startAnew();
+    }
+    for (const Delay& delay : timing.delays)
+      statements_->delay(snapshot_, delay.reason, delay.missed);
+    writeFailures(snapshot);
+    writeProcesses(snapshot, changes);
+    writeFds(changes);
+    writeAutopsies(snapshot, timing.keyframe);
+    writeInet(changes);
+    writeOtherTables(changes);
+  }
+
+  /// What was dropped may have taken with it the rows of processes and namespaces that come back.
+  void forgetDropped() {
+    const auto forget = [&](const char* table, auto& ids) {
+      std::set<int64_t> there;
+      SQLite::Statement query(database_, fmt::format("SELECT id FROM {}", table));
+      while (query.executeStep())
+        there.insert(query.getColumn(0).getInt64());
+      std::erase_if(ids, [&](const auto& entry) { return !there.contains(entry.second); });
+    };
+    forget("process", process_ids_);
+    forget("netns", netns_ids_);
   }
 
   int64_t nextId(const char* table) {
@@ -252,8 +316,24 @@ class ArchiveWriter::Impl {
   std::optional<int64_t> textOrNull(const std::string& value) {
     return value.empty() ? std::nullopt : std::optional(text(std::string_view(value)));
   }
+  /// Of a path, a cgroup or a UNIX socket's name.
+  int64_t path(std::string_view value) { return text(std::string_view(redactor_.path(value))); }
+  std::optional<int64_t> path(const std::optional<std::string>& value) {
+    return value ? std::optional(path(std::string_view(*value))) : std::nullopt;
+  }
+  std::optional<int64_t> cmdline(const std::optional<std::string>& value) {
+    return value ? std::optional(text(std::string_view(redactor_.cmdline(*value)))) : std::nullopt;
+  }
   int64_t address(const Endpoint& endpoint) {
-    return statements_->address.id(endpoint.address.view(), snapshot_);
+    const IpAddress address = redactor_.address(endpoint.address);
+    return statements_->address.id(address.view(), snapshot_);
+  }
+
+  std::string optionsText(const std::vector<std::string>& options) const {
+    nlohmann::json array = nlohmann::json::array();
+    for (const std::string& option : options)
+      array.push_back(redactor_.argument(option));
+    return array.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   }
 
   int64_t processId(const ProcessIdentity& identity) {
@@ -297,8 +377,8 @@ class ArchiveWriter::Impl {
       }
       const auto netns = process->netns ? std::optional(netnsId(*process->netns)) : std::nullopt;
       statements_->process_change(snapshot_, id, change, process->fd_list_status,
-                                  process->parent_pid, text(process->comm), text(process->exe),
-                                  text(process->cmdline), text(process->cgroup), real_uid,
+                                  process->parent_pid, text(process->comm), path(process->exe),
+                                  cmdline(process->cmdline), path(process->cgroup), real_uid,
                                   effective_uid, netns);
     }
     for (const auto& [process, change, limit] : changes.limits) {
@@ -346,7 +426,7 @@ class ArchiveWriter::Impl {
     statements_->fd_change(
         snapshot_, process_id, fd.fd, change, fd.link.type,
         is_number ? std::optional(fd.link.number) : std::nullopt,
-        is_text ? std::optional(text(std::string_view(fd.link.text))) : std::nullopt,
+        is_text ? std::optional(path(std::string_view(fd.link.text))) : std::nullopt,
         textOrNull(fd.protocol), info.flags, info.mount_id, info.inode, fd.file_type, fd.link_count,
         textOrNull(info.detail));
   }
@@ -426,7 +506,7 @@ class ArchiveWriter::Impl {
     for (const auto& [netns, table, change, record] : changes.unix_rows) {
       const UnixRow& row = record->row;
       statements_->unix_change(
-          snapshot_, netnsId(netns), change, row.inode, text(std::string_view(row.path)), row.type,
+          snapshot_, netnsId(netns), change, row.inode, path(std::string_view(row.path)), row.type,
           row.state, unless_gone(change, row.flags), unless_gone(change, row.reference_count),
           unless_gone(change, record->row_count));
     }
@@ -449,28 +529,30 @@ class ArchiveWriter::Impl {
     }
   }
 
-  void writeSnapshot(const Snapshot& snapshot, const SnapshotTiming& timing, int64_t store_us) {
+  void writeSnapshot(const Snapshot& snapshot, const SnapshotTiming& timing, int64_t store_us,
+                     int64_t stored_bytes) {
     std::optional<uint64_t> allocated, maximum;
     if (snapshot.file_nr) {
       allocated = snapshot.file_nr->allocated;
       maximum = snapshot.file_nr->maximum;
     }
-    statements_->snapshot(snapshot_, recording_, timing.keyframe, snapshot.clocks.wall_ns,
-                          snapshot.clocks.monotonic_ns, snapshot.clocks.boottime_ns, timing.late_us,
-                          timing.missed_before, snapshot.times.processes_us, snapshot.times.fds_us,
+    int64_t missed = 0;
+    for (const Delay& delay : timing.delays)
+      missed += delay.missed;
+    statements_->snapshot(snapshot_, recording_, timing.keyframe, timing.is_burst,
+                          snapshot.clocks.wall_ns, snapshot.clocks.monotonic_ns,
+                          snapshot.clocks.boottime_ns, timing.late_us, missed,
+                          snapshot.times.processes_us, snapshot.times.fds_us,
                           snapshot.times.tables_us, snapshot.times.second_look_us, store_us,
-                          last_commit_us_, allocated, maximum, snapshot.file_max, snapshot.nr_open,
-                          snapshot.uptime_ms);
+                          timing.cpu_us, stored_bytes, last_commit_us_, allocated, maximum,
+                          snapshot.file_max, snapshot.nr_open, snapshot.uptime_ms);
   }
 
-  void checkpointSometimes() {
-    if (monotonicNs() - checkpointed_ns_ < kCheckpointIntervalNs) return;
-    database_.tryExec("PRAGMA wal_checkpoint(PASSIVE)");
-    checkpointed_ns_ = monotonicNs();
-  }
-
-  FileHandle lock_;  // closed last: closing any handle of the file drops SQLite's own locks
-  SQLite::Database database_;
+  ArchiveDatabase archive_;
+  SQLite::Database& database_;
+  Retention retention_;
+  Redactor redactor_;
+  std::optional<std::string> boot_id_;
   std::optional<Statements> statements_;
   std::map<ProcessIdentity, int64_t> process_ids_;
   std::map<uint64_t, int64_t> netns_ids_;
@@ -479,23 +561,43 @@ class ArchiveWriter::Impl {
   int64_t recording_ = 0;
   int64_t snapshot_ = 0;
   std::optional<int64_t> last_commit_us_;
-  int64_t checkpointed_ns_ = 0;
 };
 
-ArchiveWriter::ArchiveWriter(const std::string& path) : impl_(std::make_unique<Impl>(path)) {}
+ArchiveWriter::ArchiveWriter(const std::string& path, const RetentionLimits& limits,
+                             const Redaction& redaction)
+    : impl_(std::make_unique<Impl>(path, limits, redaction)) {}
 ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::beginRecording(const RecordingInfo& info) {
   impl_->beginRecording(info);
 }
 
-int64_t ArchiveWriter::write(const Snapshot& snapshot, const ChangeSet& changes,
-                             const SnapshotTiming& timing) {
+bool ArchiveWriter::wantsKeyframe(const Clocks& now) const {
+  return impl_->wantsKeyframe(now);
+}
+
+tl::expected<int64_t, NotStored> ArchiveWriter::write(const Snapshot& snapshot,
+                                                      const ChangeSet& changes,
+                                                      const SnapshotTiming& timing) {
   return impl_->write(snapshot, changes, timing);
 }
 
-void ArchiveWriter::endRecording(int64_t ended_at_ns, const std::string& reason) {
-  impl_->endRecording(ended_at_ns, reason);
+std::optional<NotStored> ArchiveWriter::makeRoom(const Clocks& now) {
+  return impl_->makeRoom(now);
+}
+
+std::optional<NotStored> ArchiveWriter::note(const Clocks& at, const std::string& kind,
+                                             const std::optional<std::string>& detail) {
+  return impl_->note(at, kind, detail);
+}
+
+std::optional<NotStored> ArchiveWriter::endRecording(int64_t ended_at_ns,
+                                                     const std::string& reason) {
+  return impl_->endRecording(ended_at_ns, reason);
+}
+
+ArchiveDatabase& ArchiveWriter::archive() {
+  return impl_->archive();
 }
 
 }  // namespace fdmortem

@@ -1,11 +1,17 @@
-// Writes snapshots into an archive: one transaction a snapshot, rows only ever added.
+// Writes snapshots into an archive: one transaction a snapshot.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include <tl/expected.hpp>
+
+#include "capture/archive_database.h"
 #include "capture/changes.h"
+#include "capture/redaction.h"
+#include "capture/retention.h"
 #include "capture/snapshot.h"
 
 namespace fdmortem {
@@ -21,37 +27,60 @@ struct RecordingInfo {
   int32_t recorder_pid = 0;
   uint32_t recorder_uid = 0;
   int64_t interval_ms = 0;
-  std::string options;  ///< the command line, a JSON array of strings
+  std::vector<std::string> options;  ///< the command line
   std::optional<std::string> note;
+};
+
+/// Why snapshots that were due were not taken, or one was late.
+struct Delay {
+  std::string reason;  ///< see `delay` in schema/README.md
+  int64_t missed = 0;  ///< how many were not taken; 0: the one that follows was late
 };
 
 /// How a snapshot came about.
 struct SnapshotTiming {
   bool keyframe = false;
+  bool is_burst = false;      ///< taken between two regular ones
   int64_t late_us = 0;        ///< after the time it was due
-  int64_t missed_before = 0;  ///< snapshots that were due since the one before and were not taken
+  std::vector<Delay> delays;  ///< since the snapshot before
   int64_t compare_us = 0;     ///< detecting the changes
+  int64_t cpu_us = 0;         ///< that the recorder used since the snapshot before was stored
 };
 
-/// One recording in an archive file. Throws SQLite::Exception or std::system_error on what it can't
+/// One recording in an archive file; what is to be redacted is pseudonyms there. Throws SQLite::Exception or std::system_error on what it can't
 /// go on from; the file then holds every snapshot that was committed.
 class ArchiveWriter {
  public:
-  /// Makes the file, readable by its owner only, or continues an archive. Throws
-  /// std::runtime_error, one line with the path, if the file is anything else or another recorder
-  /// has it; it is not touched then.
-  explicit ArchiveWriter(const std::string& path);
+  /// As ArchiveDatabase: makes the file or continues an archive.
+  explicit ArchiveWriter(const std::string& path, const RetentionLimits& limits = {},
+                         const Redaction& redaction = {});
   ~ArchiveWriter();
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
 
   void beginRecording(const RecordingInfo& info);
 
-  /// Returns the number of the snapshot.
-  int64_t write(const Snapshot& snapshot, const ChangeSet& changes, const SnapshotTiming& timing);
+  /// Whether the snapshot that is taken at `now` has to be a keyframe.
+  bool wantsKeyframe(const Clocks& now) const;
 
-  /// Ends the recording and leaves one file: checkpointed, without -wal and -shm.
-  void endRecording(int64_t ended_at_ns, const std::string& reason);
+  /// Returns the number of the snapshot, or why it is not in the archive: then the next one is to
+  /// be compared with the last one that is. What is older than the limits allow may go for it.
+  tl::expected<int64_t, NotStored> write(const Snapshot& snapshot, const ChangeSet& changes,
+                                         const SnapshotTiming& timing);
+
+  /// Drops what is older, or takes more, than the limits allow. The error, if it could not.
+  std::optional<NotStored> makeRoom(const Clocks& now);
+
+  /// Writes down what the recorder tells of itself, see `recorder_event` in schema/README.md. The
+  /// error, if it could not.
+  std::optional<NotStored> note(const Clocks& at, const std::string& kind,
+                                const std::optional<std::string>& detail = {});
+
+  /// Ends the recording and leaves one file: checkpointed, without -wal and -shm. The error, if the
+  /// end could not be written down.
+  std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason);
+
+  ArchiveDatabase& archive();
 
  private:
   class Impl;

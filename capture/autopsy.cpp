@@ -117,6 +117,7 @@ bool readTcpInfo(int fd, AutopsyRecord& record) {
 SocketExaminer::SocketExaminer(int process_directory, int32_t pid, FailureLog& failures)
     : pid_(pid), failures_(failures), pidfd_(openPidfd(pid)) {
   if (!pidfd_) {
+    is_possible_ = errno != ENOSYS;
     if (errno != ESRCH) failures_.add("pidfd_open", std::to_string(pid), pid, errno);
     return;
   }
@@ -132,8 +133,10 @@ std::optional<AutopsyRecord> SocketExaminer::examine(int32_t fd, uint64_t inode,
   if (!duplicate) {
     // EBADF and ESRCH: closed or ended meanwhile.
     if (errno != EBADF && errno != ESRCH) {
-      failures_.add("pidfd_getfd", fmt::format("{}/fd/{}", pid_, fd), pid_, errno);
-      if (errno == EPERM || errno == ENOSYS) pidfd_.reset();
+      const int error = errno;
+      failures_.add("pidfd_getfd", fmt::format("{}/fd/{}", pid_, fd), pid_, error);
+      is_possible_ = error != ENOSYS;
+      if (error == EPERM || error == ENOSYS) pidfd_.reset();
     }
     return {};
   }
@@ -151,7 +154,8 @@ std::optional<AutopsyRecord> SocketExaminer::examine(int32_t fd, uint64_t inode,
   record.remote = peerOf(duplicate.get(), is_ipv6, peer_error);
   if (peer_error != 0) record.peer_error = peer_error;
   if (!readTcpInfo(duplicate.get(), record)) {
-    failures_.add("getsockopt", fmt::format("{}/fd/{}", pid_, fd), pid_, errno);
+    const int error = errno;
+    failures_.add("getsockopt", fmt::format("{}/fd/{}", pid_, fd), pid_, error);
     return {};
   }
   record.netns = netnsOf(duplicate.get());

@@ -26,10 +26,14 @@ class SocketExaminer {
   /// logged.
   std::optional<AutopsyRecord> examine(int32_t fd, uint64_t inode, const Clocks& started);
 
+  /// False: this kernel is too old, so that other processes need not be asked either.
+  bool isPossible() const { return is_possible_; }
+
  private:
   int32_t pid_;
   FailureLog& failures_;
   FileHandle pidfd_;
+  bool is_possible_ = true;
 };
 
 }  // namespace fdmortem

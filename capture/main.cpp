@@ -8,6 +8,7 @@
 #include "capture/options.h"
 #include "capture/recorder.h"
 #include "schema/printable.h"
+#include "schema/standard_streams.h"
 
 namespace {
 
@@ -24,6 +25,7 @@ int run(int exit_status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fdmortem::occupyStandardStreams();
   try {
     return std::visit([](const auto& command) { return run(command); },
                       fdmortem::parseCaptureOptions(argc, argv));

@@ -1,5 +1,9 @@
 #include "capture/options.h"
 
+#include <charconv>
+#include <map>
+#include <string_view>
+
 #include <CLI/CLI.hpp>
 
 #include "schema/duration.h"
@@ -39,12 +43,140 @@ void addSelection(CLI::App& record, Selection& selection) {
       ->group(kSelectionGroup);
 }
 
-struct Durations {
+/// What options give in another unit or form than RecordOptions has it.
+struct RawOptions {
   uint64_t interval_ms = 10'000;
   uint64_t duration_ms = 0;
+  uint64_t keep_ms = 0;
+  uint64_t max_size_bytes = 0;
+  std::string burst_above;
+  uint64_t burst_interval_ms = 1000;
 };
 
-CLI::App* addRecord(CLI::App& app, RecordOptions& options, Durations& durations) {
+/// Turns `200M` and `2G` into bytes: K, M, G and T are powers of 1024.
+CLI::Validator sizeInBytes() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        static const std::map<std::string, unsigned> kShifts = {
+            {"", 0}, {"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}};
+        uint64_t number = 0;
+        const char* const end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, number);
+        const auto shift = kShifts.find(std::string(rest, end));
+        if (error != std::errc() || shift == kShifts.end() ||
+            number > (uint64_t{1} << 62 >> shift->second)) {
+          return text + " is no size such as 200M or 2G";
+        }
+        text = std::to_string(number << shift->second);
+        return {};
+      },
+      "SIZE");
+}
+
+/// Takes `80%`, from 1 % to 100 %.
+CLI::Validator percentage() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        int number = 0;
+        const char* const end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, number);
+        if (error != std::errc() || std::string_view(rest, end) != "%" || number < 1 ||
+            number > 100) {
+          return text + " is no part such as 80%";
+        }
+        text = std::to_string(number);
+        return {};
+      },
+      "PERCENT");
+}
+
+/// Of `cmdline,paths,addresses`.
+CLI::Option* addRedaction(CLI::App& command, Redaction& redaction) {
+  return command
+      .add_option_function<std::vector<std::string>>(
+          "--redact",
+          [&redaction](const std::vector<std::string>& names) {
+            for (const std::string& name : names) {
+              if (name == "cmdline") redaction.cmdline = true;
+              if (name == "paths") redaction.paths = true;
+              if (name == "addresses") redaction.addresses = true;
+            }
+          },
+          "Pseudonyms for: cmdline,paths,addresses")
+      ->type_name("LIST")
+      ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(CLI::IsMember({"cmdline", "paths", "addresses"}).description(""));
+}
+
+void addBudgets(CLI::App& record, RecordOptions& options, RawOptions& raw) {
+  constexpr const char* kGroup = "Budgets";
+  record.add_option("--keep", raw.keep_ms, "Drop snapshots that are older")
+      ->type_name("DURATION")
+      ->transform(durationInMs())
+      ->check(between(uint64_t{1000}, uint64_t{3660} * 86'400'000))
+      ->group(kGroup);
+  record.add_option("--max-size", raw.max_size_bytes, "Keep the file below it, oldest out first")
+      ->type_name("SIZE")
+      ->transform(sizeInBytes())
+      ->check(between(uint64_t{1} << 20, uint64_t{1} << 50))
+      ->group(kGroup);
+  record.add_option("--max-cpu", options.max_cpu_percent, "Rather wait than use more of one CPU")
+      ->type_name("PERCENT")
+      ->check(between(1, 100))
+      ->group(kGroup);
+  record
+      .add_option("--max-memory", options.max_memory_bytes,
+                  "Rather miss a snapshot than use more (default 1G)")
+      ->type_name("SIZE")
+      ->transform(sizeInBytes())
+      ->check(between(uint64_t{16} << 20, uint64_t{1} << 50))
+      ->group(kGroup);
+}
+
+void addBurst(CLI::App& record, RawOptions& raw) {
+  constexpr const char* kGroup = "Flight recorder";
+  auto* above = record
+                    .add_option("--burst-above", raw.burst_above,
+                                "More snapshots while fds are above 80%, ... of the soft limit")
+                    ->type_name("PERCENT")
+                    ->transform(percentage())
+                    ->group(kGroup);
+  record.add_option("--burst-interval", raw.burst_interval_ms, "... so often (default 1s)")
+      ->type_name("DURATION")
+      ->transform(durationInMs())
+      ->check(between(uint64_t{10}, uint64_t{86'400'000}))
+      ->needs(above)
+      ->group(kGroup);
+}
+
+void addOutput(CLI::App& record, RecordOptions& options) {
+  static const std::map<std::string, ProgressMode> kModes = {{"auto", ProgressMode::Auto},
+                                                             {"always", ProgressMode::Always},
+                                                             {"never", ProgressMode::Never}};
+  record
+      .add_option_function<std::string>(
+          "--progress", [&options](const std::string& mode) { options.progress = kModes.at(mode); },
+          "Status line: auto (on a terminal), always, never")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}).description(""));
+  record.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
+  record.add_flag("-v,--verbose", options.verbose, "Say a line for each snapshot");
+}
+
+/// What was given in the form that it has in the options.
+void finish(const CLI::App& record, const RawOptions& raw, RecordOptions& options) {
+  const auto given = [&](const char* name) { return record.count(name) > 0; };
+  options.interval = std::chrono::milliseconds(raw.interval_ms);
+  options.burst_interval = std::chrono::milliseconds(raw.burst_interval_ms);
+  if (given("--duration")) options.duration = std::chrono::milliseconds(raw.duration_ms);
+  if (given("--keep")) options.keep = std::chrono::milliseconds(raw.keep_ms);
+  if (given("--max-size")) options.max_size_bytes = raw.max_size_bytes;
+  if (given("--burst-above")) options.burst_above_percent = std::stoi(raw.burst_above);
+}
+
+CLI::App* addRecord(CLI::App& app, RecordOptions& options, RawOptions& raw) {
   CLI::App* record =
       app.add_subcommand("record", "Archive snapshots of processes' file descriptors");
   record->footer(
@@ -56,7 +188,7 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, Durations& durations)
       ->required();
   addSelection(*record, options.selection);
   record
-      ->add_option("-i,--interval", durations.interval_ms,
+      ->add_option("-i,--interval", raw.interval_ms,
                    "500ms, 10s, 5m, 2h, 1d, ... (default 10s)")
       ->type_name("DURATION")
       ->transform(durationInMs())
@@ -65,7 +197,7 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, Durations& durations)
       ->type_name("N")
       ->check(between(uint64_t{1}, uint64_t{1} << 40));
   record
-      ->add_option("-d,--duration", durations.duration_ms,
+      ->add_option("-d,--duration", raw.duration_ms,
                    "End after this time (default: at a signal)")
       ->type_name("DURATION")
       ->transform(durationInMs())
@@ -76,8 +208,10 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, Durations& durations)
       ->type_name("TEXT");
   record->add_option("--proc-root", options.proc_root, "Where procfs is (default /proc)")
       ->type_name("DIR");
-  record->add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
-  record->add_flag("-v,--verbose", options.verbose, "Say a line for each snapshot");
+  addRedaction(*record, options.redaction);
+  addOutput(*record, options);
+  addBudgets(*record, options, raw);
+  addBurst(*record, raw);
   return record;
 }
 
@@ -90,6 +224,7 @@ CLI::App* addCopy(CLI::App& app, CopyOptions& options) {
       "  fdcapture copy --quiet leak.db leak-copy.db > leak-copy.db.sha256\n");
   copy->add_option("FROM", options.from, "The archive")->required()->type_name("");
   copy->add_option("TO", options.to, "The copy; must not exist yet")->required()->type_name("");
+  addRedaction(*copy, options.redaction);
   copy->add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
   return copy;
 }
@@ -110,8 +245,8 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
   app.get_formatter()->column_width(kHelpColumn);
   RecordOptions record;
   CopyOptions copy;
-  Durations durations;
-  const CLI::App* record_command = addRecord(app, record, durations);
+  RawOptions raw;
+  const CLI::App* record_command = addRecord(app, record, raw);
   const CLI::App* copy_command = addCopy(app, copy);
   try {
     app.parse(argc, argv);
@@ -123,10 +258,7 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  record.interval = std::chrono::milliseconds(durations.interval_ms);
-  if (record_command->count("--duration") > 0) {
-    record.duration = std::chrono::milliseconds(durations.duration_ms);
-  }
+  finish(*record_command, raw, record);
   record.arguments.assign(argv + 1, argv + argc);
   return record;
 }

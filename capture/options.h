@@ -8,9 +8,13 @@
 #include <variant>
 #include <vector>
 
+#include "capture/redaction.h"
 #include "capture/selection.h"
 
 namespace fdmortem {
+
+/// Whether a line on stderr is kept up to date.
+enum class ProgressMode { Auto, Always, Never };
 
 struct RecordOptions {
   std::string output;
@@ -19,6 +23,14 @@ struct RecordOptions {
   std::optional<uint64_t> count;                      ///< snapshots
   std::optional<std::chrono::milliseconds> duration;  ///< with neither, until a signal
   std::optional<std::string> note;
+  std::optional<std::chrono::milliseconds> keep;  ///< older snapshots are dropped
+  std::optional<uint64_t> max_size_bytes;         ///< of the archive and what lies beside it
+  uint64_t max_memory_bytes = uint64_t{1} << 30;
+  std::optional<int> max_cpu_percent;      ///< of one CPU
+  std::optional<int> burst_above_percent;  ///< of a process's soft limit
+  std::chrono::milliseconds burst_interval{1'000};
+  Redaction redaction;
+  ProgressMode progress = ProgressMode::Auto;
   bool with_autopsies = true;
   std::string proc_root = "/proc";
   bool quiet = false;
@@ -29,6 +41,9 @@ struct RecordOptions {
 struct CopyOptions {
   std::string from;
   std::string to;
+  std::optional<int64_t> from_ns;  ///< wall clock; the copy begins at the keyframe at or before it
+  std::optional<int64_t> to_ns;    ///< and ends at the last snapshot that is not after it
+  Redaction redaction;
   bool quiet = false;
 };
 

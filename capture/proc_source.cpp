@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -29,6 +31,24 @@ struct DirectoryCloser {
 ProcSource::ProcSource(const std::string& root)
     : root_(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
   if (!root_) throw std::system_error(errno, std::generic_category(), root);
+  // The size of a directory in a saved tree is another thing.
+  struct statfs file_system {};
+  struct stat own_fds {};
+  tells_fd_counts_ = fstatfs(root_.get(), &file_system) == 0 &&
+                     file_system.f_type == PROC_SUPER_MAGIC &&
+                     fstatat(root_.get(), "self/fd", &own_fds, 0) == 0 && own_fds.st_size > 0;
+}
+
+OrErrno<uint64_t> ProcSource::fdCount(int32_t pid) const {
+  const std::string path = fmt::format("{}/fd", pid);
+  if (!tells_fd_counts_) {
+    const auto names = list(root_.get(), path.c_str());
+    if (!names) return tl::unexpected(names.error());
+    return names->size();
+  }
+  struct stat fds {};
+  if (fstatat(root_.get(), path.c_str(), &fds, 0) != 0) return tl::unexpected(errno);
+  return static_cast<uint64_t>(fds.st_size);
 }
 
 OrErrno<FileHandle> ProcSource::openDirectory(const std::string& path) const {

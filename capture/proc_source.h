@@ -55,12 +55,17 @@ class ProcSource {
   /// What an fd's link leads to, from what the kernel knows without asking a file server.
   static OrErrno<FileStatus> fileStatus(int directory, const char* path);
 
+  /// How many fds a process has. From its size where the kernel tells it there (Linux 6.2,
+  /// fs/proc/fd.c, proc_fd_getattr), else by listing them.
+  OrErrno<uint64_t> fdCount(int32_t pid) const;
+
   /// `system.sockprotoname` of the socket that fd/N below a process's directory leads to: "TCP",
   /// "UNIX-STREAM", ... (net/socket.c, sockfs_xattr_get).
   static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
 
  private:
   FileHandle root_;
+  bool tells_fd_counts_ = false;
 };
 
 }  // namespace fdmortem

@@ -1,5 +1,7 @@
 #include "capture/process_collector.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <tuple>
@@ -225,8 +227,9 @@ FileHandle filesDirectory(const SelectedProcess& process) {
       }
     }
   }
-  auto directory = ProcSource::openDirectory(own, ".");
-  return directory ? std::move(*directory) : FileHandle();
+  // To open "." would fail once the process has ended; through a duplicate each read says so
+  // itself.
+  return FileHandle(fcntl(own, F_DUPFD_CLOEXEC, 0));
 }
 
 std::optional<ProcessRecord> readProcess(const ProcSource& source, const ProcessIdentity& identity,
@@ -269,8 +272,9 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
   auto links = ProcSource::openDirectory(files.get(), "fd");
   auto infos = ProcSource::openDirectory(files.get(), "fdinfo");
   if (!names || !links) {
+    if (hasEnded(source, process.identity)) return false;
     failures.add("list", fmt::format("{}/fd", pid), pid, names ? links.error() : names.error());
-    return !hasEnded(source, process.identity);
+    return true;
   }
 
   FdReader reader(std::move(*links), std::move(infos), pid, failures);
@@ -286,8 +290,10 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
       process.fds.push_back(std::move(*record));
     }
   }
+  // Asked in this order, so that a process whose exit begins in between is one that ended.
+  const bool is_exiting = isExiting(files.get());
   if (hasEnded(source, process.identity)) return false;
-  if (isExiting(files.get())) {
+  if (is_exiting) {
     // The last thread that holds the fds closes them while it still can be listed.
     failures.add(Failure{.operation = "list",
                          .subject = fmt::format("{}/fd", pid),

@@ -7,38 +7,32 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <new>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "capture/archive_writer.h"
+#include "capture/burst.h"
 #include "capture/changes.h"
 #include "capture/collector.h"
+#include "capture/own_limits.h"
+#include "capture/priority.h"
+#include "capture/progress.h"
+#include "capture/schedule.h"
 #include "schema/printable.h"
 #include "schema/readers/host.h"
 
 namespace fdmortem {
 namespace {
 
-/// A full listing this often makes dropping what is older possible, and costs little beside it.
-constexpr int64_t kSnapshotsPerKeyframe = 256;
-/// So many different failures are named on stderr; all are in the archive.
-constexpr size_t kMaximumNamedFailures = 20;
+/// A disk that was full is written to again when it has so much room.
+constexpr uint64_t kRoomBytes = 4 << 20;
 constexpr int kPartlyRead = 3;
-
-/// A message for whoever watches. That nobody does, a closed terminal for instance, must end no
-/// recording.
-void say(const std::string& text) {
-  fputs(fmt::format("fdcapture: {}\n", text).c_str(), stderr);
-}
 
 /// SIGINT, SIGTERM and SIGHUP as events to wait for: a snapshot that has begun is always finished.
 class StopSignals {
@@ -88,80 +82,31 @@ RecordingInfo describeRecording(const RecordOptions& options, const ProcSource& 
   info.recorder_pid = getpid();
   info.recorder_uid = getuid();
   info.interval_ms = options.interval.count();
-  info.options = nlohmann::json(options.arguments)
-                     .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  info.options = options.arguments;
   info.note = options.note;
   return info;
 }
 
-std::string describe(const Failure& failure) {
-  std::string reason = failure.detail;
-  if (failure.error_number) reason = strerror(*failure.error_number);
-  return fmt::format("{}: {}: {}", printable(failure.subject), failure.operation,
-                     printable(reason));
+/// What a snapshot that could not be stored is missed for.
+const char* reasonOf(StoreFailure why) {
+  switch (why) {
+    case StoreFailure::DiskFull:
+      return delay_reason::kDiskFull;
+    case StoreFailure::OverLimit:
+      return delay_reason::kMaxSize;
+    case StoreFailure::NoMemory:
+      return delay_reason::kMemory;
+    case StoreFailure::InputOutput:
+      break;
+  }
+  return delay_reason::kInputOutput;
 }
 
-/// Says what can't be read, each thing once.
-class Notices {
- public:
-  explicit Notices(const RecordOptions& options) : options_(options) {}
-
-  void failures(const std::vector<Failure>& failures) {
-    for (const Failure& failure : failures) {
-      if (!named_.insert(describe(failure)).second) continue;
-      if (named_.size() <= kMaximumNamedFailures) {
-        say(describe(failure));
-      } else if (named_.size() == kMaximumNamedFailures + 1) {
-        say("more could not be read; the archive has all of it");
-      }
-      // What was said is remembered to say it once, but not without end.
-      if (named_.size() > 100 * kMaximumNamedFailures) named_.erase(std::prev(named_.end()));
-    }
-  }
-
-  void snapshot(int64_t id, const Snapshot& snapshot) const {
-    if (!options_.verbose) return;
-    size_t fd_count = 0;
-    for (const ProcessRecord& process : snapshot.processes)
-      fd_count += process.fds.size();
-    const PhaseTimes& times = snapshot.times;
-    say(fmt::format(
-        "snapshot {}: {} processes, {} fds, {} failures, read in {} ms", id,
-        snapshot.processes.size(), fd_count, snapshot.failures.size(),
-        (times.processes_us + times.fds_us + times.tables_us + times.second_look_us) / 1000));
-  }
-
-  bool hadFailures() const { return !named_.empty(); }
-
- private:
-  const RecordOptions& options_;
-  std::set<std::string> named_;
-};
-
-/// When snapshots are due: at whole intervals after the first, none twice. What is missed is
-/// counted.
-class Schedule {
- public:
-  Schedule(int64_t start_ns, int64_t interval_ns)
-      : start_ns_(start_ns), interval_ns_(interval_ns) {}
-
-  int64_t dueNs() const { return start_ns_ + slot_ * interval_ns_; }
-  int64_t missed() const { return missed_; }
-
-  /// Goes to the first slot that is not over at `now_ns`.
-  void advance(int64_t now_ns) {
-    const int64_t next =
-        std::max(slot_ + 1, (now_ns - start_ns_ + interval_ns_ - 1) / interval_ns_);
-    missed_ = next - slot_ - 1;
-    slot_ = next;
-  }
-
- private:
-  int64_t start_ns_;
-  int64_t interval_ns_;
-  int64_t slot_ = 0;
-  int64_t missed_ = 0;
-};
+RetentionLimits retentionOf(const RecordOptions& options) {
+  RetentionLimits limits{.max_bytes = options.max_size_bytes};
+  if (options.keep) limits.keep_ns = options.keep->count() * 1'000'000;
+  return limits;
+}
 
 class Recorder {
  public:
@@ -169,26 +114,31 @@ class Recorder {
       : options_(options),
         source_(options.proc_root),
         collector_(source_, options.selection, options.with_autopsies),
-        notices_(options) {}
+        progress_(options),
+        schedule_(readClocks().boottime_ns, options.interval.count() * 1'000'000) {
+    if (options.burst_above_percent) burst_.emplace(source_, *options.burst_above_percent);
+  }
 
   int run() {
     requireOneProcess();
-    ArchiveWriter archive(options_.output);
-    archive.beginRecording(describeRecording(options_, source_));
-    announce(fmt::format("recording into {} every {} ms", printable(options_.output),
-                         options_.interval.count()));
-    const std::string reason = loop(archive);
-    archive.endRecording(readClocks().wall_ns, reason);
-    announce(
+    for (const std::string& refused : lowerPriority())
+      progress_.detail(refused);
+    if (!limitOwnMemory(options_.max_memory_bytes)) {
+      progress_.detail("its memory could not be limited");
+    }
+    archive_.emplace(options_.output, retentionOf(options_), options_.redaction);
+    archive_->beginRecording(describeRecording(options_, source_));
+    progress_.announce(fmt::format("recording into {} every {} ms", printable(options_.output),
+                                   options_.interval.count()));
+    const std::string reason = loop();
+    const auto error = archive_->endRecording(readClocks().wall_ns, reason);
+    if (error) progress_.warn("the end of the recording could not be stored: " + error->message);
+    progress_.announce(
         fmt::format("{} snapshots in {}, ended: {}", taken_, printable(options_.output), reason));
-    return notices_.hadFailures() ? kPartlyRead : 0;
+    return progress_.hadFailures() || has_lost_ || error ? kPartlyRead : 0;
   }
 
  private:
-  void announce(const std::string& text) const {
-    if (!options_.quiet) say(text);
-  }
-
   /// A mistyped pid is told at once, before there is a file.
   void requireOneProcess() const {
     const Selection& selection = options_.selection;
@@ -200,55 +150,154 @@ class Recorder {
     throw std::runtime_error(fmt::format("no such process: {}", fmt::join(selection.pids, ", ")));
   }
 
-  std::string loop(ArchiveWriter& archive) {
-    const int64_t interval_ns = options_.interval.count() * 1'000'000;
-    const int64_t start_ns = readClocks().boottime_ns;
-    Schedule schedule(start_ns, interval_ns);
+  /// Returns why it ended.
+  std::string loop() {
+    const int64_t start_ns = schedule_.dueNs();
+    std::optional<int64_t> end_ns;
+    if (options_.duration) end_ns = start_ns + options_.duration->count() * 1'000'000;
     while (true) {
-      takeSnapshot(archive, schedule);
+      takeSnapshot(false);
       if (collector_.isExhausted()) return "the selected processes have ended";
       if (options_.count && taken_ >= *options_.count) return "count";
-      schedule.advance(readClocks().boottime_ns);
-      int64_t wake_ns = schedule.dueNs();
-      if (options_.duration) {
-        const int64_t end_ns = start_ns + options_.duration->count() * 1'000'000;
-        if (wake_ns >= end_ns) {
-          const int signal = signals_.waitUntil(end_ns);
-          return signal != 0 ? signalName(signal) : "duration";
-        }
-      }
-      if (const int signal = signals_.waitUntil(wake_ns)) return signalName(signal);
+      const int64_t now_ns = readClocks().boottime_ns;
+      schedule_.advance(now_ns, std::max(now_ns, earliest_ns_));
+      const bool is_last = end_ns && schedule_.dueNs() >= *end_ns;
+      if (const auto reason = waitAndWatch(is_last ? *end_ns : schedule_.dueNs())) return *reason;
+      if (is_last) return "duration";
     }
+  }
+
+  /// Waits, and takes the snapshots of bursts meanwhile. Returns why the recording ends, if it does.
+  std::optional<std::string> waitAndWatch(int64_t until_ns) {
+    const Clocks before = readClocks();
+    const int64_t step_ns = options_.burst_interval.count() * 1'000'000;
+    while (burst_) {
+      const int64_t look_ns = std::max(readClocks().boottime_ns + step_ns, earliest_ns_);
+      if (look_ns >= until_ns) break;
+      if (const int signal = signals_.waitUntil(look_ns)) return signalName(signal);
+      if (!seesBurst()) continue;
+      takeSnapshot(true);
+      if (collector_.isExhausted()) return "the selected processes have ended";
+      if (options_.count && taken_ >= *options_.count) return "count";
+    }
+    if (const int signal = signals_.waitUntil(until_ns)) return signalName(signal);
+    const Clocks now = readClocks();
+    const int64_t suspended_ns = (now.boottime_ns - before.boottime_ns) -
+                                 (now.monotonic_ns - before.monotonic_ns);
+    schedule_.wake(now.boottime_ns, suspended_ns > (now.boottime_ns - until_ns) / 2
+                                        ? delay_reason::kSuspended
+                                        : delay_reason::kStopped);
+    return {};
   }
 
   static std::string signalName(int signal) {
     return signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM";
   }
 
-  void takeSnapshot(ArchiveWriter& archive, const Schedule& schedule) {
-    const bool keyframe = taken_ % kSnapshotsPerKeyframe == 0;
+  /// Whether a process has that many fds now; its beginning and its end are events.
+  bool seesBurst() {
+    const std::string who = burst_->look();
+    if (who.empty() == !in_burst_) return in_burst_;
+    in_burst_ = !who.empty();
+    tell(in_burst_ ? "burst-began" : "burst-ended", who);
+    return in_burst_;
+  }
+
+  /// Says what the recorder has to tell of itself, and writes it into the archive.
+  void tell(const std::string& kind, const std::string& detail) {
+    progress_.announce(detail.empty() ? kind : fmt::format("{}: {}", kind, detail));
+    archive_->note(readClocks(), kind,
+                   detail.empty() ? std::nullopt : std::optional(detail));
+  }
+
+  void takeSnapshot(bool is_burst) {
+    if (is_full_ && !hasRoomAgain()) return schedule_.miss(delay_reason::kDiskFull);
+    const Clocks started = readClocks();
+    const int64_t cpu_before_us = ownCpuUs();
+    try {
+      store(is_burst);
+    } catch (const std::bad_alloc&) {
+      notStored({StoreFailure::NoMemory, "it needs more than --max-memory"});
+    }
+    spares_.take();
+    if (!options_.max_cpu_percent) return;
+    const int64_t cpu_ns = (ownCpuUs() - cpu_before_us) * 1000;
+    earliest_ns_ = started.boottime_ns + cpu_ns * 100 / *options_.max_cpu_percent;
+  }
+
+  void store(bool is_burst) {
+    // If there is too little room even for dropping, storing says so.
+    archive_->makeRoom(readClocks());
     const Snapshot* previous = previous_ ? &*previous_ : nullptr;
+    spares_.release();
     Snapshot now = collector_.take(previous);
     const int64_t compare_start_ns = readClocks().monotonic_ns;
     if (previous != nullptr) carryOver(*previous, now);
+    const bool keyframe = archive_->wantsKeyframe(now.clocks);
     const ChangeSet changes = detectChanges(previous, now, keyframe);
-    SnapshotTiming timing{.keyframe = keyframe, .missed_before = schedule.missed()};
-    timing.late_us = std::max<int64_t>((now.clocks.boottime_ns - schedule.dueNs()) / 1000, 0);
+    SnapshotTiming timing{
+        .keyframe = keyframe, .is_burst = is_burst, .delays = schedule_.delays()};
+    if (!is_burst) {
+      timing.late_us =
+          std::max<int64_t>((now.clocks.boottime_ns - schedule_.dueNs()) / 1000, 0);
+    }
     timing.compare_us = (readClocks().monotonic_ns - compare_start_ns) / 1000;
-    const int64_t id = archive.write(now, changes, timing);
+    const int64_t cpu_us = ownCpuUs();
+    timing.cpu_us = cpu_us - stored_cpu_us_;
+    const auto id = archive_->write(now, changes, timing);
+    progress_.failures(now.failures);
+    if (!id) return notStored(id.error());
+    stored_cpu_us_ = cpu_us;
+    schedule_.stored();
     ++taken_;
-    notices_.failures(now.failures);
-    notices_.snapshot(id, now);
+    is_failing_ = false;
+    progress_.stored(*id, now, archive_->archive().diskBytes());
+    if (burst_) burst_->follow(now);
     previous_ = std::move(now);
+  }
+
+  /// A snapshot is lost, and the recording goes on.
+  void notStored(const NotStored& error) {
+    has_lost_ = true;
+    schedule_.miss(reasonOf(error.why));
+    if (!std::exchange(is_failing_, true)) {
+      progress_.warn(fmt::format("a snapshot could not be stored: {}", error.message));
+    }
+    if (error.why != StoreFailure::DiskFull) return;
+    is_full_ = true;
+    archive_->archive().spendBallast();
+    if (archive_->note(readClocks(), "disk-full")) {
+      progress_.warn("not even that the disk is full could be stored");
+    }
+  }
+
+  bool hasRoomAgain() {
+    spares_.release();
+    const bool has_room = archive_->archive().hasRoom(kRoomBytes);
+    spares_.take();
+    if (!has_room) return false;
+    is_full_ = false;
+    tell("disk-room", "there is room again");
+    return true;
   }
 
   const RecordOptions& options_;
   StopSignals signals_;
   ProcSource source_;
   Collector collector_;
-  Notices notices_;
-  std::optional<Snapshot> previous_;
+  Progress progress_;
+  Schedule schedule_;
+  SpareDescriptors spares_;
+  std::optional<BurstWatch> burst_;
+  std::optional<ArchiveWriter> archive_;
+  std::optional<Snapshot> previous_;  ///< the last one that is in the archive
   uint64_t taken_ = 0;
+  int64_t stored_cpu_us_ = 0;
+  int64_t earliest_ns_ = 0;  ///< of the next snapshot, by --max-cpu; CLOCK_BOOTTIME
+  bool in_burst_ = false;
+  bool is_full_ = false;
+  bool is_failing_ = false;  ///< the last snapshot could not be stored
+  bool has_lost_ = false;
 };
 
 }  // namespace

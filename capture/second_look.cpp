@@ -85,10 +85,10 @@ class SecondLooker {
   }
 
  private:
-  /// The TCP tables of its namespace were read, so that an unlisted socket has no connection there.
-  bool tablesTell(const ProcessRecord& process) const {
+  /// The TCP tables of the namespace were read, so that an unlisted socket has no connection there.
+  bool tablesTell(std::optional<uint64_t> netns_inode) const {
     return std::any_of(now_.namespaces.begin(), now_.namespaces.end(), [&](const auto& netns) {
-      return process.netns == netns.inode && hasTcpTables(netns);
+      return netns_inode == netns.inode && hasTcpTables(netns);
     });
   }
 
@@ -135,7 +135,7 @@ class SecondLooker {
   void lookAtProcess(ProcessRecord& process) {
     FileHandle files;  // opened for the first fd that needs it
     int open_error = 0;
-    bool may_autopsy = with_autopsies_ && tablesTell(process);
+    bool may_autopsy = with_autopsies_ && tablesTell(process.netns);
     std::optional<SocketExaminer> examiner;
     for (FdRecord& fd : process.fds) {
       if (fd.link.type != LinkType::Socket) continue;
@@ -163,6 +163,7 @@ class SecondLooker {
       if (may_autopsy && !is_listed && look.outcome == SecondLook::Same && isTcp(fd)) {
         if (!examiner) examiner.emplace(files.get(), process.identity.pid, failures_);
         autopsy(*examiner, process.identity, fd);
+        with_autopsies_ = may_autopsy = examiner->isPossible();
       }
       const bool is_news = look.outcome != SecondLook::Same || look.table_reads > 1;
       if (is_news && !is_listed) now_.second_looks.push_back(look);
@@ -200,18 +201,32 @@ class SecondLooker {
            fd.protocol == "MPTCPv6";
   }
 
+  /// Nothing new can have become of it: if it were connected anew, its table would list it.
+  bool saidAll(const FdRecord& fd) const {
+    return fd.autopsy && fd.autopsy->isDead() &&
+           (!fd.autopsy->netns || tablesTell(fd.autopsy->netns));
+  }
+
   void autopsy(SocketExaminer& examiner, const ProcessIdentity& process, FdRecord& fd) {
-    // Another fd of the same socket was asked already, now or before.
-    auto& known = examined_[fd.link.number];
-    if (fd.autopsy && fd.autopsy->isDead()) known = fd.autopsy;
-    if (!known) {
-      auto record = examiner.examine(fd.fd, fd.link.number, now_.clocks);
-      if (!record) return;
-      record->process = process;
-      known = std::make_shared<const AutopsyRecord>(*record);
-      if (!fd.autopsy || !fd.autopsy->saysTheSameAs(*known)) now_.autopsies.push_back(known);
+    auto& told = told_[fd.link.number];
+    if (saidAll(fd)) {
+      told.push_back(fd.autopsy);
+      return;
     }
-    fd.autopsy = known;
+    auto record = examiner.examine(fd.fd, fd.link.number, now_.clocks);
+    if (!record || (fd.autopsy && fd.autopsy->saysTheSameAs(*record))) return;
+    const auto same = std::find_if(
+        told.begin(), told.end(), [&](const auto& other) { return other->saysTheSameAs(*record); });
+    if (!fd.autopsy && same != told.end()) {
+      fd.autopsy = *same;  // another fd of this socket, and not one that has its number by chance
+      return;
+    }
+    // An fd that once had an answer of its own has all later ones too: a reader then needs no
+    // other's.
+    record->process = process;
+    fd.autopsy = std::make_shared<const AutopsyRecord>(*record);
+    told.push_back(fd.autopsy);
+    now_.autopsies.push_back(fd.autopsy);
   }
 
   const ProcSource& source_;
@@ -223,7 +238,8 @@ class SecondLooker {
   /// holds.
   std::unordered_map<uint64_t, std::unordered_set<uint64_t>> vanished_;
   std::unordered_set<uint64_t> read_twice_;
-  std::unordered_map<uint64_t, std::shared_ptr<const AutopsyRecord>> examined_;  ///< by inode
+  /// By inode, what those said that were asked.
+  std::unordered_map<uint64_t, std::vector<std::shared_ptr<const AutopsyRecord>>> told_;
   std::string link_;
 };
 

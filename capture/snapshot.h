@@ -58,6 +58,15 @@ struct ProcessRecord {
   std::optional<std::vector<Limit>> limits;  ///< by resource
   ReadStatus fd_list_status = ReadStatus::NotTried;
   std::vector<FdRecord> fds;  ///< by fd
+
+  /// RLIMIT_NOFILE; empty: unlimited, or unread.
+  std::optional<uint64_t> softFdLimit() const {
+    if (!limits) return {};
+    for (const Limit& limit : *limits) {
+      if (limit.resource == "Max open files") return limit.soft;
+    }
+    return {};
+  }
 };
 
 /// TIME_WAIT rows of one table: nobody owns them, so only their number is kept.
@@ -131,10 +140,10 @@ struct AutopsyRecord {
 
   /// The same apart from when it was asked.
   bool saysTheSameAs(const AutopsyRecord& other) const {
-    return std::tie(inode, state, remote, peer_error, local, delivered, segments_in,
-                    segments_out) == std::tie(other.inode, other.state, other.remote,
-                                              other.peer_error, other.local, other.delivered,
-                                              other.segments_in, other.segments_out);
+    return std::tie(inode, state, remote, peer_error, local, netns, delivered, segments_in,
+                    segments_out) ==
+           std::tie(other.inode, other.state, other.remote, other.peer_error, other.local,
+                    other.netns, other.delivered, other.segments_in, other.segments_out);
   }
 };
 

@@ -22,6 +22,7 @@ CREATE TABLE recording (
   recorder_uid INTEGER,
   interval_ms INTEGER,
   options TEXT,               -- JSON array
+  redacted TEXT,              -- what is pseudonyms: cmdline, paths, addresses; NULL: nothing
   note TEXT,
   first_snapshot INTEGER,     -- NULL: none was stored
   last_snapshot INTEGER
@@ -31,6 +32,7 @@ CREATE TABLE snapshot (
   id INTEGER PRIMARY KEY,
   recording INTEGER,
   keyframe INTEGER,
+  is_burst INTEGER,           -- 1: taken between two regular ones, because of --burst-above
   taken_at TEXT,              -- UTC, ISO 8601, by the host's wall clock
   wall_ns INTEGER,
   monotonic_ns INTEGER,
@@ -42,12 +44,40 @@ CREATE TABLE snapshot (
   tables_us INTEGER,
   second_look_us INTEGER,
   store_us INTEGER,
+  cpu_us INTEGER,             -- of the recorder, since the snapshot before
+  stored_bytes INTEGER,
   previous_commit_us INTEGER,
   files_allocated INTEGER,
   files_maximum INTEGER,
   file_max INTEGER,
   nr_open INTEGER,
   uptime_ms INTEGER
+);
+
+-- Why snapshots that were due before this one were not taken, or this one was late.
+CREATE TABLE delay (
+  snapshot INTEGER,
+  reason TEXT,                -- slow, cpu-budget, stopped, suspended, disk-full, max-size, memory, io-error
+  missed INTEGER              -- how many; 0: this one was late
+);
+
+-- What the recorder tells of itself.
+CREATE TABLE recorder_event (
+  recording INTEGER,
+  at TEXT,                    -- UTC, ISO 8601, by the host's wall clock
+  wall_ns INTEGER,
+  boottime_ns INTEGER,
+  kind TEXT,                  -- disk-full, disk-room, burst-began, burst-ended, ...
+  detail TEXT
+);
+
+-- Snapshots that were taken and are no longer in the archive.
+CREATE TABLE dropped (
+  reason TEXT,                -- keep, max-size, slice
+  snapshots INTEGER,
+  first_at TEXT,              -- UTC, ISO 8601
+  last_at TEXT,
+  last_snapshot INTEGER
 );
 
 CREATE TABLE failure (

@@ -1,6 +1,6 @@
--- The archive as fdcapture writes it: format version 1. schema/README.md says what each column means.
+-- The archive as fdcapture writes it: format version 2. schema/README.md says what each column means.
 --
--- Rows are only ever added. Tables named *_change hold a row when something is another way than in the
+-- Rows are only ever added; only whole stretches of the oldest snapshots are dropped. Tables named *_change hold a row when something is another way than in the
 -- snapshot before, and all that is there at a keyframe; their `change` is Change of format.h.
 
 CREATE TABLE recording (
@@ -16,6 +16,7 @@ CREATE TABLE recording (
   recorder_uid INTEGER NOT NULL,
   interval_ms INTEGER NOT NULL,
   options TEXT NOT NULL,
+  redacted TEXT,
   note TEXT
 ) STRICT;
 
@@ -30,6 +31,7 @@ CREATE TABLE snapshot (
   id INTEGER PRIMARY KEY,
   recording INTEGER NOT NULL,
   keyframe INTEGER NOT NULL,
+  is_burst INTEGER NOT NULL,
   wall_ns INTEGER NOT NULL,
   monotonic_ns INTEGER NOT NULL,
   boottime_ns INTEGER NOT NULL,
@@ -40,12 +42,36 @@ CREATE TABLE snapshot (
   tables_us INTEGER NOT NULL,
   second_look_us INTEGER NOT NULL,
   store_us INTEGER NOT NULL,
+  cpu_us INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL,
   previous_commit_us INTEGER,
   files_allocated INTEGER,
   files_maximum INTEGER,
   file_max INTEGER,
   nr_open INTEGER,
   uptime_ms INTEGER
+) STRICT;
+
+CREATE TABLE delay (
+  snapshot INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  missed INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE recorder_event (
+  recording INTEGER NOT NULL,
+  wall_ns INTEGER NOT NULL,
+  boottime_ns INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  detail TEXT
+) STRICT;
+
+CREATE TABLE dropped (
+  reason TEXT NOT NULL,
+  snapshots INTEGER NOT NULL,
+  first_wall_ns INTEGER NOT NULL,
+  last_wall_ns INTEGER NOT NULL,
+  last_snapshot INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE text (

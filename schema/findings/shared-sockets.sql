@@ -10,9 +10,10 @@ SELECT
     iif(max(h.process_count) > 1, ', here in another process', '')) AS explanation,
   'Close the fd in every process that has it: a child after fork, the parent after handing it over. '
     || 'O_CLOEXEC keeps it out of programs that are executed.' AS advice,
-  printf('SELECT * FROM socket_holder WHERE inode IN (SELECT inode FROM socket_holder WHERE pid = %d AND '
-    || 'start_ticks = %d AND verdict IN (''outlived'', ''peer-closed'')) ORDER BY inode, pid, fd', p.pid,
-    p.start_ticks) AS evidence
+  printf('SELECT * FROM socket_holder h WHERE EXISTS (SELECT 1 FROM socket_holder o WHERE o.pid = %d AND '
+    || 'o.start_ticks = %d AND o.verdict IN (''outlived'', ''peer-closed'') AND o.inode = h.inode AND '
+    || 'o.last_snapshot = h.last_snapshot AND o.local IS h.local AND o.remote IS h.remote) '
+    || 'ORDER BY inode, pid, fd', p.pid, p.start_ticks) AS evidence
 FROM (
   SELECT DISTINCT process, inode, holders, process_count FROM socket_holder
   WHERE verdict IN ('outlived', 'peer-closed')

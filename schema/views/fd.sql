@@ -16,19 +16,29 @@
 --   protocol           of a socket: the kernel's name; NULL: not told
 --   flags, mount_id, inode, link_count   as in the archive, at the end
 CREATE TABLE fd_span AS
-WITH ordered AS (
-  SELECT c.rowid AS row, c.*, r.last_snapshot AS recording_last,
+WITH looked AS (
+  -- The recordings in which the fds of a process were read, each with the one before.
+  SELECT process, recording, lag(recording) OVER (PARTITION BY process ORDER BY recording) AS before
+  FROM (SELECT DISTINCT f.process, r.id AS recording
+        FROM _fd_read_span f
+        JOIN recording r ON r.first_snapshot <= f.last_snapshot AND r.last_snapshot >= f.first_snapshot)
+), ordered AS (
+  SELECT c.rowid AS row, c.*, r.last_snapshot AS recording_last, looked.before AS looked_before,
+    lag(s.recording) OVER w AS previous_recording,
     lag(c.change) OVER w AS previous_change, lag(c.link_type) OVER w AS previous_type,
     lag(c.link_number) OVER w AS previous_number, lag(c.link_text) OVER w AS previous_text,
     lead(c.snapshot) OVER w AS next_snapshot
   FROM fd_change c
   JOIN snapshot s ON s.id = c.snapshot
   JOIN recording r ON r.id = s.recording
+  LEFT JOIN looked ON looked.process = c.process AND looked.recording = s.recording
   WINDOW w AS (PARTITION BY c.process, c.fd ORDER BY c.snapshot)
 ), marked AS (
-  -- A keyframe repeats what is there; that of a later recording may find something else.
+  -- A keyframe repeats what is there; that of a later recording may find something else, and a
+  -- recording in between that looked and has no row of it did not find it.
   SELECT *,
     change = 1 OR coalesce(previous_change, 0) = 0 OR (change = 3 AND (
+      previous_recording < looked_before OR
       link_type IS NOT previous_type OR link_number IS NOT previous_number
       OR link_text IS NOT previous_text)) AS starts
   FROM ordered

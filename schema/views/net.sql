@@ -19,6 +19,8 @@ SELECT netns, net_table, status, snapshot AS first_snapshot,
 FROM ordered
 WHERE status <> 0;
 CREATE INDEX _net_table_span_by_table ON net_table_span (netns, net_table, first_snapshot);
+CREATE INDEX _net_table_span_by_status ON net_table_span (netns, net_table, status, first_snapshot);
+CREATE INDEX _net_table_span_by_end ON net_table_span (netns, net_table, status, last_snapshot);
 
 -- Unbroken stretches in which a table was looked after, read or not: what it listed is known through all
 -- of such a stretch, or to the end of the recording, and nothing is known between two.
@@ -36,17 +38,45 @@ FROM numbered
 GROUP BY netns, net_table, life;
 CREATE INDEX _net_life_by_table ON _net_life (netns, net_table, first_snapshot);
 
--- The snapshots in which both tcp and tcp6 of a namespace were read whole (or do not exist): only of
--- these can be said that no TCP table of it lists a socket.
+-- Unbroken stretches in which both tcp and tcp6 of a namespace were read whole (or do not exist): only
+-- of these snapshots can be said that no TCP table of it lists a socket.
+CREATE TABLE _tcp_read_span AS
+WITH both AS (
+  SELECT a.netns, max(a.first_snapshot, b.first_snapshot) AS first_snapshot,
+    min(a.last_snapshot, b.last_snapshot) AS last_snapshot
+  FROM net_table_span a
+  JOIN net_table_span b ON b.netns = a.netns AND b.net_table = 2 AND b.status IN (1, 2)
+    AND b.first_snapshot <= a.last_snapshot AND b.last_snapshot >= a.first_snapshot
+  WHERE a.net_table = 1 AND a.status IN (1, 2) AND NOT (a.status = 2 AND b.status = 2)
+), marked AS (
+  SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot)
+      OVER (PARTITION BY netns ORDER BY first_snapshot) AS starts
+  FROM both
+), numbered AS (
+  SELECT *, sum(starts) OVER (PARTITION BY netns ORDER BY first_snapshot) AS stretch
+  FROM marked
+)
+SELECT netns, min(first_snapshot) AS first_snapshot, max(last_snapshot) AS last_snapshot
+FROM numbered
+GROUP BY netns, stretch;
+CREATE INDEX _tcp_read_span_by_netns ON _tcp_read_span (netns, first_snapshot);
+
+-- These snapshots one by one.
 CREATE TABLE _tcp_read AS
-SELECT a.netns, s.id AS snapshot
-FROM net_table_span a
-JOIN net_table_span b ON b.netns = a.netns AND b.net_table = 2 AND b.status IN (1, 2)
-  AND b.first_snapshot <= a.last_snapshot AND b.last_snapshot >= a.first_snapshot
-JOIN snapshot s ON s.id BETWEEN max(a.first_snapshot, b.first_snapshot)
-  AND min(a.last_snapshot, b.last_snapshot)
-WHERE a.net_table = 1 AND a.status IN (1, 2) AND NOT (a.status = 2 AND b.status = 2);
+SELECT r.netns, s.id AS snapshot
+FROM _tcp_read_span r
+JOIN snapshot s ON s.id BETWEEN r.first_snapshot AND r.last_snapshot;
 CREATE UNIQUE INDEX _tcp_read_by_netns ON _tcp_read (netns, snapshot);
+
+-- When they were read of the namespace that a process lived in.   process, first_snapshot, last_snapshot
+CREATE TABLE _own_tcp_read_span AS
+SELECT p.process, max(p.first_snapshot, r.first_snapshot) AS first_snapshot,
+  min(p.last_snapshot, r.last_snapshot) AS last_snapshot
+FROM process_span p
+JOIN _tcp_read_span r ON r.netns = p.netns AND r.first_snapshot <= p.last_snapshot
+  AND r.last_snapshot >= p.first_snapshot;
+CREATE INDEX _own_tcp_read_span_by_start ON _own_tcp_read_span (process, first_snapshot);
+CREATE INDEX _own_tcp_read_span_by_end ON _own_tcp_read_span (process, last_snapshot);
 
 -- A row of an Internet socket table as long as its state stayed the same.
 --   netns              netns.id
@@ -57,7 +87,9 @@ CREATE UNIQUE INDEX _tcp_read_by_netns ON _tcp_read (netns, snapshot);
 --   state              tcp_state.state, for every protocol
 --   uid
 --   first_snapshot     the first snapshot that lists it so
---   last_snapshot      the last that does, or is not known not to
+--   last_snapshot      the last that does; those in between that could not read the table are part of it
+--   known_until        the last before it is known to have gone or changed: after last_snapshot the table
+--                      was not read whole
 CREATE TABLE inet_span AS
 WITH ordered AS (
   SELECT c.*,
@@ -70,7 +102,10 @@ WITH ordered AS (
   -- What is still there when another recording starts is repeated in its first snapshot.
   SELECT o.*, min(coalesce(o.next_snapshot - 1, l.last_snapshot), l.last_snapshot, r.last_snapshot)
       AS known_until,
-    l.first_snapshot AS life
+    l.first_snapshot AS life,
+    -- A keyframe also repeats what nobody saw, because the table could not be read; not so the first
+    -- snapshot of a recording, which has nothing to repeat.
+    o.change <> 3 OR NOT s.keyframe OR s.previous_commit_us IS NULL AS is_seen
   FROM ordered o
   JOIN snapshot s ON s.id = o.snapshot
   JOIN recording r ON r.id = s.recording
@@ -86,11 +121,31 @@ WITH ordered AS (
   SELECT *, sum(starts) OVER (PARTITION BY netns, net_table, inode, local, remote ORDER BY snapshot)
       AS episode
   FROM marked
+), stretch AS (
+  SELECT netns, net_table, inode, local, local_port, remote, remote_port, state, max(uid) AS uid,
+    min(snapshot) AS known_from, max(known_until) AS known_until,
+    min(iif(is_seen, snapshot, NULL)) AS first_seen, max(iif(is_seen, snapshot, NULL)) AS last_seen
+  FROM numbered
+  GROUP BY netns, net_table, inode, local, remote, episode
+), seen AS (
+  -- A table that was read whole lists all that has no Gone row.
+  SELECT s.*,
+    iif(first_seen = known_from, NULL, (SELECT max(z.first_snapshot, s.known_from)
+      FROM net_table_span z WHERE z.netns = s.netns AND z.net_table = s.net_table AND z.status = 1
+        AND z.last_snapshot >= s.known_from ORDER BY z.last_snapshot LIMIT 1)) AS first_whole,
+    (SELECT min(z.last_snapshot, s.known_until) FROM net_table_span z
+     WHERE z.netns = s.netns AND z.net_table = s.net_table AND z.status = 1
+       AND z.first_snapshot <= s.known_until ORDER BY z.first_snapshot DESC LIMIT 1) AS last_whole
+  FROM stretch s
+), listed AS (
+  SELECT *, min(coalesce(first_seen, first_whole), coalesce(first_whole, first_seen)) AS first_snapshot,
+    max(coalesce(last_seen, last_whole), coalesce(last_whole, last_seen)) AS last_snapshot
+  FROM seen
 )
-SELECT netns, net_table, inode, local, local_port, remote, remote_port, state, max(uid) AS uid,
-  min(snapshot) AS first_snapshot, max(known_until) AS last_snapshot
-FROM numbered
-GROUP BY netns, net_table, inode, local, remote, episode;
+SELECT netns, net_table, inode, local, local_port, remote, remote_port, state, uid, first_snapshot,
+  last_snapshot, known_until
+FROM listed
+WHERE first_snapshot <= last_snapshot;
 CREATE INDEX _inet_span_by_inode ON inet_span (inode, first_snapshot);
 CREATE INDEX _inet_span_by_state ON inet_span (net_table, state, local_port);
 
@@ -114,11 +169,21 @@ JOIN snapshot s ON s.id = c.snapshot
 JOIN recording r ON r.id = s.recording;
 
 -- What lists a socket that is not in an Internet table: its inode and the table.
+--   name, type         of unix
+--   first_snapshot, last_snapshot   between which it was listed, not always all the time
 CREATE TABLE _other_listing AS
-SELECT DISTINCT inode, 11 AS net_table, nullif(path, '') AS name, type FROM unix_change
-WHERE change <> 0 AND inode <> 0
-UNION ALL
-SELECT DISTINCT inode, 12, NULL, NULL FROM netlink_change WHERE change <> 0
-UNION ALL
-SELECT DISTINCT inode, 13, NULL, NULL FROM packet_change WHERE change <> 0;
+WITH change AS (
+  SELECT snapshot, netns, change, inode, 11 AS net_table, nullif(path, '') AS name, type FROM unix_change
+  UNION ALL
+  SELECT snapshot, netns, change, inode, 12, NULL, NULL FROM netlink_change
+  UNION ALL
+  SELECT snapshot, netns, change, inode, 13, NULL, NULL FROM packet_change
+)
+SELECT netns, net_table, inode, name, type, min(snapshot) AS first_snapshot,
+  -- Unless the last row says that it has gone, it is there to the end.
+  iif(coalesce(max(iif(change = 0, snapshot, NULL)), 0) > coalesce(max(iif(change <> 0, snapshot, NULL)), 0),
+      max(iif(change = 0, snapshot, NULL)) - 1, (SELECT max(id) FROM snapshot)) AS last_snapshot
+FROM change
+WHERE inode <> 0
+GROUP BY netns, net_table, inode, name, type;
 CREATE INDEX _other_listing_by_inode ON _other_listing (inode);

@@ -1,28 +1,50 @@
 -- How fds, epolls and connections hang together when they were last looked at.
 
 -- The sockets that more than one fd holds: inherited through fork, duplicated, or passed on.
---   inode, process, pid, start_ticks, comm, fd, verdict, local, remote
+--   inode, last_snapshot   together they tell the socket: the number alone can be used again
+--   process, pid, start_ticks, comm, fd, verdict, local, remote
 --   holders            how many fds hold the socket
 --   process_count      of how many processes
 CREATE TABLE socket_holder AS
 WITH held AS (
   SELECT s.inode, e.process, s.pid, s.start_ticks, s.comm, s.fd, s.verdict, s.local, s.remote,
-    s.last_snapshot
+    s.last_snapshot, s.protocol
   FROM _fd_at_end e
   JOIN sockets s USING (id)
 ), counted AS (
-  -- Only what was seen in one and the same snapshot is one socket for certain.
-  SELECT inode, last_snapshot, count(*) AS holders, count(DISTINCT process) AS process_count
+  -- Only what was seen in one and the same snapshot, and is described alike, is one socket for certain.
+  SELECT inode, last_snapshot, protocol, local, remote, count(*) AS holders,
+    count(DISTINCT process) AS process_count
   FROM held
-  GROUP BY inode, last_snapshot
+  GROUP BY inode, last_snapshot, protocol, local, remote
   HAVING count(*) > 1
 )
-SELECT h.inode, h.process, h.pid, h.start_ticks, h.comm, h.fd, h.verdict, h.local, h.remote, c.holders,
-  c.process_count
+SELECT h.inode, h.last_snapshot, h.process, h.pid, h.start_ticks, h.comm, h.fd, h.verdict, h.local,
+  h.remote, c.holders, c.process_count
 FROM held h
-JOIN counted c USING (inode, last_snapshot);
+JOIN counted c ON c.inode = h.inode AND c.last_snapshot = h.last_snapshot
+  AND c.protocol IS h.protocol AND c.local IS h.local AND c.remote IS h.remote;
 
--- Epoll registrations whose fd number is closed or names another file.
+-- The processes that a process comes from, as far as they are recorded.   process, ancestor
+CREATE TABLE _ancestor AS
+WITH RECURSIVE parent AS (
+  SELECT DISTINCT s.process, p.process AS parent
+  FROM process_span s
+  JOIN processes c ON c.process = s.process
+  JOIN processes p ON p.pid = s.parent_pid AND p.process <> s.process
+    AND p.start_ticks <= c.start_ticks AND p.first_snapshot <= s.last_snapshot
+    AND p.last_snapshot >= s.first_snapshot
+), ancestor AS (
+  SELECT process, parent AS ancestor FROM parent
+  UNION
+  SELECT a.process, p.parent FROM ancestor a JOIN parent p ON p.process = a.ancestor
+)
+SELECT process, ancestor FROM ancestor;
+CREATE INDEX _ancestor_by_process ON _ancestor (process);
+
+-- Epoll registrations whose fd number is closed or names another file. An epoll that was inherited through
+-- fork also shows what the parent registered, under the parent's numbers: that is told of the parent
+-- alone, if it is recorded.
 --   process, pid, start_ticks, comm
 --   fd                 the epoll
 --   watched_fd         the number under which the file was added
@@ -41,7 +63,15 @@ WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode 
   -- in one snapshot, and is gone from the epoll in the next.
   AND (r.first_snapshot = r.last_snapshot OR (w.first_snapshot < w.last_snapshot AND NOT EXISTS (
     SELECT 1 FROM fd_span g WHERE g.process = w.process AND g.fd = w.watched_fd AND g.inode = w.inode
-      AND w.last_snapshot - 1 BETWEEN g.first_snapshot AND g.last_snapshot)));
+      AND w.last_snapshot - 1 BETWEEN g.first_snapshot AND g.last_snapshot)))
+  AND NOT EXISTS (
+    SELECT 1 FROM _ancestor a
+    JOIN epoll_watch_span o ON o.process = a.ancestor AND o.fd = w.fd AND o.watched_fd = w.watched_fd
+      AND o.inode = w.inode AND o.device IS w.device AND o.data IS w.data
+      AND o.first_snapshot <= w.last_snapshot AND o.last_snapshot >= w.first_snapshot
+    JOIN fd_span e ON e.process = w.process AND e.fd = w.fd AND NOT e.was_opened
+      AND w.last_snapshot BETWEEN e.first_snapshot AND e.last_snapshot
+    WHERE a.process = w.process);
 
 -- TCP connections at the ports on which recorded processes listen that none of their fds holds, in the
 -- last snapshot of each namespace.
@@ -56,7 +86,7 @@ CREATE VIEW connection_without_fd AS
 WITH own_port AS (
   SELECT DISTINCT s.netns, s.local_port
   FROM sockets s JOIN _fd_at_end e USING (id)
-  WHERE s.verdict = 'listening'
+  WHERE s.last_state = 'LISTEN' AND s.verdict IN ('listening', 'unlisted')
 )
 SELECT n.inode AS netns, i.local_port, t.name AS state,
   iif(i.inode = 0, 'nobody', 'not recorded') AS holder, count(*) AS count

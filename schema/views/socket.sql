@@ -16,7 +16,7 @@ WITH sighting AS (
     SELECT *, sum(starts) OVER (PARTITION BY netns, net_table, inode, local, remote
                                 ORDER BY first_snapshot) AS stretch
     FROM (
-      SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot) OVER (
+      SELECT *, first_snapshot IS NOT 1 + lag(known_until) OVER (
           PARTITION BY netns, net_table, inode, local, remote ORDER BY first_snapshot) AS starts
       FROM inet_span
       WHERE inode <> 0 AND net_table IN (1, 2)
@@ -38,21 +38,42 @@ FROM numbered
 GROUP BY inode, life;
 CREATE INDEX _socket_life_by_inode ON _socket_life (inode, first_snapshot);
 
--- Socket fds with the namespace of their process and the life of their socket.
+-- What the kernel said of the socket behind an fd. An fd that was asked itself has its own answers, and
+-- only those count: a socket of another process may have the same number at the same time. An fd without
+-- any said the same as the one that is named. A repetition in a keyframe may name another holder.
+--   id, autopsy (autopsy.rowid), snapshot
+CREATE TABLE _asked AS
+WITH heard AS (
+  SELECT f.id, a.rowid AS autopsy, a.snapshot, max(a.process = f.process AND a.fd = f.fd)
+      OVER (PARTITION BY f.id, a.asked_at_ns, a.state, a.local, a.remote) AS is_own
+  FROM autopsy a
+  JOIN fd_span f ON f.socket_inode = a.inode AND a.snapshot BETWEEN f.first_snapshot AND f.last_snapshot
+), compared AS (
+  SELECT *, max(is_own) OVER (PARTITION BY id) AS any_own FROM heard
+)
+SELECT id, autopsy, snapshot FROM compared WHERE is_own = any_own;
+CREATE INDEX _asked_by_id ON _asked (id, snapshot);
+
+-- Socket fds with the life of their socket, the namespace of their process (netns), and the one that the
+-- socket itself tells (told_netns, its inode number; NULL: not told).
 CREATE TABLE _socket_fd AS
 SELECT f.id, f.process, f.fd, f.socket_inode AS inode, f.first_snapshot, f.last_snapshot, f.protocol,
   l.first_snapshot AS life_first, l.last_snapshot AS life_last,
   (SELECT p.netns FROM process_span p WHERE p.process = f.process
      AND p.first_snapshot <= f.last_snapshot
-   ORDER BY p.first_snapshot DESC LIMIT 1) AS netns
+   ORDER BY p.first_snapshot DESC LIMIT 1) AS netns,
+  (SELECT a.netns_inode FROM _asked q JOIN autopsy a ON a.rowid = q.autopsy
+   WHERE q.id = f.id AND a.netns_inode IS NOT NULL LIMIT 1) AS told_netns
 FROM fd_span f
 JOIN _socket_life l ON l.inode = f.socket_inode
   AND f.first_snapshot BETWEEN l.first_snapshot AND l.last_snapshot
 WHERE f.socket_inode IS NOT NULL;
 CREATE INDEX _socket_fd_by_id ON _socket_fd (id);
+CREATE INDEX _socket_fd_by_inode ON _socket_fd (inode, life_first);
 
--- When a TCP table lists the socket behind an fd. The table of the process's own namespace comes first;
--- that of another one counts only where its own never lists the socket, for fds that were passed on.
+-- When a TCP table lists the socket behind an fd. Only tables of the namespace that the socket tells
+-- count; where it tells none, those of the process's own come first, and those of another one only where its
+-- own never lists the socket, for fds that were passed on.
 CREATE TABLE _listed AS
 WITH candidate AS (
   SELECT f.id, max(f.first_snapshot, i.first_snapshot) AS first_snapshot,
@@ -61,6 +82,7 @@ WITH candidate AS (
   FROM _socket_fd f
   JOIN inet_span i ON i.inode = f.inode AND i.first_snapshot <= f.last_snapshot
     AND i.last_snapshot >= f.first_snapshot AND i.net_table IN (1, 2)
+  WHERE f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns)
 ), ranked AS (
   SELECT *, max(is_own) OVER (PARTITION BY id) AS any_own FROM candidate
 )
@@ -91,19 +113,26 @@ HAVING coalesce(max(e.last_snapshot), f.first_snapshot - 1) < f.last_snapshot;
 
 -- For each unlisted stretch the connection that the socket had before it, and whether it is listed again
 -- after it: then the table was misread and nothing ended.
+--   is_tied            the row is of a namespace in which somebody lived who had the socket, or of the one
+--                      that it tells: else it may be that of another socket with the same number
 CREATE TABLE _lost_connection AS
 WITH connection AS (
   SELECT u.id, u.first_snapshot, u.last_snapshot, i.netns, i.net_table, i.local, i.remote, i.state,
-    i.last_snapshot AS seen_last,
+    i.last_snapshot AS seen_last, i.netns IS f.netns OR f.told_netns IS NOT NULL AS is_tied,
     row_number() OVER (PARTITION BY u.id, u.first_snapshot
                        ORDER BY i.last_snapshot DESC, i.netns IS f.netns DESC) AS rank
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
   JOIN inet_span i ON i.inode = f.inode AND i.net_table IN (1, 2) AND i.state <> 10
     AND i.last_snapshot < u.first_snapshot AND i.first_snapshot >= f.life_first
+  WHERE f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns)
 )
 SELECT c.id, c.first_snapshot, c.last_snapshot, c.netns, c.net_table, c.local, c.remote, c.state,
   c.seen_last,
+  c.is_tied OR EXISTS (SELECT 1 FROM _socket_fd x
+      JOIN process_span p ON p.process = x.process AND p.netns = c.netns
+        AND p.first_snapshot <= x.last_snapshot AND p.last_snapshot >= x.first_snapshot
+      WHERE x.inode = f.inode AND x.life_first = f.life_first) AS is_tied,
   EXISTS (SELECT 1 FROM inet_span i JOIN tcp_state t USING (state)
           WHERE i.inode = f.inode AND i.netns = c.netns AND i.local = c.local AND i.remote = c.remote
             AND t.is_connection AND i.first_snapshot BETWEEN f.life_first AND c.seen_last)
@@ -124,7 +153,7 @@ WITH bounds AS (
   SELECT c.id, c.first_snapshot, c.last_snapshot, c.netns, f.process, f.fd
   FROM _lost_connection c
   JOIN _socket_fd f USING (id)
-  WHERE c.was_connected AND NOT c.is_listed_again
+  WHERE c.was_connected AND c.is_tied AND NOT c.is_listed_again
     AND coalesce(f.protocol, 'TCP') IN ('TCP', 'TCPv6')
 ), first AS (
   SELECT b.*, (SELECT r.snapshot FROM _tcp_read r
@@ -169,7 +198,8 @@ WITH said AS (
     END AS finding
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
-  JOIN autopsy a ON a.inode = f.inode AND a.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
+  JOIN _asked q ON q.id = u.id AND q.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
+  JOIN autopsy a ON a.rowid = q.autopsy
 ), closing AS (
   SELECT *, last_value(finding) OVER w AS last_finding, last_value(local) OVER w AS last_local,
     last_value(remote) OVER w AS last_remote, last_value(autopsy) OVER w AS last_autopsy
@@ -183,12 +213,107 @@ WITH said AS (
   FROM closing
 )
 SELECT id, first_snapshot, last_autopsy AS autopsy, last_finding AS finding, other_until,
-  min(iif(last_finding = 'was-connected' AND snapshot > other_until, snapshot, NULL)) AS dead_since
+  iif(last_finding = 'was-connected',
+    coalesce(min(iif(snapshot > other_until, snapshot, NULL)), max(snapshot)), NULL) AS dead_since
 FROM compared
 GROUP BY id, first_snapshot;
 CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
 
--- The verdict of each socket fd, from one snapshot to another.
+-- The row of another table than TCP's that lists the socket behind an fd: the last one at its time, of its
+-- own namespace if there is one.
+--   id, net_table, type (of unix), local, remote
+CREATE TABLE _other_listed AS
+WITH listing AS (
+  SELECT inode, netns, net_table, NULL AS type, first_snapshot, last_snapshot, local,
+    iif(remote_port <> 0, remote, NULL) AS remote
+  FROM inet_span WHERE net_table > 2
+  UNION ALL
+  SELECT inode, netns, net_table, type, first_snapshot, last_snapshot, name, NULL FROM _other_listing
+), candidate AS (
+  SELECT f.id, l.net_table, l.type, l.local, l.remote, row_number() OVER (PARTITION BY f.id
+      ORDER BY l.netns IS f.netns DESC, l.last_snapshot DESC, l.remote IS NULL) AS rank
+  FROM listing l
+  JOIN _socket_fd f ON f.inode = l.inode AND l.first_snapshot <= f.last_snapshot
+    AND l.last_snapshot >= f.first_snapshot
+  JOIN net_table_name n USING (net_table)
+  WHERE f.protocol IS NULL OR f.protocol IN (n.protocol, n.protocol || '-STREAM')
+)
+SELECT id, net_table, type, local, remote FROM candidate WHERE rank = 1;
+CREATE UNIQUE INDEX _other_listed_by_id ON _other_listed (id);
+
+-- What is said of an unlisted stretch as a whole.
+--   followed           1: the fd is listed after it
+--   known_first, known_last   the first and last snapshot in it in which it is known that no table lists the
+--                      socket; NULL: none
+--   seen_dead_last     of outlived: the last in which its closed state is known
+--   the rest           as in verdict_span
+CREATE TABLE _unlisted_verdict AS
+WITH looked AS (
+  SELECT u.id, u.first_snapshot, u.last_snapshot, f.process, f.inode, f.protocol,
+    u.last_snapshot < f.last_snapshot AS followed,
+    c.id IS NOT NULL AS was_listed, c.is_tied, c.was_connected, c.netns, c.net_table, c.local, c.remote, c.state,
+    c.seen_last,
+    (SELECT r.snapshot FROM _tcp_read r WHERE r.netns = c.netns
+       AND r.snapshot BETWEEN u.first_snapshot AND u.last_snapshot ORDER BY 1 LIMIT 1) AS read_first,
+    (SELECT r.snapshot FROM _tcp_read r WHERE r.netns = c.netns
+       AND r.snapshot BETWEEN u.first_snapshot AND u.last_snapshot ORDER BY 1 DESC LIMIT 1) AS read_last,
+    (SELECT max(o.first_snapshot, u.first_snapshot) FROM _own_tcp_read_span o
+     WHERE o.process = f.process AND o.last_snapshot >= u.first_snapshot
+     ORDER BY o.last_snapshot LIMIT 1) AS own_read_first,
+    (SELECT min(o.last_snapshot, u.last_snapshot) FROM _own_tcp_read_span o
+     WHERE o.process = f.process AND o.first_snapshot <= u.last_snapshot
+     ORDER BY o.first_snapshot DESC LIMIT 1) AS own_read_last
+  FROM _unlisted u
+  JOIN _socket_fd f USING (id)
+  LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
+), clipped AS (
+  SELECT *, iif(own_read_first <= own_read_last, own_read_first, NULL) AS own_first,
+    iif(own_read_first <= own_read_last, own_read_last, NULL) AS own_last
+  FROM looked
+)
+SELECT u.id, u.first_snapshot, u.last_snapshot, u.followed,
+  min(coalesce(u.read_first, u.own_first), coalesce(u.own_first, u.read_first)) AS known_first,
+  max(coalesce(u.read_last, u.own_last), coalesce(u.own_last, u.read_last)) AS known_last,
+  CASE
+    WHEN u.protocol NOT IN ('TCP', 'TCPv6', 'MPTCP', 'MPTCPv6') THEN 'other'
+    WHEN u.protocol IS NULL AND NOT u.was_listed AND (
+      EXISTS (SELECT 1 FROM _other_listed o WHERE o.id = u.id)) THEN 'other'
+    -- What the kernel says of the socket itself counts for more than what the tables do not list.
+    WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
+      THEN 'outlived'
+    -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
+    -- in SYN_SENT, has tried all the same.
+    WHEN a.finding = 'never-connected' AND u.is_tied THEN
+      CASE WHEN u.was_connected THEN 'unlisted' ELSE 'connect-failed' END
+    ELSE coalesce(a.finding, 'unlisted')
+  END AS verdict,
+  CASE
+    WHEN u.protocol NOT IN ('TCP', 'TCPv6') THEN NULL
+    WHEN a.finding = 'was-connected' THEN 'autopsy'
+    WHEN coalesce(x.state, 7) <> 7 THEN NULL
+    WHEN s.sightings >= 2 THEN 'history'
+    WHEN s.sightings = 1 THEN 'single'
+  END AS proof,
+  u.netns, u.net_table, coalesce(u.local, x.local) AS local, coalesce(u.remote, x.remote) AS remote,
+  u.state, u.seen_last AS connection_last,
+  CASE
+    WHEN a.finding = 'was-connected' AND s.first_sighting > a.other_until
+      THEN min(a.dead_since, s.first_sighting)
+    WHEN a.finding = 'was-connected' THEN a.dead_since
+    WHEN coalesce(x.state, 7) = 7 THEN s.first_sighting
+  END AS outlived_since,
+  iif(a.finding = 'was-connected', max(coalesce(u.own_last, u.read_last), coalesce(u.read_last, u.own_last)),
+      u.read_last) AS seen_dead_last,
+  a.autopsy
+FROM clipped u
+LEFT JOIN _sighting s ON s.id = u.id AND s.first_snapshot = u.first_snapshot
+LEFT JOIN _autopsy_of a ON a.id = u.id AND a.first_snapshot = u.first_snapshot
+LEFT JOIN autopsy x ON x.rowid = a.autopsy;
+
+-- The verdict of each socket fd, from one snapshot to another. Where the tables could not be read nothing
+-- goes on but what cannot end: a closed socket stays closed until its program disconnects it and connects
+-- it anew, so that `outlived` goes on unless the fd is listed afterwards. Between two snapshots that say
+-- the same nothing has changed.
 --   id                 fd_span.id
 --   first_snapshot, last_snapshot
 --   verdict            connected, listening, closing, peer-closed, outlived, connect-failed,
@@ -198,49 +323,45 @@ CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
 --   netns, net_table, local, remote, state   the row that lists it, or listed it last; NULL: none ever
 --   connection_last    the last snapshot that lists the connection
 --   outlived_since     of outlived: the first snapshot seen without it
+--   outlived_until     of outlived: the last snapshot in which that is certain
 --   autopsy            autopsy.rowid of what the kernel says of it; NULL: it was not asked
 CREATE TABLE verdict_span AS
 SELECT f.id, l.first_snapshot, l.last_snapshot, t.verdict, NULL AS proof, l.netns, l.net_table, l.local,
-  l.remote, l.state, l.last_snapshot AS connection_last, NULL AS outlived_since, NULL AS autopsy
+  l.remote, l.state, l.last_snapshot AS connection_last, NULL AS outlived_since,
+  NULL AS outlived_until, NULL AS autopsy
 FROM _listed l
 JOIN _socket_fd f USING (id)
 JOIN tcp_state t ON t.state = l.state
 UNION ALL
-SELECT f.id, u.first_snapshot, u.last_snapshot,
-  CASE
-    WHEN f.protocol NOT IN ('TCP', 'TCPv6', 'MPTCP', 'MPTCPv6') THEN 'other'
-    WHEN f.protocol IS NULL AND c.id IS NULL AND (
-      EXISTS (SELECT 1 FROM _other_listing o WHERE o.inode = f.inode)
-      OR EXISTS (SELECT 1 FROM inet_span i WHERE i.inode = f.inode AND i.net_table > 2)) THEN 'other'
-    -- What the kernel says of the socket itself counts for more than what the tables do not list.
-    WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
-      THEN 'outlived'
-    -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
-    -- in SYN_SENT, has tried all the same.
-    WHEN a.finding = 'never-connected' AND c.id IS NOT NULL THEN
-      CASE WHEN c.was_connected THEN 'unlisted' ELSE 'connect-failed' END
-    ELSE coalesce(a.finding, 'unlisted')
-  END,
-  CASE
-    WHEN f.protocol NOT IN ('TCP', 'TCPv6') THEN NULL
-    WHEN a.finding = 'was-connected' THEN 'autopsy'
-    WHEN coalesce(x.state, 7) <> 7 THEN NULL
-    WHEN s.sightings >= 2 THEN 'history'
-    WHEN s.sightings = 1 THEN 'single'
-  END,
-  c.netns, c.net_table, coalesce(c.local, x.local), coalesce(c.remote, x.remote), c.state, c.seen_last,
-  CASE
-    WHEN a.finding = 'was-connected' AND s.first_sighting > a.other_until
-      THEN min(a.dead_since, s.first_sighting)
-    WHEN a.finding = 'was-connected' THEN a.dead_since
-    WHEN coalesce(x.state, 7) = 7 THEN s.first_sighting
-  END, a.autopsy
-FROM _unlisted u
-JOIN _socket_fd f USING (id)
-LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
-LEFT JOIN _sighting s ON s.id = u.id AND s.first_snapshot = u.first_snapshot
-LEFT JOIN _autopsy_of a ON a.id = u.id AND a.first_snapshot = u.first_snapshot
-LEFT JOIN autopsy x ON x.rowid = a.autopsy;
+SELECT * FROM (
+  WITH bounded AS (
+    -- From when to when the verdict holds.
+    SELECT *,
+      CASE verdict WHEN 'outlived' THEN outlived_since WHEN 'other' THEN first_snapshot
+        WHEN 'unlisted' THEN first_snapshot ELSE known_first END AS holds_from,
+      CASE WHEN verdict IN ('other', 'unlisted') OR (verdict = 'outlived' AND NOT followed)
+          THEN last_snapshot
+        WHEN verdict = 'outlived' THEN max(outlived_since, coalesce(seen_dead_last, outlived_since))
+        ELSE known_last END AS holds_until
+    FROM _unlisted_verdict
+  )
+  SELECT id, holds_from, holds_until, verdict, proof, netns, net_table, local, remote, state,
+    connection_last, outlived_since,
+    iif(verdict = 'outlived', max(outlived_since, coalesce(seen_dead_last, outlived_since)), NULL),
+    autopsy
+  FROM bounded
+  WHERE holds_from <= holds_until
+  UNION ALL
+  SELECT id, first_snapshot, coalesce(holds_from - 1, last_snapshot), 'unlisted', NULL, netns, net_table,
+    local, remote, state, connection_last, NULL, NULL, autopsy
+  FROM bounded
+  WHERE holds_from IS NULL OR holds_from > first_snapshot
+  UNION ALL
+  SELECT id, holds_until + 1, last_snapshot, 'unlisted', NULL, netns, net_table, local, remote, state,
+    connection_last, NULL, NULL, autopsy
+  FROM bounded
+  WHERE holds_until < last_snapshot
+);
 CREATE INDEX _verdict_span_by_id ON verdict_span (id, last_snapshot);
 
 -- What the kernel said of a socket, once for each asking.
@@ -272,7 +393,7 @@ WITH ordered AS (
       PARTITION BY c.process, c.fd, c.watched_fd, c.inode, c.device ORDER BY c.snapshot) AS next_snapshot
   FROM epoll_watch_change c
 )
-SELECT o.process, o.fd, o.watched_fd, o.inode, o.device, o.events, o.snapshot AS first_snapshot,
+SELECT o.process, o.fd, o.watched_fd, o.inode, o.device, o.events, o.data, o.snapshot AS first_snapshot,
   min(coalesce(o.next_snapshot - 1, f.last_snapshot), f.last_snapshot, r.last_snapshot)
     AS last_snapshot
 FROM ordered o
@@ -282,6 +403,7 @@ JOIN snapshot s ON s.id = o.snapshot
 JOIN recording r ON r.id = s.recording
 WHERE o.change <> 0;
 CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
+CREATE INDEX _epoll_watch_span_by_epoll ON epoll_watch_span (process, fd, watched_fd);
 
 -- Every socket fd with its verdict when it was last seen: the rows of `fdanalyze sockets`.
 --   id                 fd_span.id
@@ -294,7 +416,8 @@ CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
 --   fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen   UTC, ISO 8601
 --   outlived_since     of outlived: the first snapshot's time without the connection
 --   last_data_at, bytes_received, bytes_acked   NULL: not told
---   outlived_seconds   of outlived: from outlived_since to fd_last_seen
+--   outlived_seconds   of outlived: from outlived_since to the last snapshot in which that is certain, which
+--                      is fd_last_seen where the tables could be read then
 --   open_at_end        0: it was closed; 1: it was open when last looked at, or until its process ended
 --   watched_by         JSON array of the epoll fds of its process that watch it
 --   leak               1: outlived for longer than the grace period
@@ -308,22 +431,13 @@ WITH final AS (
     coalesce((SELECT inode FROM netns WHERE id = v.netns), a.netns_inode, p.netns) AS netns,
     coalesce(f.protocol,
       (SELECT protocol FROM net_table_name WHERE net_table = v.net_table),
-      (SELECT n.protocol FROM inet_span i JOIN net_table_name n USING (net_table)
-       WHERE i.inode = f.socket_inode LIMIT 1),
-      (SELECT n.protocol || CASE WHEN o.net_table = 11 AND o.type = 1 THEN '-STREAM' ELSE '' END
-       FROM _other_listing o JOIN net_table_name n USING (net_table)
-       WHERE o.inode = f.socket_inode LIMIT 1)) AS protocol,
+      (SELECT protocol || iif(o.net_table = 11 AND o.type = 1, '-STREAM', '')
+       FROM net_table_name WHERE net_table = o.net_table)) AS protocol,
     v.verdict, v.proof,
-    CASE WHEN v.verdict = 'other' THEN coalesce(
-        (SELECT i.local FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2 LIMIT 1),
-        (SELECT o.name FROM _other_listing o WHERE o.inode = f.socket_inode AND o.net_table = 11 LIMIT 1))
-      WHEN v.local NOT LIKE '%:0' THEN v.local END AS local,
-    CASE WHEN v.verdict = 'other' THEN
-        (SELECT i.remote FROM inet_span i WHERE i.inode = f.socket_inode AND i.net_table > 2
-           AND i.remote_port <> 0 LIMIT 1)
-      WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
+    CASE WHEN v.verdict = 'other' THEN o.local WHEN v.local NOT LIKE '%:0' THEN v.local END AS local,
+    CASE WHEN v.verdict = 'other' THEN o.remote WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
     (SELECT name FROM tcp_state WHERE state = v.state) AS last_state,
-    f.first_snapshot, f.last_snapshot, v.outlived_since, v.net_table, f.process,
+    f.first_snapshot, f.last_snapshot, v.outlived_since, v.outlived_until, v.net_table, f.process,
     f.closed_by IS NULL OR f.closed_by IS p.ended_by AS open_at_end,
     CASE WHEN v.verdict <> 'listening' THEN v.connection_last END AS connection_last,
     CASE WHEN v.verdict <> 'listening' THEN
@@ -336,6 +450,7 @@ WITH final AS (
   JOIN processes p USING (process)
   JOIN final v ON v.id = f.id AND v.rank = 1
   LEFT JOIN _autopsy_detail a ON a.autopsy = v.autopsy
+  LEFT JOIN _other_listed o ON o.id = f.id
 )
 SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j.verdict, j.proof,
   j.local, j.remote, j.last_state,
@@ -344,14 +459,14 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j
   (SELECT taken_at FROM snapshot WHERE id = j.connection_last) AS connection_last_seen,
   since.taken_at AS outlived_since,
   j.last_data_at,
-  (last_seen.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
+  (until.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
   j.open_at_end,
   j.bytes_received, j.bytes_acked,
   (SELECT json_group_array(fd) FROM (
     SELECT DISTINCT w.fd FROM epoll_watch_span w
     WHERE w.process = j.process AND w.inode = j.inode
       AND j.last_snapshot BETWEEN w.first_snapshot AND w.last_snapshot ORDER BY 1)) AS watched_by,
-  j.verdict = 'outlived' AND (last_seen.boottime_ns - since.boottime_ns)
+  j.verdict = 'outlived' AND (until.boottime_ns - since.boottime_ns)
     > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS leak,
   j.process, j.first_snapshot, j.last_snapshot, j.net_table,
   coalesce(j.local_port, (SELECT i.local_port FROM inet_span i
@@ -361,7 +476,8 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j
 FROM joined j
 JOIN snapshot first_seen ON first_seen.id = j.first_snapshot
 JOIN snapshot last_seen ON last_seen.id = j.last_snapshot
-LEFT JOIN snapshot since ON since.id = j.outlived_since;
+LEFT JOIN snapshot since ON since.id = j.outlived_since
+LEFT JOIN snapshot until ON until.id = j.outlived_until;
 CREATE UNIQUE INDEX _sockets_by_id ON sockets (id);
 
 -- The fds that outlived their connections: the rows of `fdanalyze outlived`.

@@ -109,7 +109,8 @@ CREATE VIEW listed_in AS
 SELECT e.process, sum(s.net_table = 1) AS tcp, sum(s.net_table = 2) AS tcp6,
   sum(s.verdict IN ('connected', 'peer-closed', 'closing')) AS alive
 FROM _fd_at_end e JOIN sockets s USING (id)
-WHERE s.last_state IS NOT NULL AND s.verdict NOT IN ('other', 'listening')
+WHERE s.last_state IS NOT NULL
+  AND s.verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
 GROUP BY e.process;
 
 -- What could not be read, each thing once.

@@ -28,7 +28,7 @@ class ArchiveWriterTest : public testing::Test {
                              .kernel_release = "6.18",
                              .machine = "x86_64",
                              .interval_ms = 1000,
-                             .options = "[]"});
+                             .options = {}});
     previous_.reset();
   }
   /// Writes what is another way than in the snapshot before.
@@ -36,9 +36,10 @@ class ArchiveWriterTest : public testing::Test {
     keyframe = keyframe || !previous_;
     if (previous_) carryOver(*previous_, now);
     const auto changes = detectChanges(previous_ ? &*previous_ : nullptr, now, keyframe);
-    const int64_t id = writer_->write(now, changes, {.keyframe = keyframe});
+    const auto id = writer_->write(now, changes, {.keyframe = keyframe});
+    if (!id) throw std::runtime_error(id.error().message);
     previous_ = std::move(now);
-    return id;
+    return *id;
   }
   void close() {
     writer_->endRecording(9, "count");
@@ -174,7 +175,7 @@ TEST_F(ArchiveWriterTest, ASnapshotThatCanNotBeWrittenWholeIsNotThere) {
   SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("DROP TABLE sockstat_change");
   const SockstatValue value{"TCP.inuse", 1};
   changes.sockstat.push_back({4000, NetTable::Sockstat, Change::Present, &value});
-  EXPECT_THROW(writer_->write(bad, changes, {.keyframe = true}), SQLite::Exception);
+  EXPECT_THROW((void)writer_->write(bad, changes, {.keyframe = true}), SQLite::Exception);
   EXPECT_EQ(rows("SELECT max(id) FROM snapshot"), "1\n");
   EXPECT_EQ(rows("SELECT count(*) FROM fd_change"), "0\n");
 }

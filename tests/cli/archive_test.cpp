@@ -103,7 +103,8 @@ TEST_F(Archive, HasOneRecorderOnly) {
   recording.awaitSnapshots();
   const ProgramResult second = record({"-n", "1"});
   EXPECT_EQ(second.status, 1);
-  EXPECT_EQ(second.err, "fdcapture: " + database + ": another fdcapture is recording into it\n");
+  EXPECT_EQ(second.err, "fdcapture: " + database + ": fdcapture with pid " +
+                            std::to_string(recording.process().pid()) + " is recording into it\n");
   recording.awaitSnapshots();
   EXPECT_EQ(recording.stop(), 0) << recording.errors();
   EXPECT_EQ(query(database, "SELECT id FROM recording").size(), 1U);
@@ -178,6 +179,19 @@ TEST_F(Archive, KeepsEverySnapshotOfAKilledRecorder) {
   EXPECT_EQ(continued.back().at("snapshot"), kept + 2);
   EXPECT_EQ(continued.back().at("recording"), 2);
   EXPECT_EQ(analyze({"sockets", database, "--verdict", "connected"}).size(), 1U);
+}
+
+// What is said must not get into the archive because that has the number of a closed stderr.
+TEST_F(Archive, IsNotWhereMessagesGo) {
+  for (const char* closed : {"2>&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"}) {
+    const std::string file = directory.file("closed.db");
+    const ProgramResult result = runProgram(
+        {"sh", "-c", "exec \"$0\" \"$@\" " + std::string(closed), FDCAPTURE_PATH, "record", "-o",
+         file, "-p", std::to_string(actor.pid()), "-n", "2", "-i", "10ms", "-v"});
+    EXPECT_EQ(result.status, 0) << closed;
+    EXPECT_EQ(runFdanalyze({"snapshots", file}).err, "") << closed;
+    std::filesystem::remove(file);
+  }
 }
 
 /// What fdanalyze may be asked, in all formats.

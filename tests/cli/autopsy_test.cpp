@@ -1,21 +1,11 @@
 // What the kernel still says of a socket whose connection is gone.
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
-#include <memory>
 #include <ostream>
-#include <stdexcept>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,7 +13,9 @@
 #include "schema/time_text.h"
 #include "tests/support/actor.h"
 #include "tests/support/netns.h"
+#include "tests/support/pair.h"
 #include "tests/support/recording.h"
+#include "tests/support/scene.h"
 #include "tests/support/sockets.h"
 
 namespace fdmortem::test {
@@ -35,48 +27,6 @@ int64_t wallNowNs() {
   using std::chrono::nanoseconds;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<nanoseconds>(now).count();
-}
-
-/// Both ends of a connection; the accepted one is the subject.
-struct Pair {
-  Socket subject;
-  Socket peer;
-};
-
-Pair makePair(const Socket& listener, const std::string& client_ip) {
-  Pair pair;
-  pair.peer = connectTo(Address(client_ip, listener.local().port()));
-  pair.subject = listener.accept();
-  return pair;
-}
-
-void receiveAll(const Socket& socket, size_t length) {
-  std::string buffer(length, '\0');
-  if (recv(socket.fd(), buffer.data(), length, MSG_WAITALL) != static_cast<ssize_t>(length)) {
-    throw std::system_error(errno, std::generic_category(), "recv");
-  }
-}
-
-/// Until the socket has heard of its connection's end.
-void awaitEnd(const Socket& socket) {
-  pollfd poll_fd{socket.fd(), 0, 0};  // POLLERR and POLLHUP need not be asked for
-  if (poll(&poll_fd, 1, 30'000) != 1) throw std::runtime_error("the connection does not end");
-}
-
-/// What describe() says while it is connected, which afterwards only the autopsy can.
-Json endByReset(Pair& pair) {
-  Json description = describe(pair.subject);
-  pair.peer.reset();
-  awaitEnd(pair.subject);
-  return description;
-}
-
-Json endByFins(Pair& pair) {
-  Json description = describe(pair.subject);
-  shutdown(pair.subject.fd(), SHUT_WR);
-  pair.peer.close();
-  awaitEnd(pair.subject);
-  return description;
 }
 
 struct Transport {
@@ -193,32 +143,12 @@ INSTANTIATE_TEST_SUITE_P(Transports, DeadSockets,
                                            Transport{"V4MappedInNetns", "::", "127.0.0.1", true}),
                          [](const auto& tested) { return tested.param.name; });
 
-/// A recording of one snapshot of an actor that tells something first.
-class Scene {
- public:
-  explicit Scene(const Actor::Part& part) : actor_(part), told_(actor_.hear()) {
-    const ProgramResult result =
-        runFdcapture({"record", "-o", database(), "-p", std::to_string(actor_.pid()), "-n", "1"});
-    if (result.status != 0) throw std::runtime_error(result.err);
-  }
-
-  std::string database() const { return directory_.file("f.db"); }
-  pid_t pid() const { return actor_.pid(); }
-  const Json& told() const { return told_; }
-  Json report() const { return analyze({"report", database()}); }
-
- private:
-  TemporaryDirectory directory_;
-  Actor actor_;
-  Json told_;
-};
-
 TEST(Autopsy, TellsARefusedConnectFromAConnection) {
   const Scene scene([](Cue& cue) {
     const Socket nobody(AF_INET, SOCK_STREAM);  // bound: nobody else can listen there meanwhile
     nobody.bind(Address("127.0.0.1", 0));
     const Socket refused(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-    connect(refused.fd(), nobody.local().get(), nobody.local().size());
+    (void)connect(refused.fd(), nobody.local().get(), nobody.local().size());
     awaitEnd(refused);
     cue.tell({{"fd", refused.fd()}, {"remote", nobody.local().text()}});
     cue.await();
@@ -298,112 +228,6 @@ TEST(Autopsy, TellsForgottenFromIgnored) {
                 .find("1 is watched by no epoll (forgotten), 1 still is (ignored)"),
             std::string::npos)
       << finding;
-}
-
-TEST(Relations, AnEpollThatWatchesWhatItsNumberIsNot) {
-  const Scene scene([](Cue& cue) {
-    const Socket listener = listenOn("127.0.0.1");
-    const FileHandle epoll(epoll_create1(EPOLL_CLOEXEC));
-    std::array<int, 2> pipe_fds{};
-    if (pipe2(pipe_fds.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
-    epoll_event event{.events = EPOLLIN, .data = {.fd = pipe_fds[0]}};
-    epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pipe_fds[0], &event);
-    const FileHandle copy(fcntl(pipe_fds[0], F_DUPFD_CLOEXEC, 100));
-    close(pipe_fds[0]);
-    const Socket in_its_place(AF_INET, SOCK_DGRAM);
-    cue.tell({{"watched", pipe_fds[0]}, {"now", in_its_place.fd()}});
-    cue.await();
-  });
-  ASSERT_EQ(scene.told().at("watched"), scene.told().at("now"));
-  const Json stale = query(scene.database(), "SELECT watched_fd, now FROM stale_watch");
-  ASSERT_EQ(stale.size(), 1U);
-  EXPECT_EQ(stale[0].at("watched_fd"), scene.told().at("watched"));
-  EXPECT_TRUE(stale[0].at("now").get<std::string>().starts_with("socket:["));
-  EXPECT_FALSE(findingOf(scene.report(), "stale-epoll").is_null());
-}
-
-TEST(Relations, ADeadSocketThatTwoFdsHold) {
-  const Scene scene([](Cue& cue) {
-    const Socket listener = listenOn("127.0.0.1");
-    Pair pair = makePair(listener, "127.0.0.1");
-    const FileHandle copy(fcntl(pair.subject.fd(), F_DUPFD_CLOEXEC, 100));
-    endByReset(pair);
-    cue.tell({pair.subject.fd(), copy.get()});
-    cue.await();
-  });
-  const Json holders = query(scene.database(), "SELECT fd, holders FROM socket_holder ORDER BY fd");
-  EXPECT_EQ(valuesOf(holders, "fd"), scene.told());
-  EXPECT_EQ(valuesOf(holders, "holders"), Json({2, 2}));
-  EXPECT_EQ(queryValue(scene.database(), "SELECT count(*) FROM autopsy"), 1) << "one socket";
-  EXPECT_EQ(analyze({"outlived", scene.database()}).size(), 2U);
-  EXPECT_FALSE(findingOf(scene.report(), "shared-sockets").is_null());
-}
-
-TEST(Relations, AConnectionThatNobodyHasAccepted) {
-  const Scene scene([](Cue& cue) {
-    const Socket listener = listenOn("127.0.0.1");
-    const Socket waiting = connectTo(listener.local());
-    cue.tell(listener.local().port());
-    cue.await();
-  });
-  const Json rows = scene.report().at("connections_without_fd");
-  ASSERT_EQ(rows.size(), 1U) << rows;
-  EXPECT_EQ(rows[0].at("local_port"), scene.told());
-  EXPECT_EQ(rows[0].at("state"), "ESTABLISHED");
-  EXPECT_EQ(rows[0].at("holder"), "nobody");
-  EXPECT_EQ(rows[0].at("count"), 1);
-}
-
-/// Opens, uses and closes connections, and has connects refused, as fast as it can; closes every
-/// socket before its connection is gone, so that none is ever an fd that outlived its connection.
-void churn(const Address& nobody) {
-  const Socket listener = listenOn("127.0.0.1");
-  const Address server = listener.local();
-  for (;;) {
-    const Socket fresh(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-    const Socket refused(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-    connect(refused.fd(), nobody.get(), nobody.size());
-    Socket client = connectTo(server);
-    Socket accepted = listener.accept();
-    client.send("x");
-    receiveAll(accepted, 1);
-    accepted.close();
-    client.reset();  // after the FIN of the other end, and so that no TIME_WAIT is left
-  }
-}
-
-// The short form of a test that is worth to be run long: FDMORTEM_AUTOPSIES=500000 takes some
-// minutes.
-TEST(Autopsy, CallsNoLiveSocketDead) {
-  const char* wanted_text = std::getenv("FDMORTEM_AUTOPSIES");
-  const int64_t wanted = wanted_text != nullptr ? std::atoll(wanted_text) : 0;
-  const TemporaryDirectory directory;
-  const std::string database = directory.file("f.db");
-  const bool can_have_netns = !whyNoNetns();
-  Actor actor([&](Cue& cue) {
-    // Tables that nobody else fills are read soon.
-    if (can_have_netns) enterNewNetns();
-    const Socket nobody(AF_INET, SOCK_STREAM);
-    nobody.bind(Address("127.0.0.1", 0));
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i)
-      threads.emplace_back(churn, nobody.local());
-    cue.tell("ready");
-    cue.await();
-    _exit(0);
-  });
-  actor.hear();
-  int64_t autopsies = 0;
-  for (int run = 0; run < 5 || autopsies < wanted; ++run) {
-    ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "10",
-                            "-i", "1ms"})
-                  .status,
-              0);
-    autopsies = queryValue(database, "SELECT count(*) FROM autopsy").get<int64_t>();
-  }
-  EXPECT_GT(autopsies, 0);
-  EXPECT_EQ(analyze({"outlived", database}), Json::array()) << autopsies << " autopsies";
-  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM verdict_span WHERE proof = 'autopsy'"), 0);
 }
 
 }  // namespace

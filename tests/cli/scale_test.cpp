@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/actor.h"
+#include "tests/support/pair.h"
 #include "tests/support/recording.h"
 #include "tests/support/sockets.h"
 
@@ -120,6 +121,47 @@ TEST(Scale, OneProcessOf18000FdsBeside50000TcpRows) {
   EXPECT_EQ(processOf(report, server.pid()).at("fds").at("first"), 18'000);
   EXPECT_EQ(processOf(report, server.pid()).at("fds").at("last"), 18'000);
   EXPECT_EQ(processOf(report, server.pid()).at("kinds").at("eventfd"), kOthers);
+}
+
+constexpr int64_t kDead = 10'000;
+
+void playDead(Cue& cue) {
+  raiseFdLimit();
+  const Socket listener = listenOn("127.0.0.1");
+  std::vector<Socket> dead;
+  for (int64_t i = 0; i < kDead; ++i) {
+    Pair pair = makePair(listener, "127.0.0.1");
+    endByReset(pair);
+    dead.push_back(std::move(pair.subject));
+  }
+  cue.tell("ready");
+  cue.await();
+}
+
+TEST(Scale, TenThousandDeadSocketsAreAskedOnce) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max < kFdLimit) GTEST_SKIP() << "a process may open too few files here";
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+  Actor actor(playDead);
+  actor.hear();
+  const std::vector<std::string> record = {
+      "record", "-o", database, "-p", std::to_string(actor.pid()), "-i", "50ms", "-n"};
+  const auto with = [&](const char* count) {
+    std::vector<std::string> arguments = record;
+    arguments.emplace_back(count);
+    return arguments;
+  };
+  ASSERT_EQ(runFdcapture(with("1")).status, 0);
+  EXPECT_EQ(query(database, "SELECT verdict, proof, count(*) AS count FROM sockets GROUP BY 1, 2"),
+            Json({{{"verdict", "listening"}, {"proof", nullptr}, {"count", 1}},
+                  {{"verdict", "outlived"}, {"proof", "autopsy"}, {"count", kDead}}}));
+  // Another recording: in its first snapshot all are asked, in the second none.
+  ASSERT_EQ(runFdcapture(with("2")).status, 0);
+  EXPECT_EQ(query(database, "SELECT snapshot, count(*) AS count FROM autopsy GROUP BY 1"),
+            Json({{{"snapshot", 1}, {"count", kDead}}, {{"snapshot", 2}, {"count", kDead}}}));
+  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM snapshot"), 3);
 }
 
 }  // namespace

@@ -167,6 +167,36 @@ TEST(FdSpan, AnotherFileAfterTwoRecordings) {
             "pipe:[9] 3-4 0 -\n");
 }
 
+// That it is there again, and the same by its looks, keeps it not alive through a recording that
+// looked and did not find it.
+TEST(FdSpan, MissingInOneRecordingAndThereInTheNext) {
+  EXPECT_EQ(spansOf(R"(
+    snapshots:  R   .  R   R   .
+    process a:  ok  .  .   .   .
+    fd a/3:     p8  .  _   p8  .
+    fd a/4:     p9  .  .   .   .
+  )"),
+            "pipe:[8] 1-2 0 3\n"
+            "pipe:[8] 4-5 0 -\n"
+            "pipe:[9] 1-5 0 -\n");
+  EXPECT_EQ(countsOf(R"(
+    snapshots:  R   .  R   R   .
+    process a:  ok  .  .   .   .
+    fd a/3:     p8  .  _   p8  .
+    fd a/4:     p9  .  .   .   .
+  )"),
+            "1 2 -\n3 1 -\n4 2 -\n5 2 -\n");
+}
+
+TEST(FdSpan, NotLookedForInOneRecordingAndThereInTheNext) {
+  EXPECT_EQ(spansOf(R"(
+    snapshots:  R   .  R     R   .
+    process a:  ok  .  fail  ok  .
+    fd a/3:     p8  .  _     p8  .
+  )"),
+            "pipe:[8] 1-5 0 -\n");
+}
+
 TEST(FdSpan, IsNotKnownInARecordingOfAnother) {
   EXPECT_EQ(spansOf(R"(
     snapshots:  R   .  R   .  R

@@ -140,7 +140,7 @@ class Drawing {
       const int64_t boottime_ns = timeNs("boottime", i, kBootNs);
       insert("snapshot", i + 1, recordings_, keyframes_.back() ? 1 : 0,
              sqlText(formatTime(wall_ns)), wall_ns, boottime_ns, boottime_ns, 0, 0, 0, 0, 0, 0, 0,
-             "NULL", "NULL", "NULL", "NULL", "NULL", "NULL");
+             starts ? "NULL" : "0", "NULL", "NULL", "NULL", "NULL", "NULL");
     }
     database_.exec(
         "UPDATE recording SET (first_snapshot, last_snapshot) = "
@@ -192,10 +192,10 @@ class Drawing {
       look(line);
     } else if (line.kind == "queue") {
       queue(line);
-    } else if (line.kind == "epoll") {
-      epoll(line);
     } else if (line.kind == "autopsy") {
       autopsy(line);
+    } else if (line.kind == "epoll") {
+      epoll(line);
     } else if (line.kind == "failure") {
       failure(line);
     } else if (line.kind == "unix" || line.kind == "netlink") {
@@ -232,9 +232,10 @@ class Drawing {
       }
       const auto status = value == "ok" ? ReadStatus::Whole : ReadStatus::Failed;
       const std::string comm = line.attribute("comm", line.name);
-      insert("process_change", snapshot, id, static_cast<int>(change), static_cast<int>(status), 1,
-             sqlText(comm), sqlText(line.attribute("exe", "/usr/bin/" + comm)), sqlText(comm),
-             "NULL", 0, 0, namespace_id);
+      insert("process_change", snapshot, id, static_cast<int>(change), static_cast<int>(status),
+             line.number("parent", 1), sqlText(comm),
+             sqlText(line.attribute("exe", "/usr/bin/" + comm)), sqlText(comm), "NULL", 0, 0,
+             namespace_id);
     }
   }
 
@@ -393,17 +394,23 @@ class Drawing {
     const auto [process, fd] = processAndFd(line);
     const std::string local = line.attribute("local", "192.0.2.1:9091");
     const std::string remote = line.attribute("remote", "198.51.100.7:40000");
-    int64_t asked_at_ns = 0;
-    for (const auto& [snapshot, change, value] : rowsOf(line)) {
-      if (change != Change::Present || asked_at_ns == 0) {
-        asked_at_ns = timeNs("wall", static_cast<size_t>(snapshot - 1), kStartNs);
-      }
-      const bool has_peer = value != "never";
-      const int delivered = value == "dead" ? 5 : 0;
-      insert("autopsy", snapshot, process, fd, line.number("inode", 0), asked_at_ns, 7,
-             sqlText(local), portOf(local), has_peer ? sqlText(remote) : "NULL",
-             has_peer ? portOf(remote) : "NULL", has_peer ? "NULL" : "107", "NULL", 0, 0, 0, 1000,
-             2000, 0, 70, 80, 5, 5, delivered, delivered, delivered, 0);
+    const std::string netns_inode =
+        line.attributes.contains("netns")
+            ? std::to_string(kFirstNetnsInode + line.number("netns", 1) - 1)
+            : "NULL";
+    for (size_t i = 0; i < line.cells.size(); ++i) {
+      const std::string& cell = line.cells[i];
+      if (cell == ".") continue;
+      const bool has_peer = cell != "never";
+      const int delivered = cell == "dead" || cell == "alive" ? 5 : 0;
+      const int64_t asked_at_ns = line.attributes.contains("asked_at")
+                                      ? kStartNs + line.number("asked_at", 0) * kSecondNs
+                                      : timeNs("wall", i, kStartNs) + process;
+      insert("autopsy", i + 1, process, fd, line.attribute("inode", "NULL"), asked_at_ns,
+             cell == "alive" ? 1 : 7, sqlText(local), portOf(local),
+             has_peer ? sqlText(remote) : "NULL", has_peer ? portOf(remote) : "NULL",
+             has_peer ? "NULL" : "107", netns_inode, 0, 0, 0, 1000, 2000, 0, 70, 80, 5, 5,
+             delivered, delivered, delivered, 0);
     }
   }
 

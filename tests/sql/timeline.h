@@ -16,7 +16,8 @@
 // makes it Appeared, `=` Present.
 //
 // What comes before the colon are the kind, the name and NAME=VALUE pairs:
-//   process NAME   ok, fail                  pid=, start=, comm=, exe=, netns=, boot=
+//   process NAME   ok, fail                  pid=, start=, parent= (a pid), comm=, exe=, netns=,
+//                                            boot=
 //   fd NAME/FD     sN (a socket), pN (a pipe), ? (unreadable), else a text
 //                                            protocol= (TCP for sockets, none: NULL), type=, links=
 //   limit NAME     SOFT/HARD of open files, u for unlimited       resource=
@@ -27,8 +28,10 @@
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
 //   look NAME/FD   same, same2 (the tables were read twice), closed, replaced, failed
+//   autopsy NAME/FD  dead (once connected), refused, never, alive
+//                                            inode=, local=, remote=, netns= (not told), asked_at=
+//                                            seconds: alike in two lines, one repeats the other
 //   epoll NAME/FD  on                        watched=, inode=
-//   autopsy NAME/FD  dead (once connected), refused, never            inode=, local=, remote=
 //   failure WHAT   a count                   errno=, pid=
 //   wall, boottime seconds, one a snapshot, instead of 10 s steps
 // A namespace whose tables have no `read` line has tcp, tcp6, udp, udp6, unix and netlink read

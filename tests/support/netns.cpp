@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include <net/if.h>
@@ -32,6 +33,12 @@ void enterNewNetns() {
   std::strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   check(::ioctl(socket.get(), SIOCSIFFLAGS, &request), "SIOCSIFFLAGS");
+}
+
+void enterSmallNetns() {
+  enterNewNetns();
+  std::ofstream("/proc/sys/net/ipv4/tcp_child_ehash_entries") << 1024;
+  enterNewNetns();
 }
 
 void joinNetns(pid_t pid) {

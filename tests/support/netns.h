@@ -12,6 +12,11 @@ namespace fdmortem::test {
 /// std::system_error. Only in an Actor: the test itself stays where it is.
 void enterNewNetns();
 
+/// Likewise, into one whose TCP tables are read in no time: nobody else fills them, and where the
+/// kernel can (Linux 6.1) they are small. In a host's large ones what lives shortly is gone before
+/// it is asked.
+void enterSmallNetns();
+
 /// Moves the calling process into the network namespace of another one. Throws std::system_error.
 void joinNetns(pid_t pid);
 

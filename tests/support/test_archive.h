@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ inline void writeArchive(const std::string& path, const std::vector<Snapshot>& s
                          .kernel_release = "6.18",
                          .machine = "x86_64",
                          .interval_ms = 10'000,
-                         .options = "[]"});
+                         .options = {}});
   std::optional<Snapshot> previous;
   int64_t seconds = 0;
   for (Snapshot now : snapshots) {
@@ -30,7 +31,9 @@ inline void writeArchive(const std::string& path, const std::vector<Snapshot>& s
     seconds += 10;
     if (previous) carryOver(*previous, now);
     const auto changes = detectChanges(previous ? &*previous : nullptr, now, !previous);
-    writer.write(now, changes, {.keyframe = !previous});
+    if (!writer.write(now, changes, {.keyframe = !previous})) {
+      throw std::runtime_error("not stored");
+    }
     previous = std::move(now);
   }
   writer.endRecording(1'767'225'600'000'000'000 + seconds * 1'000'000'000, "count");

@@ -1,0 +1,241 @@
+#include "capture/archive_database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+
+#include "capture/archive_lock.h"
+#include "capture/drop_snapshots.h"
+#include "schema/archive_file.h"
+
+namespace fdmortem {
+namespace {
+
+/// A lone copy of a live archive's main file is at most this old.
+constexpr int64_t kCheckpointIntervalNs = 60'000'000'000;
+/// The write-ahead log is moved over when it is longer, or takes this part of what is allowed.
+constexpr int64_t kMaximumWalBytes = 4 << 20;
+constexpr int64_t kWalPartOfLimit = 16;
+
+int64_t monotonicNs() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+int64_t sizeOf(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? int64_t{status.st_size} : 0;
+}
+
+/// Does something when it goes.
+template <class Action>
+class Finally {
+ public:
+  explicit Finally(Action action) : action_(std::move(action)) {}
+  ~Finally() { action_(); }
+  Finally(const Finally&) = delete;
+  Finally& operator=(const Finally&) = delete;
+
+ private:
+  Action action_;
+};
+
+SQLite::Database openDatabase(const std::string& path, const std::string& vfs) {
+  SQLite::Database database(path, SQLite::OPEN_READWRITE, 0, vfs);
+  database.exec("PRAGMA temp_store = MEMORY");
+  // Debian's SQLite writes zeros over what is deleted. Nothing here is to be kept from who may read
+  // the archive, and dropping snapshots would cost as much as storing them.
+  database.exec("PRAGMA secure_delete = OFF");
+  const std::string difference = schemaDifference(database);
+  if (!difference.empty()) throw std::runtime_error(fmt::format("{}: {}", path, difference));
+  database.exec("PRAGMA synchronous = FULL");
+  enterWriteAheadMode(database, path);
+  // checkpoint() does it, when it costs no snapshot anything.
+  database.exec("PRAGMA wal_autocheckpoint = 0");
+  return database;
+}
+
+/// What an existing file takes already, before SQLite knows of a limit.
+void requireBelow(const std::string& path, std::optional<uint64_t> max_bytes) {
+  if (!max_bytes) return;
+  const int64_t size = sizeOf(path) + sizeOf(path + "-wal");
+  if (static_cast<uint64_t>(size) <= *max_bytes - *max_bytes / kWalPartOfLimit) return;
+  throw std::runtime_error(
+      fmt::format("{}: has {} bytes already, too many for --max-size", path, size));
+}
+
+}  // namespace
+
+ArchiveDatabase::ArchiveDatabase(const std::string& path, std::optional<uint64_t> max_bytes)
+    : path_(path),
+      max_bytes_(max_bytes),
+      lock_(openExclusively(path)),
+      quota_(max_bytes ? std::optional<Quota>(std::in_place, *max_bytes) : std::nullopt),
+      database_((requireBelow(path, max_bytes),
+                 openDatabase(path, quota_ ? quota_->vfsName() : std::string()))) {
+  markRecorder(lock_);
+  takeBallast();
+  leaveRoomForDropping(true);
+  checkpointed_ns_ = monotonicNs();
+}
+
+ArchiveDatabase::~ArchiveDatabase() {
+  unlink(ballastPath().c_str());
+}
+
+std::optional<NotStored> ArchiveDatabase::explain(const SQLite::Exception& error) {
+  const int code = error.getErrorCode() & 0xff;
+  const bool is_over_limit = quota_ && quota_->takeRefused();
+  if (is_over_limit) return NotStored{StoreFailure::OverLimit, "does not fit into --max-size"};
+  if (code == SQLITE_FULL) return NotStored{StoreFailure::DiskFull, strerror(ENOSPC)};
+  if (code == SQLITE_NOMEM) return NotStored{StoreFailure::NoMemory, error.what()};
+  // SQLITE_CANTOPEN: no descriptor for a file that it has closed.
+  if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN) {
+    const int number = sqlite3_system_errno(database_.getHandle());
+    if (number == EDQUOT || number == ENOSPC || number == EFBIG) {
+      return NotStored{StoreFailure::DiskFull, strerror(number)};
+    }
+    return NotStored{StoreFailure::InputOutput, number != 0 ? strerror(number) : error.what()};
+  }
+  return {};
+}
+
+int64_t ArchiveDatabase::contentBytes() {
+  const auto number = [&](const char* pragma) { return database_.execAndGet(pragma).getInt64(); };
+  return (number("PRAGMA page_count") - number("PRAGMA freelist_count")) *
+         number("PRAGMA page_size");
+}
+
+uint64_t ArchiveDatabase::diskBytes() const {
+  int64_t bytes = 0;
+  for (const char* suffix : {"", "-wal", "-shm", "-ballast"})
+    bytes += sizeOf(path_ + suffix);
+  return static_cast<uint64_t>(bytes);
+}
+
+int64_t ArchiveDatabase::walBytes() const {
+  return sizeOf(path_ + "-wal");
+}
+
+void ArchiveDatabase::checkpointSometimes() {
+  int64_t maximum = kMaximumWalBytes;
+  if (max_bytes_) {
+    maximum = std::min(maximum, static_cast<int64_t>(*max_bytes_) / kWalPartOfLimit);
+  }
+  const bool is_old = monotonicNs() - checkpointed_ns_ >= kCheckpointIntervalNs;
+  if (is_old || walBytes() > maximum) checkpoint();
+}
+
+void ArchiveDatabase::checkpoint() {
+  database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (quota_) quota_->takeRefused();
+  checkpointed_ns_ = monotonicNs();
+}
+
+void ArchiveDatabase::leaveRoomForDropping(bool leaves) {
+  if (quota_) quota_->reserve(static_cast<uint64_t>(kBallastBytes + (leaves ? kDroppingBytes : 0)));
+}
+
+template <class Action>
+bool ArchiveDatabase::inSmallSteps(int things, const Action& action) {
+  while (true) {
+    try {
+      return action(things);
+    } catch (const SQLite::Exception&) {
+      if (!quota_ || !quota_->takeRefused()) throw;
+      // With nothing in the log there is all the room that there can be.
+      if (walBytes() > 0) {
+        checkpoint();
+      } else if (things > 1) {
+        things = (things + 1) / 2;
+      } else {
+        throw;
+      }
+    }
+  }
+}
+
+void ArchiveDatabase::shrink(int64_t bytes) {
+  const auto number = [&](const char* pragma) { return database_.execAndGet(pragma).getInt64(); };
+  const int64_t page_bytes = number("PRAGMA page_size");
+  leaveRoomForDropping(false);
+  const Finally restore([&] { leaveRoomForDropping(true); });
+  while (number("PRAGMA page_count") * page_bytes > bytes &&
+         number("PRAGMA freelist_count") > 0 && walBytes() == 0) {
+    inSmallSteps(32, [&](int pages) {
+      // It gives back one page a step.
+      SQLite::Statement vacuum(database_, fmt::format("PRAGMA incremental_vacuum({})", pages));
+      while (vacuum.executeStep()) {
+      }
+      return true;
+    });
+    checkpoint();
+  }
+}
+
+void ArchiveDatabase::dropBefore(int64_t first_kept, const std::string& reason) {
+  leaveRoomForDropping(false);
+  const Finally restore([&] { leaveRoomForDropping(true); });
+  inSmallSteps(1, [&](int) {
+    SQLite::Transaction transaction(database_);
+    dropSnapshotsBefore(database_, first_kept, reason);
+    transaction.commit();
+    return true;
+  });
+  const auto remove = [&](int rows) {
+    SQLite::Transaction transaction(database_);
+    const bool has_more = removeRemains(database_, rows);
+    transaction.commit();
+    return has_more;
+  };
+  while (inSmallSteps(1000, remove)) {
+  }
+  checkpointSometimes();
+}
+
+void ArchiveDatabase::spendBallast() {
+  unlink(ballastPath().c_str());
+  if (quota_) quota_->reserve(0);
+}
+
+bool ArchiveDatabase::takeBallast() {
+  // Never through a link that somebody else has put there.
+  const FileHandle file(open(ballastPath().c_str(),
+                             O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!file || posix_fallocate(file.get(), 0, kBallastBytes) != 0) {
+    unlink(ballastPath().c_str());
+    return false;
+  }
+  leaveRoomForDropping(true);
+  return true;
+}
+
+bool ArchiveDatabase::hasRoom(uint64_t bytes) {
+  struct statvfs status {};
+  if (statvfs(path_.c_str(), &status) == 0 &&
+      uint64_t{status.f_bavail} * status.f_frsize < bytes + kBallastBytes) {
+    return false;
+  }
+  return takeBallast();
+}
+
+void ArchiveDatabase::seal() {
+  spendBallast();
+  leaveWriteAheadMode(database_);
+}
+
+}  // namespace fdmortem

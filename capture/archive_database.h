@@ -1,0 +1,95 @@
+// The file that a recorder writes into, and what keeps it whole: lock, write-ahead log, ballast.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <SQLiteCpp/Database.h>
+
+#include "capture/quota.h"
+#include "schema/file_handle.h"
+
+namespace fdmortem {
+
+/// What a snapshot could not be stored for. All that was stored before it is there.
+enum class StoreFailure {
+  DiskFull,     ///< the file system has no room
+  OverLimit,    ///< it does not fit into --max-size
+  NoMemory,     ///< the recorder may not have more memory
+  InputOutput,  ///< the file system fails
+};
+
+struct NotStored {
+  StoreFailure why = StoreFailure::InputOutput;
+  std::string message;  ///< of SQLite or of the system
+};
+
+/// Bytes beside the archive that are given up for one last row when the disk is full.
+inline constexpr int64_t kBallastBytes = 64 * 1024;
+/// Bytes of --max-size that snapshots leave for dropping others.
+inline constexpr int64_t kDroppingBytes = 128 * 1024;
+
+/// An archive that is open for one recorder: locked, in write-ahead mode, with one connection.
+class ArchiveDatabase {
+ public:
+  /// Makes the archive or opens one to continue it, see openExclusively() in archive_lock.h. With
+  /// `max_bytes` nothing makes the file, and what lies beside it, larger.
+  ArchiveDatabase(const std::string& path, std::optional<uint64_t> max_bytes);
+  ~ArchiveDatabase();
+  ArchiveDatabase(const ArchiveDatabase&) = delete;
+  ArchiveDatabase& operator=(const ArchiveDatabase&) = delete;
+
+  SQLite::Database& connection() { return database_; }
+
+  /// What `error`, just thrown by the connection, means for a snapshot; empty: it is nothing that
+  /// passes, and the recorder can't go on.
+  std::optional<NotStored> explain(const SQLite::Exception& error);
+
+  /// Pages in use, in bytes: what is in the archive, also in its write-ahead log.
+  int64_t contentBytes();
+  /// What the archive takes on disk, with what lies beside it.
+  uint64_t diskBytes() const;
+  std::optional<uint64_t> maxBytes() const { return max_bytes_; }
+
+  /// Moves the write-ahead log into the main file, if it has grown or is old. What can't be done
+  /// now, because somebody reads the archive, is done later.
+  void checkpointSometimes();
+  void checkpoint();
+
+  /// Gives pages that are free back to the file system until the main file has no more than that,
+  /// or has none that are free. A few at a time, so that this itself takes little room. Throws
+  /// SQLite::Exception.
+  void shrink(int64_t bytes);
+
+  /// Drops all snapshots before the keyframe `first_kept`. When this returns they are gone; what is
+  /// left of their rows is taken out in small transactions. Throws SQLite::Exception.
+  void dropBefore(int64_t first_kept, const std::string& reason);
+
+  /// Gives up the ballast, so that there is room for a row.
+  void spendBallast();
+  /// Takes it again. False: the file system still has no room for it and for `bytes` more.
+  bool hasRoom(uint64_t bytes);
+
+  /// Leaves one file: checkpointed, out of write-ahead mode.
+  void seal();
+
+ private:
+  std::string ballastPath() const { return path_ + "-ballast"; }
+  int64_t walBytes() const;
+  /// Does `action` with fewer and fewer things at a time until it fits into --max-size. Returns what
+  /// it returns: whether there is more to do.
+  template <class Action>
+  bool inSmallSteps(int things, const Action& action);
+  void leaveRoomForDropping(bool leaves);
+  bool takeBallast();
+
+  std::string path_;
+  std::optional<uint64_t> max_bytes_;
+  FileHandle lock_;  // closed after the database: closing any handle of the file drops SQLite's locks
+  std::optional<Quota> quota_;
+  SQLite::Database database_;
+  int64_t checkpointed_ns_ = 0;
+};
+
+}  // namespace fdmortem

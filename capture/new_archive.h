@@ -1,0 +1,15 @@
+// The beginning of an archive file.
+#pragma once
+
+#include <string>
+
+namespace fdmortem {
+
+/// Makes an archive without rows, in write-ahead mode, mode 0600. It gets its name when it is whole
+/// and on disk, so whoever is killed meanwhile leaves no half of one (only, perhaps, a file
+/// PATH.partial-XXXXXX). Returns false if there is something by that name already. Throws
+/// std::system_error, or std::runtime_error if a -wal or -journal of another file by that name was
+/// left behind: SQLite would take it for the new archive's.
+bool makeArchive(const std::string& path);
+
+}  // namespace fdmortem

@@ -1,0 +1,45 @@
+#include "capture/own_limits.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <utility>
+
+namespace fdmortem {
+namespace {
+
+constexpr size_t kSpareDescriptors = 16;
+
+// The sanitizers' own memory is far more than any limit of use.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kCanLimitMemory = false;
+#else
+constexpr bool kCanLimitMemory = true;
+#endif
+
+}  // namespace
+
+bool limitOwnMemory(uint64_t bytes) {
+  rlimit limit{};
+  if (!kCanLimitMemory || getrlimit(RLIMIT_DATA, &limit) != 0) return false;
+  if (limit.rlim_cur <= bytes) return true;
+  limit.rlim_cur = bytes;
+  return setrlimit(RLIMIT_DATA, &limit) == 0;
+}
+
+int64_t ownCpuUs() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto us = [](const timeval& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
+  return us(usage.ru_utime) + us(usage.ru_stime);
+}
+
+void SpareDescriptors::take() {
+  while (spares_.size() < kSpareDescriptors) {
+    FileHandle spare(open("/", O_PATH | O_CLOEXEC));
+    if (!spare) return;
+    spares_.push_back(std::move(spare));
+  }
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,63 @@
+// What fdcapture record says on stderr while it runs.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "capture/options.h"
+#include "capture/snapshot.h"
+
+namespace fdmortem {
+
+/// A line for each thing that changes: a process appears or ends, its fds pass a part of their
+/// limit, sockets outlive their connections, something can't be read or stored. On a terminal also
+/// one line that is always up to date. That nobody reads it, a closed terminal for instance, ends no
+/// recording.
+class Progress {
+ public:
+  explicit Progress(const RecordOptions& options);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// Unless --quiet.
+  void announce(const std::string& text);
+  /// Also with --quiet.
+  void warn(const std::string& text);
+  /// Only with --verbose.
+  void detail(const std::string& text);
+
+  /// Names what can't be read, each thing once and not without end.
+  void failures(const std::vector<Failure>& failures);
+  bool hadFailures() const { return !named_.empty(); }
+
+  void stored(int64_t id, const Snapshot& snapshot, uint64_t archive_bytes);
+
+ private:
+  struct ProcessState {
+    std::string name;
+    int level = 0;         ///< 0, or the last of the parts of the limit that were passed, in percent
+    uint64_t outlived = 0;  ///< the power of ten that was told last
+  };
+
+  void processes(const Snapshot& snapshot);
+  void process(const ProcessRecord& process, ProcessState& state);
+  void drawStatus();
+  void say(const std::string& text);
+  std::string statusOf(const Snapshot& snapshot, uint64_t archive_bytes);
+
+  const RecordOptions& options_;
+  bool has_status_line_;
+  std::string status_;
+  uint64_t snapshots_ = 0;
+  std::map<ProcessIdentity, ProcessState> processes_;
+  std::deque<std::pair<int64_t, uint64_t>> counts_;  ///< CLOCK_BOOTTIME, fds of all processes
+  std::set<std::string> named_;
+};
+
+}  // namespace fdmortem
