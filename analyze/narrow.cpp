@@ -37,6 +37,9 @@ constexpr Table kTables[] = {
     {"process_change", "process", "change <> 0", Owner::None},
     {"net_table_change", "netns, net_table", "status <> 0", Owner::None}};
 
+/// Tables whose rows are of one snapshot only.
+constexpr const char* kMoments[] = {"second_look", "failure", "delay"};
+
 /// Of a row `t`: something ended it before or in the first snapshot that is kept.
 std::string endedBy(const Table& table, int64_t first) {
   const std::string_view name = table.name;
@@ -94,7 +97,7 @@ void cutBefore(int64_t first, int64_t keyframe, SQLite::Database& analysis) {
     analysis.exec(fmt::format("UPDATE {} SET snapshot = {}{} WHERE snapshot < {}", table.name,
                               first, hasChange(table) ? ", change = 3" : "", first));
   }
-  for (const char* table : {"second_look", "failure"}) {
+  for (const char* table : kMoments) {
     analysis.exec(fmt::format("DELETE FROM {} WHERE snapshot < {}", table, first));
   }
   analysis.exec(fmt::format("DELETE FROM snapshot WHERE id < {}", first));
@@ -104,7 +107,7 @@ void cutBefore(int64_t first, int64_t keyframe, SQLite::Database& analysis) {
 void cutAfter(int64_t last, SQLite::Database& analysis) {
   for (const Table& table : kTables)
     analysis.exec(fmt::format("DELETE FROM {} WHERE snapshot > {}", table.name, last));
-  for (const char* table : {"second_look", "failure"}) {
+  for (const char* table : kMoments) {
     analysis.exec(fmt::format("DELETE FROM {} WHERE snapshot > {}", table, last));
   }
   analysis.exec(fmt::format("DELETE FROM snapshot WHERE id > {}", last));
@@ -138,6 +141,10 @@ std::string narrow(const TimeRange& range, SQLite::Database& analysis) {
   cutAfter(last, analysis);
   cutBefore(first, keyframe, analysis);
   analysis.exec("DELETE FROM recording WHERE id NOT IN (SELECT recording FROM snapshot)");
+  // What the recorder tells of itself meanwhile.
+  analysis.exec(
+      "DELETE FROM recorder_event WHERE recording NOT IN (SELECT id FROM recording) OR wall_ns <"
+      " (SELECT min(wall_ns) FROM snapshot) OR wall_ns > (SELECT max(wall_ns) FROM snapshot)");
   analysis.exec(
       "UPDATE recording SET (first_snapshot, last_snapshot) = "
       "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -69,7 +70,9 @@ inline void writeWithKeyframe(const std::string& path, const std::vector<Snapsho
     const bool is_keyframe = ++count == 1 || count == 4;
     if (previous) carryOver(*previous, now);
     const auto changes = detectChanges(previous ? &*previous : nullptr, now, is_keyframe);
-    writer.write(now, changes, {.keyframe = is_keyframe});
+    if (!writer.write(now, changes, {.keyframe = is_keyframe})) {
+      throw std::runtime_error("not stored");
+    }
     previous = std::move(now);
   }
   writer.endRecording(2, "count");
