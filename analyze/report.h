@@ -158,7 +158,7 @@ struct WithoutFd {
 };
 
 /// Something that happened at a time: a line of a log, a note by hand, a restart.
-struct Mark {
+struct MarkReport {
   std::string database;
   std::string at;
   int64_t at_ns = 0;
@@ -191,7 +191,7 @@ struct Report {
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
-  std::vector<Mark> marks;               ///< in the order of time
+  std::vector<MarkReport> marks;               ///< in the order of time
   std::vector<Logs> logs;                ///< of those databases that were given any
 };
 

@@ -436,7 +436,7 @@ class HtmlReport {
   void marks() {
     if (report_.marks.empty()) return;
     ResultTable rows{.columns = {"at", "kind", "what", "times"}, .rows = {}};
-    for (const Mark& mark : report_.marks) {
+    for (const MarkReport& mark : report_.marks) {
       if (rows.rows.size() == kMaximumMarks) break;
       rows.rows.push_back({shortTime(mark.at), mark.kind, mark.text, mark.count});
     }

@@ -182,7 +182,7 @@ Json summaryObject(const Report& report) {
 
 Json marks(const Report& report) {
   Json array = Json::array();
-  for (const Mark& mark : report.marks) {
+  for (const MarkReport& mark : report.marks) {
     array.push_back({{"database", mark.database},
                      {"at", mark.at},
                      {"last_at", mark.last_at},

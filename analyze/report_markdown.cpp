@@ -114,7 +114,7 @@ class MarkdownReport {
     if (report_.marks.empty()) return;
     line("## Marks");
     ResultTable rows{.columns = {"at", "what", "times"}, .rows = {}};
-    for (const Mark& mark : report_.marks) {
+    for (const MarkReport& mark : report_.marks) {
       if (rows.rows.size() == kMaximumMarks) break;
       rows.rows.push_back({shortTime(mark.at), mark.text, mark.count});
     }

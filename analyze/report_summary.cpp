@@ -388,10 +388,10 @@ bool isHostFinding(const Finding& finding) {
 
 /// What logs say, of the database of the first process.
 void addMarks(const Report& report, std::vector<Statement>& statements) {
-  const Mark* first = nullptr;
-  const Mark* last = nullptr;
+  const MarkReport* first = nullptr;
+  const MarkReport* last = nullptr;
   int64_t count = 0;
-  for (const Mark& mark : report.marks) {
+  for (const MarkReport& mark : report.marks) {
     if (mark.kind == "restart" || mark.database != report.processes.front().database) continue;
     if (first == nullptr) first = &mark;
     last = &mark;

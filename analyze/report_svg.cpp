@@ -21,8 +21,8 @@ constexpr double kLabelDistance = 17;
 /// Marks nearer to each other than this are one.
 constexpr double kMarkDistance = 6;
 
-TimeRange recordingOf(const Report& report, const ProcessReport& process) {
-  TimeRange range{.from_ns = process.counts.front().wall_ns,
+TimeAxis recordingOf(const Report& report, const ProcessReport& process) {
+  TimeAxis range{.from_ns = process.counts.front().wall_ns,
                   .to_ns = process.counts.back().wall_ns};
   for (const Coverage& coverage : report.coverage) {
     if (coverage.database != process.database || coverage.last_ns <= coverage.first_ns) continue;
@@ -36,7 +36,7 @@ TimeRange recordingOf(const Report& report, const ProcessReport& process) {
 void addMarks(SvgPlot& plot, const Report& report, const ProcessReport& process) {
   double last = -kMarkDistance;
   bool is_named = false;
-  for (const Mark& mark : report.marks) {
+  for (const MarkReport& mark : report.marks) {
     if (mark.database != process.database) continue;
     if (mark.kind == "restart") {
       plot.mark(mark.at_ns, "restart", "restart");
@@ -293,7 +293,7 @@ std::string lifetimesChart(const std::string& id, const Report& report,
   constexpr double kRow = 15;
   constexpr double kBar = 7;
   const PlotMargins margins{.left = 190, .right = 16, .top = 30, .bottom = 46};
-  TimeRange range{.from_ns = process.lifetimes.front().first_ns,
+  TimeAxis range{.from_ns = process.lifetimes.front().first_ns,
                   .to_ns = process.lifetimes.front().last_ns};
   for (const Lifetime& life : process.lifetimes) {
     range.from_ns =
@@ -347,7 +347,7 @@ std::string lastDataChart(const std::string& id, const Report& report,
     most = std::max(most, bucket.count);
     total += bucket.count;
   }
-  TimeRange range{.from_ns = process.last_data.front().from_ns,
+  TimeAxis range{.from_ns = process.last_data.front().from_ns,
                   .to_ns = process.last_data.back().to_ns};
   for (const Coverage& coverage : report.coverage) {
     if (coverage.database == process.database)

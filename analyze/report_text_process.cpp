@@ -77,7 +77,7 @@ void marks(const Report& report, const ProcessReport& process, TextWriter& write
   constexpr size_t kMaximumMarks = 12;
   size_t shown = 0;
   size_t left_out = 0;
-  for (const Mark& mark : report.marks) {
+  for (const MarkReport& mark : report.marks) {
     if (mark.database != process.database || mark.kind == "restart") continue;
     if (shown == kMaximumMarks) {
       ++left_out;

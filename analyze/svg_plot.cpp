@@ -35,7 +35,7 @@ std::string coordinate(double value) {
   return text == "-0" ? "0" : text;
 }
 
-std::vector<std::pair<int64_t, std::string>> timeTicks(TimeRange range, size_t maximum) {
+std::vector<std::pair<int64_t, std::string>> timeTicks(TimeAxis range, size_t maximum) {
   static constexpr std::array<int64_t, 20> kSteps = {
       1,   2,    5,    10,   15,    30,    60,    120,  300,      600,
       900, 1800, 3600, 7200, 10800, 21600, 43200, kDay, 2 * kDay, 7 * kDay};
@@ -62,7 +62,7 @@ std::vector<std::pair<int64_t, std::string>> timeTicks(TimeRange range, size_t m
   return ticks;
 }
 
-SvgPlot::SvgPlot(std::string id, double height, TimeRange range, double top_value,
+SvgPlot::SvgPlot(std::string id, double height, TimeAxis range, double top_value,
                  PlotMargins margins)
     : id_(std::move(id)), height_(height), range_(range), margins_(margins) {
   if (range_.to_ns <= range_.from_ns) range_.to_ns = range_.from_ns + kSecondNs;

@@ -11,7 +11,7 @@
 namespace fdmortem {
 
 /// A stretch of the wall clock in ns.
-struct TimeRange {
+struct TimeAxis {
   int64_t from_ns = 0;
   int64_t to_ns = 0;
 };
@@ -27,7 +27,7 @@ class SvgPlot {
  public:
   /// `id` is unique in the page; `title` and `description` are for who can't see the plot. Values
   /// go from 0 to `top_value`, or to a round number above it.
-  SvgPlot(std::string id, double height, TimeRange range, double top_value,
+  SvgPlot(std::string id, double height, TimeAxis range, double top_value,
           PlotMargins margins = {});
 
   double left() const { return margins_.left; }
@@ -57,7 +57,7 @@ class SvgPlot {
  private:
   std::string id_;
   double height_;
-  TimeRange range_;
+  TimeAxis range_;
   PlotMargins margins_;
   double step_value_ = 1;
   double top_value_ = 1;
@@ -68,6 +68,6 @@ class SvgPlot {
 std::string coordinate(double value);
 
 /// The times at which a time axis has its ticks, with their labels; not more than `maximum`.
-std::vector<std::pair<int64_t, std::string>> timeTicks(TimeRange range, size_t maximum);
+std::vector<std::pair<int64_t, std::string>> timeTicks(TimeAxis range, size_t maximum);
 
 }  // namespace fdmortem

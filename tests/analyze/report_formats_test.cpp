@@ -270,7 +270,7 @@ TEST(Charts, ALimitThatChangesIsDrawnAsItWas) {
 
 TEST(Charts, MarksAndRestartsAreOnTheTimeAxis) {
   Report report = leakReport();
-  Mark restart = report.marks[0];
+  MarkReport restart = report.marks[0];
   restart.kind = "restart";
   report.marks.push_back(restart);
   report.marks.push_back(report.marks[0]);

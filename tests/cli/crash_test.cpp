@@ -168,15 +168,13 @@ TEST_F(Crash, AtRandomMoments) {
     SCOPED_TRACE("kill " + std::to_string(kill));
     const size_t before = stored.size();
     ChildProcess recorder(recordCommand({"-i", "1ms"}));
-    // Sometimes at once, else in the middle of the work.
-    const bool waits = kill % 4 != 0;
-    if (waits) {
-      while (const auto line = recorder.readErrorLine()) {
-        addStored(*line, stored);
-        if (stored.size() > before) break;
-      }
+    // Sometimes before there is a snapshot, else in the middle of the work.
+    for (size_t wanted = before + random() % 10; stored.size() < wanted;) {
+      const auto line = recorder.readErrorLine();
+      if (!line) break;
+      addStored(*line, stored);
     }
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % (waits ? 40'000 : 30'000)));
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 30'000));
     recorder.signal(SIGKILL);
     ASSERT_EQ(recorder.wait(), -SIGKILL) << recorder.takeErrors();
     addStored(recorder.takeErrors(), stored);
