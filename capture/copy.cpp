@@ -15,6 +15,8 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include "capture/drop_snapshots.h"
+#include "capture/redact_archive.h"
 #include "schema/archive_file.h"
 #include "schema/file_handle.h"
 #include "schema/printable.h"
@@ -25,6 +27,7 @@ namespace {
 
 /// How long the recorder may hold the archive at a time before the copy gives up.
 constexpr int kBusyTimeoutMs = 10'000;
+constexpr int kRowsAtATime = 10'000;
 
 /// A file that is removed again unless it is kept.
 class TemporaryFile {
@@ -74,6 +77,51 @@ void backUp(const std::string& from, const std::string& to) {
   }
 }
 
+/// Leaves the snapshots from the last keyframe that is not after `from_ns` to the last snapshot that
+/// is not after `to_ns`.
+void slice(SQLite::Database& copy, const CopyOptions& options) {
+  const auto snapshotAt = [&](const char* sql, int64_t wall_ns) {
+    SQLite::Statement query(copy, sql);
+    query.bind(1, wall_ns);
+    if (!query.executeStep() || query.isColumnNull(0)) {
+      throw std::runtime_error(
+          fmt::format("{}: has no snapshot in that time", options.from));
+    }
+    return query.getColumn(0).getInt64();
+  };
+  SQLite::Transaction transaction(copy);
+  if (options.to_ns) {
+    dropSnapshotsAfter(
+        copy, snapshotAt("SELECT max(id) FROM snapshot WHERE wall_ns <= ?", *options.to_ns),
+        "slice");
+  }
+  if (options.from_ns) {
+    // Later ones exist, or there would be nothing to copy.
+    snapshotAt("SELECT max(id) FROM snapshot WHERE wall_ns >= ?", *options.from_ns);
+    dropSnapshotsBefore(
+        copy,
+        snapshotAt("SELECT coalesce((SELECT max(id) FROM snapshot WHERE keyframe = 1 AND "
+                   "wall_ns <= ?1), (SELECT min(id) FROM snapshot))",
+                   *options.from_ns),
+        "slice");
+    while (removeRemains(copy, kRowsAtATime)) {
+    }
+  }
+  transaction.commit();
+}
+
+/// What the copy shall hold of what was backed up.
+void shape(const std::string& path, const CopyOptions& options) {
+  if (!options.from_ns && !options.to_ns && !options.redaction.any()) return;
+  SQLite::Database copy(path, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
+  copy.exec("PRAGMA temp_store = MEMORY");
+  slice(copy, options);
+  if (options.redaction.any()) redactArchive(copy, options.redaction);
+  // What was taken out must not be found in free pages.
+  copy.exec("PRAGMA journal_mode = DELETE");
+  copy.exec("VACUUM");
+}
+
 /// Off the write-ahead log: what is copied from here on is one file.
 void seal(const std::string& path) {
   SQLite::Database copy(path, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
@@ -98,6 +146,7 @@ int copyArchive(const CopyOptions& options) {
   }
   TemporaryFile copy(fmt::format("{}.{}.partial", options.to, getpid()));
   backUp(options.from, copy.path());
+  shape(copy.path(), options);
   seal(copy.path());
   const std::string digest = sha256OfFile(copy.path());
   copy.publish(options.to);

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "schema/duration.h"
+#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -224,6 +225,18 @@ CLI::App* addCopy(CLI::App& app, CopyOptions& options) {
       "  fdcapture copy --quiet leak.db leak-copy.db > leak-copy.db.sha256\n");
   copy->add_option("FROM", options.from, "The archive")->required()->type_name("");
   copy->add_option("TO", options.to, "The copy; must not exist yet")->required()->type_name("");
+  const auto time = [](std::optional<int64_t>& ns) {
+    return [&ns](const std::string& text) {
+      ns = parseTime(text);
+      if (!ns) throw CLI::ValidationError(text + " is no time such as 2026-11-22T08:12:39Z");
+    };
+  };
+  copy->add_option_function<std::string>("--from", time(options.from_ns),
+                                         "From the keyframe at or before this time (UTC)")
+      ->type_name("TIME");
+  copy->add_option_function<std::string>("--to", time(options.to_ns),
+                                         "To the last snapshot that is not after it")
+      ->type_name("TIME");
   addRedaction(*copy, options.redaction);
   copy->add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
   return copy;
