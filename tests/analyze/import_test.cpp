@@ -259,7 +259,7 @@ TEST_F(ImportTest, ASchemaThatIsNotTheOneOfTheVersion) {
 }
 
 TEST_F(ImportTest, AnotherVersion) {
-  expectRefused("PRAGMA user_version = 2", "archive format version 2");
+  expectRefused("PRAGMA user_version = 1", "archive format version 1");
 }
 
 TEST_F(ImportTest, ADatabaseOfAnotherProgram) {

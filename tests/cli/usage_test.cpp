@@ -233,7 +233,7 @@ TEST_F(CommandLine, ANewerFormatIsLeftAsItWas) {
   ASSERT_EQ(content[63], 1);
   content[63] = 2;  // the last byte of user_version
   writeFile(database, content);
-  const std::string reason = "archive format version 2; this program knows version 1";
+  const std::string reason = "archive format version 1; this program knows version 2";
   expectRefused(database, reason);
   const ProgramResult read = runFdanalyze({"report", database});
   EXPECT_EQ(read.status, 1);

@@ -414,7 +414,7 @@ class Drawing {
             : "NULL";
     for (size_t i = 0; i < line.cells.size(); ++i) {
       const std::string& cell = line.cells[i];
-      if (cell == ".") continue;
+      if (cell == "." || cell == "_") continue;
       const bool has_peer = cell != "never";
       const int delivered = cell == "dead" || cell == "alive" ? 5 : 0;
       const int64_t asked_at_ns = line.attributes.contains("asked_at")

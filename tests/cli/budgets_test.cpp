@@ -1,0 +1,340 @@
+// A recorder that may have little: of disk, descriptors, memory, CPU; and one that takes more
+// snapshots when it matters.
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "schema/file_handle.h"
+#include "tests/support/actor.h"
+#include "tests/support/recording.h"
+#include "tests/support/sockets.h"
+
+namespace fdmortem::test {
+namespace {
+
+uint64_t bytesIn(const std::filesystem::path& directory) {
+  uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    std::error_code ignored;
+    const auto size = entry.file_size(ignored);
+    if (!ignored) bytes += size;
+  }
+  return bytes;
+}
+
+void expectChecked(const std::string& database) {
+  const ProgramResult check = runFdanalyze({"check", database});
+  EXPECT_EQ(check.status, 0) << check.out << check.err;
+}
+
+/// Replaces its fds without end, some at a time.
+void churn(Cue& cue) {
+  std::vector<FileHandle> fds;
+  size_t next = 0;
+  for (int i = 0; i < 200; ++i)
+    fds.emplace_back(eventfd(0, EFD_CLOEXEC));
+  cue.tell("ready");
+  while (getppid() != 1) {
+    for (int i = 0; i < 20; ++i) {
+      fds.at(next % fds.size()).reset();
+      fds.at(next % fds.size()) = FileHandle(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+      fds.at((next + 7) % fds.size()) = FileHandle(eventfd(0, EFD_CLOEXEC));
+      ++next;
+    }
+    usleep(2000);
+  }
+}
+
+/// `FDMORTEM_SNAPSHOTS=2000` is the long form.
+int snapshotsToTake() {
+  const char* number = std::getenv("FDMORTEM_SNAPSHOTS");
+  return number != nullptr ? std::atoi(number) : 150;
+}
+
+TEST(Budgets, TheArchiveNeverIsLargerThanMaxSizeAndEachCopyIsWhole) {
+  const TemporaryDirectory directory, copies;
+  const int count = snapshotsToTake();
+  const bool is_long = count > 1000;
+  const uint64_t limit = is_long ? 5 << 20 : 1 << 20;
+  Actor actor(churn);
+  actor.hear();
+  Recording recording(
+      directory.file("f.db"),
+      {"-p", std::to_string(actor.pid()), "--max-size", is_long ? "5M" : "1M"}, "20ms");
+  const int rounds = is_long ? 20 : 3;
+  for (int round = 0; round < rounds; ++round) {
+    for (int i = 0; i < count / rounds; ++i) {
+      recording.awaitSnapshots(1);
+      ASSERT_LE(bytesIn(directory.path()), limit);
+    }
+    const std::string copy = copies.file(std::to_string(round) + ".db");
+    const ProgramResult copied = runFdcapture({"copy", recording.file(), copy});
+    ASSERT_EQ(copied.status, 0) << copied.err;
+    EXPECT_EQ(namesIn(copies.path()).size(), static_cast<size_t>(round) + 1);
+    expectChecked(copy);
+  }
+  recording.stop();
+  expectChecked(recording.file());
+  EXPECT_LE(bytesIn(directory.path()), limit);
+  if (is_long) {
+    EXPECT_GT(queryValue(recording.file(), "SELECT sum(snapshots) FROM dropped"), 0);
+  }
+}
+
+/// A file system of its own that can be filled.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& path) : path_(path) {
+    is_mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, "size=16M") == 0;
+  }
+  ~SmallDisk() {
+    if (is_mounted_) umount2(path_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool isMounted() const { return is_mounted_; }
+  void fill() const {
+    const FileHandle file(open(filler().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    const std::string block(4096, 'x');
+    while (write(file.get(), block.data(), block.size()) > 0) {
+    }
+  }
+  void empty() const { std::filesystem::remove(filler()); }
+
+ private:
+  std::string filler() const { return path_ + "/filler"; }
+
+  std::string path_;
+  bool is_mounted_ = false;
+};
+
+TEST(Budgets, AFullDiskEndsNoRecording) {
+  const TemporaryDirectory directory;
+  const SmallDisk disk(directory.path());
+  if (!disk.isMounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  Actor actor(churn);
+  actor.hear();
+  Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
+  recording.awaitSnapshots();
+  const auto awaitLine = [&](const std::string& text) {
+    while (const auto line = recording.process().readErrorLine()) {
+      if (line->find(text) != std::string::npos) return true;
+    }
+    return false;
+  };
+  // What is freed by the recorder's own checkpoints is filled again.
+  ASSERT_TRUE(waitFor([&] {
+    disk.fill();
+    const auto line = recording.process().readErrorLine(std::chrono::milliseconds(50));
+    return line && line->find("could not be stored: No space left") != std::string::npos;
+  }));
+  // What is stored is there, and can be read meanwhile.
+  disk.empty();
+  ASSERT_TRUE(awaitLine("disk-room"));
+  recording.awaitSnapshots();
+  EXPECT_EQ(recording.stop(), 3);
+  const std::string& database = recording.file();
+  expectChecked(database);
+  EXPECT_EQ(query(database, "SELECT kind FROM recorder_event ORDER BY wall_ns"),
+            Json::parse(R"([{"kind": "disk-full"}, {"kind": "disk-room"}])"));
+  EXPECT_GT(queryValue(database, "SELECT sum(missed) FROM delay WHERE reason = 'disk-full'"), 0);
+  EXPECT_EQ(queryValue(database, "SELECT sum(missed_before) - (SELECT sum(missed) FROM delay) "
+                                 "FROM snapshot"),
+            0);
+  EXPECT_EQ(queryValue(database, "SELECT end_reason FROM recording"), "SIGTERM");
+}
+
+void limitDescriptors(pid_t pid, rlim_t count) {
+  const rlimit limit{.rlim_cur = count, .rlim_max = 1024};
+  ASSERT_EQ(prlimit(pid, RLIMIT_NOFILE, &limit, nullptr), 0);
+}
+
+TEST(Budgets, WithoutFurtherDescriptorsItGoesOnWithTheSpareOnes) {
+  const TemporaryDirectory directory;
+  const Socket listener = listenOn("127.0.0.1");
+  Actor actor([address = listener.local()](Cue& cue) {
+    const Socket socket = connectTo(address);
+    cue.tell("ready");
+    cue.await();
+  });
+  actor.hear();
+  Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
+  recording.awaitSnapshots();
+  // As many as it has: nothing more can be opened, but what it gives back of its own.
+  limitDescriptors(recording.process().pid(),
+                   namesIn("/proc/" + std::to_string(recording.process().pid()) + "/fd").size());
+  recording.awaitSnapshots(10);
+  EXPECT_EQ(recording.stop(), 0) << recording.errors();
+  EXPECT_EQ(queryValue(recording.file(), "SELECT count(*) FROM failure"), 0);
+  expectChecked(recording.file());
+}
+
+TEST(Budgets, WithNoDescriptorAtAllItSaysSoAndGoesOn) {
+  const TemporaryDirectory directory;
+  Actor actor([](Cue& cue) { cue.await(); });
+  Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
+  recording.awaitSnapshots();
+  limitDescriptors(recording.process().pid(), 3);
+  recording.awaitSnapshots(3);
+  limitDescriptors(recording.process().pid(), 1024);
+  const int64_t well_again = recording.awaitSnapshots(3);
+  EXPECT_EQ(recording.stop(), 3);
+  const std::string& database = recording.file();
+  expectChecked(database);
+  EXPECT_GT(queryValue(database, "SELECT count(*) FROM failure WHERE errno = 24"), 0);
+  // Nothing was taken for closed, nor the process for ended.
+  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM fd_span WHERE closed_by IS NOT NULL"), 0);
+  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM failure WHERE snapshot >= " +
+                                     std::to_string(well_again)),
+            0);
+}
+
+TEST(Budgets, TheCpuBudgetStretchesTheInterval) {
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+  const ProgramResult result = runFdcapture({"record", "-o", database, "--all", "-i", "1ms", "-n",
+                                             "4", "--max-cpu", "10", "-q"});
+  EXPECT_LE(result.status, 3) << result.err;
+  EXPECT_GT(queryValue(database, "SELECT sum(missed) FROM delay WHERE reason = 'cpu-budget'"), 0);
+  expectChecked(database);
+}
+
+TEST(Budgets, BurstsAreDenseAsLongAsTheyMatter) {
+  const TemporaryDirectory directory;
+  Actor actor([](Cue& cue) {
+    const rlimit limit{.rlim_cur = 100, .rlim_max = 100};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    std::vector<FileHandle> fds;
+    cue.tell("ready");
+    while (true) {
+      const Json count = cue.await();
+      fds.resize(count.get<size_t>());
+      for (FileHandle& fd : fds) {
+        if (!fd) fd = FileHandle(eventfd(0, EFD_CLOEXEC));
+      }
+      cue.tell("done");
+    }
+  });
+  actor.hear();
+  Recording recording(directory.file("f.db"),
+                      {"-p", std::to_string(actor.pid()), "--burst-above", "80%",
+                       "--burst-interval", "20ms"},
+                      "1h");
+  recording.awaitSnapshots(1);
+  actor.ask(85);
+  recording.awaitSnapshots(5);
+  actor.ask(10);
+  while (const auto line = recording.process().readErrorLine()) {
+    if (line->find("burst-ended") != std::string::npos) break;
+  }
+  EXPECT_EQ(recording.stop(), 0);
+  const std::string& database = recording.file();
+  EXPECT_EQ(queryValue(database, "SELECT count(*) FROM snapshot WHERE is_burst = 0"), 1);
+  EXPECT_GE(queryValue(database, "SELECT count(*) FROM snapshot WHERE is_burst = 1"), 5);
+  EXPECT_EQ(query(database, "SELECT kind FROM recorder_event ORDER BY wall_ns"),
+            Json::parse(R"([{"kind": "burst-began"}, {"kind": "burst-ended"}])"));
+  expectChecked(database);
+}
+
+class Redacted : public ::testing::Test {
+ protected:
+  /// Something in the file that should not be there.
+  static std::vector<std::string> secretsIn(const std::string& file,
+                                            const std::vector<std::string>& secrets) {
+    const std::string content = contentOf(file);
+    std::vector<std::string> found;
+    for (const std::string& secret : secrets) {
+      if (content.find(secret) != std::string::npos) found.push_back(secret);
+    }
+    return found;
+  }
+
+  const TemporaryDirectory directory;
+  const std::string secret = directory.path().filename();
+  const Socket listener = listenOn("127.0.0.1");
+  Actor actor{[this](Cue& cue) {
+    const FileHandle file(open(directory.file("secret-file").c_str(), O_RDWR | O_CREAT, 0600));
+    const Socket unix_socket(AF_UNIX, SOCK_STREAM);
+    bindUnix(unix_socket, "@secret-name");
+    cue.tell("ready");
+    cue.await();
+  }};
+};
+
+TEST_F(Redacted, ARecordingHoldsNoTraceOfWhatItHides) {
+  actor.hear();
+  const std::string database = directory.file("f.db");
+  ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "2",
+                          "-i", "10ms", "--redact", "cmdline,paths,addresses"})
+                .status,
+            0);
+  EXPECT_TRUE(secretsIn(database, {"secret-file", "secret-name", secret, "cli_test --gtest"}).empty());
+  EXPECT_EQ(queryValue(database, "SELECT redacted FROM recording"), "cmdline,paths,addresses");
+  EXPECT_GE(queryValue(database, "SELECT count(*) FROM fd_span WHERE target LIKE '/r-%/r-%'"), 1);
+  expectChecked(database);
+}
+
+TEST_F(Redacted, ACopyHoldsNoTraceOfWhatItHides) {
+  actor.hear();
+  const std::string database = directory.file("f.db");
+  const std::string copy = directory.file("copy.db");
+  ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "2",
+                          "-i", "10ms"})
+                .status,
+            0);
+  EXPECT_FALSE(secretsIn(database, {"secret-file"}).empty());
+  ASSERT_EQ(runFdcapture({"copy", database, copy, "--redact", "paths,cmdline"}).status, 0);
+  EXPECT_TRUE(secretsIn(copy, {"secret-file", "secret-name", secret}).empty());
+  EXPECT_EQ(queryValue(copy, "SELECT redacted FROM recording"), "cmdline,paths");
+  expectChecked(copy);
+  // What belongs together still does, and what is not redacted is as it was.
+  const std::string counts = "SELECT kind, count(*) AS n FROM fd_span GROUP BY 1 ORDER BY 1";
+  EXPECT_EQ(query(copy, counts), query(database, counts));
+}
+
+TEST(Slices, ACopyOfAPartOfTheTime) {
+  const TemporaryDirectory directory;
+  const std::string database = directory.file("f.db");
+  Actor actor([](Cue& cue) { cue.await(); });
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "3",
+                            "-i", "20ms"})
+                  .status,
+              0);
+  }
+  const auto timeOf = [&](int snapshot) {
+    return queryValue(database,
+                      "SELECT taken_at FROM snapshot WHERE id = " + std::to_string(snapshot))
+        .get<std::string>();
+  };
+  const std::string copy = directory.file("copy.db");
+  // From the keyframe before snapshot 5, to a time before snapshot 8 (times have milliseconds).
+  ASSERT_EQ(
+      runFdcapture({"copy", database, copy, "--from", timeOf(6), "--to", timeOf(8)}).status, 0);
+  const Json numbers = valuesOf(analyze({"snapshots", copy}), "snapshot");
+  EXPECT_EQ(numbers.front(), 4);
+  EXPECT_GE(numbers.back(), 7);
+  EXPECT_LE(numbers.back(), 8);
+  EXPECT_EQ(queryValue(copy, "SELECT sum(snapshots) FROM dropped WHERE reason = 'slice'"),
+            9 - static_cast<int>(numbers.size()));
+  expectChecked(copy);
+  const ProgramResult none =
+      runFdcapture({"copy", database, directory.file("none.db"), "--to", "2020-01-01T00:00Z"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_NE(none.err.find("has no snapshot in that time"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(directory.file("none.db")));
+}
+
+}  // namespace
+}  // namespace fdmortem::test
