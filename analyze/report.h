@@ -35,6 +35,7 @@ struct Coverage {
   int64_t last_ns = 0;
   double seconds = 0;  ///< from the first to the last, summed over boots
   ResultTable unreadable;
+  std::vector<std::string> recorder_notes;  ///< what the recorder tells of itself, and its cost
 };
 
 /// A number of fds at a time, for a chart.

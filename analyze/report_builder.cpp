@@ -55,6 +55,8 @@ Coverage describeCoverage(const Analysis& analysis) {
       "SELECT operation, subject, pid, errno, detail, count, snapshots, first_snapshot, "
       "last_snapshot"
       " FROM unreadable ORDER BY snapshots DESC, subject, operation, errno, detail");
+  const ResultTable notes = analysis.query("SELECT text FROM recorder_note ORDER BY place");
+  forEachRow(notes, [&](const Row& note) { coverage.recorder_notes.push_back(note.text("text")); });
   return coverage;
 }
 

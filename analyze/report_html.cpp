@@ -459,6 +459,8 @@ class HtmlReport {
         html_ += paragraph(database.path + ": " + doubt);
     }
     for (const Coverage& entry : report_.coverage) {
+      for (const std::string& note : entry.recorder_notes)
+        html_ += paragraph(withPath(report_, entry.database, note));
       if (!entry.unreadable.rows.empty()) html_ += table(unreadableTable(entry), entry.database);
     }
     for (const std::string& note : notesOf(report_))

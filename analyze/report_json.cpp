@@ -42,8 +42,11 @@ Json databaseObject(const Report& report, const DatabaseReport& database) {
 
 /// One object over all databases: what was taken, and each thing that was not.
 Json coverageObject(const Report& report) {
-  Json object = {{"snapshots", 0}, {"missed", 0}, {"late", 0}, {"unreadable", Json::array()}};
+  Json object = {{"snapshots", 0}, {"missed", 0}, {"late", 0}, {"unreadable", Json::array()},
+                 {"recorder", Json::array()}};
   for (const Coverage& coverage : report.coverage) {
+    for (const std::string& note : coverage.recorder_notes)
+      object["recorder"].push_back({{"database", coverage.database}, {"text", note}});
     object["snapshots"] = object["snapshots"].get<int64_t>() + coverage.snapshots;
     object["missed"] = object["missed"].get<int64_t>() + coverage.missed;
     object["late"] = object["late"].get<int64_t>() + coverage.late;

@@ -151,6 +151,8 @@ class MarkdownReport {
         line(fmt::format("{}: {}", markdownText(database.path), markdownText(doubt)));
     }
     for (const Coverage& entry : report_.coverage) {
+      for (const std::string& note : entry.recorder_notes)
+        line(markdownText(withPath(report_, entry.database, note)));
       if (!entry.unreadable.rows.empty()) table(unreadableTable(entry), entry.database);
     }
     for (const std::string& note : notesOf(report_))

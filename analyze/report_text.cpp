@@ -168,6 +168,10 @@ class TextReport {
       }
     }
     for (const Coverage& coverage : report_.coverage) {
+      for (const std::string& note : coverage.recorder_notes)
+        writer_.paragraph(withPath(report_, coverage.database, note), 0);
+    }
+    for (const Coverage& coverage : report_.coverage) {
       if (coverage.unreadable.rows.empty()) continue;
       is_whole = false;
       const ReportTable table = unreadableTable(coverage);

@@ -115,6 +115,10 @@ std::vector<std::string> notesOf(const Report& report) {
   return notes;
 }
 
+std::string withPath(const Report& report, const std::string& database, const std::string& note) {
+  return report.databases.size() > 1 ? database + ": " + note : note;
+}
+
 std::string coverageLine(const Report& report) {
   int64_t snapshots = 0, missed = 0, late = 0;
   double total = 0;

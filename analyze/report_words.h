@@ -43,6 +43,9 @@ std::vector<std::string> notesOf(const Report& report);
 /// "35 snapshots over 68 s, 0 missed, 0 late".
 std::string coverageLine(const Report& report);
 
+/// A note on one database, with its path before it if there are several.
+std::string withPath(const Report& report, const std::string& database, const std::string& note);
+
 /// The host that a database is of; of several databases with the name of the file.
 std::string hostOf(const Report& report, std::string_view database);
 

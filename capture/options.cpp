@@ -71,7 +71,7 @@ CLI::Validator sizeInBytes() {
         text = std::to_string(number << shift->second);
         return {};
       },
-      "SIZE");
+      "");
 }
 
 /// Takes `80%`, from 1 % to 100 %.
@@ -88,7 +88,7 @@ CLI::Validator percentage() {
         text = std::to_string(number);
         return {};
       },
-      "PERCENT");
+      "");
 }
 
 /// Of `cmdline,paths,addresses`.
@@ -140,7 +140,7 @@ void addBurst(CLI::App& record, RawOptions& raw) {
   constexpr const char* kGroup = "Flight recorder";
   auto* above = record
                     .add_option("--burst-above", raw.burst_above,
-                                "More snapshots while fds are above 80%, ... of the soft limit")
+                                "More snapshots above 80%, ... of the soft limit")
                     ->type_name("PERCENT")
                     ->transform(percentage())
                     ->group(kGroup);

@@ -71,9 +71,10 @@ FROM (
   WINDOW w AS (PARTITION BY l.id ORDER BY l.first_snapshot, l.last_snapshot)
 )
 UNION ALL
-SELECT id, snapshot, 30, 'unlisted', event
+-- Once for each stretch, whatever the verdict becomes in it.
+SELECT id, min(snapshot), 30, 'unlisted', event
 FROM (
-  SELECT v.id, (SELECT min(r.snapshot) FROM _tcp_read r WHERE r.netns = coalesce(v.netns, f.netns)
+  SELECT v.id, u.first_snapshot AS stretch, (SELECT min(r.snapshot) FROM _tcp_read r WHERE r.netns = coalesce(v.netns, f.netns)
                 AND r.snapshot BETWEEN v.first_snapshot AND v.last_snapshot) AS snapshot,
     CASE
       WHEN v.connection_last IS NOT NULL
@@ -85,9 +86,11 @@ FROM (
     END AS event
   FROM verdict_span v
   JOIN _socket_fd f USING (id)
+  JOIN _unlisted u ON u.id = v.id AND v.first_snapshot BETWEEN u.first_snapshot AND u.last_snapshot
   WHERE v.verdict <> 'other' AND coalesce(v.connection_last, 0) < v.first_snapshot
 )
 WHERE snapshot IS NOT NULL
+GROUP BY id, stretch
 UNION ALL
 -- A keyframe repeats what was said before.
 SELECT a.id, a.snapshot, 35, 'autopsy',

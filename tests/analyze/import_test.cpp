@@ -46,6 +46,11 @@ class ImportTest : public testing::Test {
   static void SetUpTestSuite() {
     const TemporaryDirectory folder;
     writeArchive(folder.file("a.db"), snapshots());
+    SQLite::Database(folder.file("a.db"), SQLite::OPEN_READWRITE)
+        .exec(
+            "INSERT INTO delay VALUES (2, 'slow', 0);"
+            "INSERT INTO recorder_event VALUES (1, 5, 6, 'burst-began', 'process 7');"
+            "INSERT INTO dropped VALUES ('keep', 3, 1, 2, 0)");
     whole_archive_ = contentOf(folder.file("a.db"));
   }
 

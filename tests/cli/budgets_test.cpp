@@ -171,9 +171,12 @@ TEST(Budgets, WithoutFurtherDescriptorsItGoesOnWithTheSpareOnes) {
   actor.hear();
   Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
   recording.awaitSnapshots();
-  // As many as it has: nothing more can be opened, but what it gives back of its own.
-  limitDescriptors(recording.process().pid(),
-                   namesIn("/proc/" + std::to_string(recording.process().pid()) + "/fd").size());
+  // As many as it has between two snapshots: nothing more can be opened, but in place of what it
+  // gives back of its own.
+  const std::string own_fds = "/proc/" + std::to_string(recording.process().pid()) + "/fd";
+  size_t count = 0;
+  ASSERT_TRUE(waitFor([&] { return (count = namesIn(own_fds).size()) >= 20; }));
+  limitDescriptors(recording.process().pid(), count);
   recording.awaitSnapshots(10);
   EXPECT_EQ(recording.stop(), 0) << recording.errors();
   EXPECT_EQ(queryValue(recording.file(), "SELECT count(*) FROM failure"), 0);

@@ -230,10 +230,10 @@ TEST_F(CommandLine, OtherFilesAreLeftAsTheyWere) {
 TEST_F(CommandLine, ANewerFormatIsLeftAsItWas) {
   ASSERT_EQ(record(database).status, 0);
   std::string content = contentOf(database);
-  ASSERT_EQ(content[63], 1);
-  content[63] = 2;  // the last byte of user_version
+  ASSERT_EQ(content[63], 2);
+  content[63] = 3;  // the last byte of user_version
   writeFile(database, content);
-  const std::string reason = "archive format version 1; this program knows version 2";
+  const std::string reason = "archive format version 3; this program knows version 2";
   expectRefused(database, reason);
   const ProgramResult read = runFdanalyze({"report", database});
   EXPECT_EQ(read.status, 1);

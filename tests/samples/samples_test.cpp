@@ -69,45 +69,73 @@ TEST(Samples, PushgatewaySaidWhatTheReportSays) {
             std::string::npos);
 }
 
+size_t count(const std::string& text, const std::string& part) {
+  size_t number = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+    ++number;
+  return number;
+}
+
+/// "2026/11/22 09:47:05" of the first line with that.
+std::string firstSecondOf(const std::string& log, const std::string& part) {
+  const size_t line = log.rfind('\n', log.find(part)) + 1;
+  return log.substr(line, 19);
+}
+
+std::string isoOf(std::string second) {
+  second[4] = second[7] = '-';
+  second[10] = 'T';
+  return second + ".000Z";
+}
+
+std::string timeOf(const std::string& path, int snapshot) {
+  return queryValue(path, "SELECT taken_at FROM snapshot WHERE id = " + std::to_string(snapshot))
+      .get<std::string>();
+}
+
 TEST(Samples, PushgatewaysLogIsPutOnTheTimeline) {
+  // Its lines begin with 2026/11/22 09:47:05, in UTC.
+  const std::string log = contentOf(FDMORTEM_SAMPLES_DIR "/pushgateway.log");
+  const std::string second = firstSecondOf(log, "too many open files");
+  const std::string at = isoOf(second);
+  const auto lines = static_cast<int64_t>(count(log, "too many open files"));
   const Json it =
       analyze({"report", sample("pushgateway"), "--log", FDMORTEM_SAMPLES_DIR "/pushgateway.log",
-               "--mark", "2026-11-22T09:47:00Z more clients <b>\x1b[31m"});
+               "--mark", "2026-11-22T01:00:00Z more clients <b>\x1b[31m"});
   ASSERT_EQ(it.at("logs").size(), 1U);
-  EXPECT_EQ(it.at("logs")[0].at("matched"), 44);
+  EXPECT_EQ(it.at("logs")[0].at("matched"), lines);
   EXPECT_EQ(it.at("logs")[0].at("without_time"), 0);
-  EXPECT_EQ(it.at("logs")[0].at("without_zone"), 44);
+  EXPECT_EQ(it.at("logs")[0].at("without_zone"), lines);
   const Json& marks = it.at("marks");
   ASSERT_GE(marks.size(), 3U);
   EXPECT_EQ(marks[0].at("kind"), "other");
   EXPECT_EQ(marks[0].at("source"), nullptr);
   EXPECT_EQ(marks[0].at("text"), "more clients <b>\\x1b[31m");
-  EXPECT_EQ(marks[1].at("at"), "2026-11-22T09:47:05.000Z");
+  EXPECT_EQ(marks[1].at("at"), at);
   EXPECT_EQ(marks[1].at("kind"), "EMFILE");
-  EXPECT_EQ(marks[1].at("count"), 8);
+  EXPECT_EQ(marks[1].at("count"), count(log, second));
   // The snapshot before it, and none in between.
   const std::string snapshot = marks[1].at("snapshot").dump();
   EXPECT_EQ(queryValue(sample("pushgateway"),
-                       "SELECT max(id) FROM snapshot WHERE taken_at <="
-                       " '2026-11-22T09:47:05.000Z'")
+                       "SELECT max(id) FROM snapshot WHERE taken_at <= '" + at + "'")
                 .dump(),
             snapshot);
-  // An hour earlier, as if the log were of another zone: before the recording.
+  // Earlier, as if the log were of another zone: before the recording.
   const Json early = analyze({"report", sample("pushgateway"), "--log",
-                              FDMORTEM_SAMPLES_DIR "/pushgateway.log", "--log-timezone", "+01:00"});
-  EXPECT_EQ(early.at("marks")[0].at("at"), "2026-11-22T08:47:05.000Z");
+                              FDMORTEM_SAMPLES_DIR "/pushgateway.log", "--log-timezone", "+14:00"});
+  EXPECT_LT(early.at("marks")[0].at("at"), at);
   EXPECT_EQ(early.at("marks")[0].at("snapshot"), nullptr);
   EXPECT_EQ(report("pushgateway").at("marks"), Json::array());
 }
 
 TEST(Samples, AReportOfAPartOfTheTime) {
   const std::string path = sample("leak-reset");
-  const Json part = analyze(
-      {"report", path, "--from", "2026-11-22T09:46:51Z", "--to", "2026-11-22T10:47:31.799+01:00"});
+  const std::string from = timeOf(path, 11);
+  const std::string to = timeOf(path, 31);
+  const Json part = analyze({"report", path, "--from", from, "--to", to});
   EXPECT_EQ(part.at("coverage").at("snapshots"), 21);
   const Json& fds = part.at("processes")[0].at("fds");
-  const Json listed = analyze(
-      {"snapshots", path, "--from", "2026-11-22T09:46:51Z", "--to", "2026-11-22T09:47:31.799Z"});
+  const Json listed = analyze({"snapshots", path, "--from", from, "--to", to});
   ASSERT_EQ(listed.size(), 21U);
   EXPECT_EQ(fds.at("first"), listed.front().at("fds"));
   EXPECT_EQ(fds.at("last"), listed.back().at("fds"));
@@ -122,15 +150,15 @@ TEST(Samples, AReportOfAPartOfTheTime) {
                 .size());
   const Json evidence = part.at("findings")[0].at("evidence")[0];
   const Json rows = analyze({"sql", path, evidence.at("query").get<std::string>(), "--from",
-                             "2026-11-22T09:46:51Z", "--to", "2026-11-22T09:47:31.799Z"});
+                             from, "--to", to});
   EXPECT_EQ(valuesOf(rows, "fd"), valuesOf(evidence.at("rows"), "fd"));
   EXPECT_EQ(valuesOf(rows, "outlived_seconds"), valuesOf(evidence.at("rows"), "outlived_seconds"));
 }
 
 TEST(Samples, ADiffBetweenTimes) {
   const std::string path = sample("leak-reset");
-  const std::string from = "2026-11-22T09:46:52Z";  // snapshot 11 was taken at 09:46:51.799
-  const std::string to = "2026-11-22T09:47:31.799Z";
+  const std::string from = timeOf(path, 11);
+  const std::string to = timeOf(path, 31);
   const Json rows = analyze({"diff", path, from, to});
   EXPECT_EQ(rows, analyze({"diff", path, "11", "31"}));
   ASSERT_GT(rows.size(), 20U);
@@ -155,8 +183,9 @@ TEST(Samples, AReportOfOneProcess) {
   const Json& wanted = both.at("processes")[0];
   const Json one = analyze({"report", path, "--pid", wanted.at("pid").dump()});
   EXPECT_EQ(one.at("processes"), Json::array({wanted}));
+  // What is said of the host stays.
   for (const Json& finding : one.at("findings"))
-    EXPECT_EQ(finding.at("pid"), wanted.at("pid"));
+    EXPECT_TRUE(finding.at("pid").is_null() || finding.at("pid") == wanted.at("pid")) << finding;
   EXPECT_EQ(analyze({"report", path, "--comm", "demo-server"}).at("processes").size(), 2U);
   EXPECT_EQ(analyze({"report", path, "--comm", "other"}).at("processes"), Json::array());
   const Json snapshots = analyze({"snapshots", path, "--pid", wanted.at("pid").dump()});

@@ -1,0 +1,80 @@
+-- What the recorder tells of itself: its cost, its clocks, what it could not store and what it dropped.
+
+-- What a recording cost.
+--   recording
+--   snapshots
+--   cpu_us             CPU time a snapshot, on average, with what passed between two
+--   cpu_percent        of one CPU; NULL: one snapshot has no duration
+--   read_us            time of reading a snapshot, on average
+--   stored_bytes       bytes a snapshot, on average
+CREATE VIEW recorder_cost AS
+SELECT recording, count(*) AS snapshots, sum(cpu_us) / count(*) AS cpu_us,
+  -- What the first one took was before the time that is known.
+  100.0 * sum(iif(is_first, 0, cpu_us)) / nullif((max(boottime_ns) - min(boottime_ns)) / 1000, 0)
+    AS cpu_percent,
+  sum(processes_us + fds_us + tables_us + second_look_us) / count(*) AS read_us,
+  sum(stored_bytes) / count(*) AS stored_bytes
+FROM (SELECT *, row_number() OVER (PARTITION BY recording ORDER BY id) = 1 AS is_first FROM snapshot)
+GROUP BY recording;
+
+-- Snapshots before which the wall clock was set (by a second at least) or the host slept, in one boot.
+--   snapshot
+--   jumped_ns          by how much the wall clock went on more than time did; 0: less than a second
+--   suspended_ns       0: less than a second
+CREATE VIEW clock_change AS
+WITH step AS (
+  SELECT s.id AS snapshot, s.wall_ns - lag(s.wall_ns) OVER w AS wall_ns,
+    s.boottime_ns - lag(s.boottime_ns) OVER w AS boottime_ns,
+    s.monotonic_ns - lag(s.monotonic_ns) OVER w AS monotonic_ns
+  FROM snapshot s
+  JOIN recording r ON r.id = s.recording
+  WHERE r.boot_id IS NOT NULL
+  WINDOW w AS (PARTITION BY r.boot_id ORDER BY s.id)
+), change AS (
+  SELECT snapshot, iif(abs(wall_ns - boottime_ns) >= 1000000000, wall_ns - boottime_ns, 0) AS jumped_ns,
+    iif(boottime_ns - monotonic_ns >= 1000000000, boottime_ns - monotonic_ns, 0) AS suspended_ns
+  FROM step
+)
+SELECT * FROM change WHERE jumped_ns <> 0 OR suspended_ns <> 0;
+
+-- All of this in words, a line each, for the report.
+--   place              the order
+--   text
+CREATE VIEW recorder_note AS
+SELECT 1 AS place, printf('Snapshots that were due and not taken, by reason: %s.',
+    group_concat(printf('%s (%d)', reason, missed), ', ')) AS text
+FROM (SELECT reason, sum(missed) AS missed FROM delay GROUP BY reason HAVING sum(missed) > 0 ORDER BY reason)
+HAVING count(*) > 0
+UNION ALL
+SELECT 2, printf('%d %s (%sZ to %sZ) %s no longer in the archive: %s.', snapshots,
+    iif(snapshots = 1, 'snapshot', 'snapshots'), substr(first_at, 1, 19), substr(last_at, 1, 19),
+    iif(snapshots = 1, 'is', 'are'),
+    CASE reason WHEN 'keep' THEN 'older than --keep' WHEN 'max-size' THEN 'dropped for --max-size'
+      WHEN 'slice' THEN 'this is a copy of a part of the time' ELSE reason END)
+FROM dropped
+UNION ALL
+SELECT 3, printf('%sZ: %s%s.', substr(at, 1, 19),
+    CASE kind WHEN 'disk-full' THEN 'the disk was full, and nothing more could be stored'
+      WHEN 'disk-room' THEN 'there was room on the disk again'
+      WHEN 'burst-began' THEN 'a burst of snapshots began' WHEN 'burst-ended' THEN 'it ended'
+      ELSE kind END,
+    CASE WHEN kind LIKE 'disk-%' THEN '' ELSE coalesce(' (' || detail || ')', '') END)
+FROM (SELECT * FROM recorder_event ORDER BY wall_ns LIMIT 20)
+UNION ALL
+SELECT 3, printf('%d more events of the recorder are in the table recorder_event.', count(*) - 20)
+FROM recorder_event HAVING count(*) > 20
+UNION ALL
+SELECT 4, printf('Before snapshot %d%s%s.', snapshot,
+    iif(jumped_ns <> 0, printf(' the host''s wall clock was set %s by %.1f s', iif(jumped_ns > 0, 'forward',
+        'back'), abs(jumped_ns) / 1e9), ''),
+    iif(suspended_ns <> 0, printf('%s the host slept for %.1f s', iif(jumped_ns <> 0, ' and', ''),
+        suspended_ns / 1e9), ''))
+FROM (SELECT * FROM clock_change ORDER BY snapshot LIMIT 20)
+UNION ALL
+SELECT 5, printf('In recording %d %s are pseudonyms.', id, replace(redacted, ',', ', '))
+FROM recording WHERE redacted IS NOT NULL
+UNION ALL
+SELECT 6, printf('Recording %d cost the host %.1f ms of CPU time%s and %.1f kB a snapshot.', recording,
+    cpu_us / 1e3, coalesce(printf(' (%.2f %% of one CPU)', cpu_percent), ''), stored_bytes / 1e3)
+FROM recorder_cost
+WHERE recording > (SELECT max(recording) - 5 FROM snapshot);
