@@ -168,7 +168,8 @@ class Replay {
       added_cursors_.push_back(std::make_unique<Cursor>(archive_, table.query, first));
     statuses_cursor_ = std::make_unique<Cursor>(
         archive_,
-        "SELECT snapshot, 3, netns, net_table, '', status FROM net_table_change ORDER BY rowid", first);
+        "SELECT snapshot, 3, netns, net_table, '', status FROM net_table_change ORDER BY rowid",
+        first);
     SQLite::Statement snapshots(
         archive_, "SELECT id, recording, keyframe, monotonic_ns, boottime_ns FROM snapshot");
     while (snapshots.executeStep()) {

@@ -192,7 +192,7 @@ struct Report {
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
-  std::vector<MarkReport> marks;               ///< in the order of time
+  std::vector<MarkReport> marks;         ///< in the order of time
   std::vector<Logs> logs;                ///< of those databases that were given any
 };
 

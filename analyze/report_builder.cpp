@@ -217,9 +217,10 @@ void sortReport(Report& report) {
   };
   std::stable_sort(report.findings.begin(), report.findings.end(),
                    [&](const Finding& a, const Finding& b) { return key(a) < key(b); });
-  std::stable_sort(report.marks.begin(), report.marks.end(), [](const MarkReport& a, const MarkReport& b) {
-    return std::tie(a.at_ns, a.database, a.text) < std::tie(b.at_ns, b.database, b.text);
-  });
+  std::stable_sort(
+      report.marks.begin(), report.marks.end(), [](const MarkReport& a, const MarkReport& b) {
+        return std::tie(a.at_ns, a.database, a.text) < std::tie(b.at_ns, b.database, b.text);
+      });
   sortProcesses(report);
 }
 

@@ -42,7 +42,10 @@ Json databaseObject(const Report& report, const DatabaseReport& database) {
 
 /// One object over all databases: what was taken, and each thing that was not.
 Json coverageObject(const Report& report) {
-  Json object = {{"snapshots", 0}, {"missed", 0}, {"late", 0}, {"unreadable", Json::array()},
+  Json object = {{"snapshots", 0},
+                 {"missed", 0},
+                 {"late", 0},
+                 {"unreadable", Json::array()},
                  {"recorder", Json::array()}};
   for (const Coverage& coverage : report.coverage) {
     for (const std::string& note : coverage.recorder_notes)

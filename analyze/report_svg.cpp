@@ -22,8 +22,7 @@ constexpr double kLabelDistance = 17;
 constexpr double kMarkDistance = 6;
 
 TimeAxis recordingOf(const Report& report, const ProcessReport& process) {
-  TimeAxis range{.from_ns = process.counts.front().wall_ns,
-                  .to_ns = process.counts.back().wall_ns};
+  TimeAxis range{.from_ns = process.counts.front().wall_ns, .to_ns = process.counts.back().wall_ns};
   for (const Coverage& coverage : report.coverage) {
     if (coverage.database != process.database || coverage.last_ns <= coverage.first_ns) continue;
     range.from_ns = std::min(range.from_ns, coverage.first_ns);
@@ -294,7 +293,7 @@ std::string lifetimesChart(const std::string& id, const Report& report,
   constexpr double kBar = 7;
   const PlotMargins margins{.left = 190, .right = 16, .top = 30, .bottom = 46};
   TimeAxis range{.from_ns = process.lifetimes.front().first_ns,
-                  .to_ns = process.lifetimes.front().last_ns};
+                 .to_ns = process.lifetimes.front().last_ns};
   for (const Lifetime& life : process.lifetimes) {
     range.from_ns =
         std::min({range.from_ns, life.first_ns, life.last_data_ns.value_or(life.first_ns)});
@@ -348,7 +347,7 @@ std::string lastDataChart(const std::string& id, const Report& report,
     total += bucket.count;
   }
   TimeAxis range{.from_ns = process.last_data.front().from_ns,
-                  .to_ns = process.last_data.back().to_ns};
+                 .to_ns = process.last_data.back().to_ns};
   for (const Coverage& coverage : report.coverage) {
     if (coverage.database == process.database)
       range.to_ns = std::max(range.to_ns, coverage.last_ns);

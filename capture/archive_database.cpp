@@ -1,7 +1,6 @@
 #include "capture/archive_database.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -16,6 +15,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
+#include <sqlite3.h>
 
 #include "capture/archive_lock.h"
 #include "capture/drop_snapshots.h"
@@ -174,8 +174,8 @@ void ArchiveDatabase::shrink(int64_t bytes) {
   const int64_t page_bytes = number("PRAGMA page_size");
   leaveRoomForDropping(false);
   const Finally restore([&] { leaveRoomForDropping(true); });
-  while (number("PRAGMA page_count") * page_bytes > bytes &&
-         number("PRAGMA freelist_count") > 0 && walBytes() == 0) {
+  while (number("PRAGMA page_count") * page_bytes > bytes && number("PRAGMA freelist_count") > 0 &&
+         walBytes() == 0) {
     inSmallSteps(32, [&](int pages) {
       // It gives back one page a step.
       SQLite::Statement vacuum(database_, fmt::format("PRAGMA incremental_vacuum({})", pages));
@@ -214,8 +214,8 @@ void ArchiveDatabase::spendBallast() {
 
 bool ArchiveDatabase::takeBallast() {
   // Never through a link that somebody else has put there.
-  const FileHandle file(open(ballastPath().c_str(),
-                             O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  const FileHandle file(
+      open(ballastPath().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   if (!file || posix_fallocate(file.get(), 0, kBallastBytes) != 0) {
     unlink(ballastPath().c_str());
     return false;

@@ -26,9 +26,9 @@ struct NotStored {
 };
 
 /// Bytes beside the archive that are given up for one last row when the disk is full.
-inline constexpr int64_t kBallastBytes = 64 * 1024;
+inline constexpr int64_t kBallastBytes = 64 << 10;
 /// Bytes of --max-size that snapshots leave for dropping others.
-inline constexpr int64_t kDroppingBytes = 128 * 1024;
+inline constexpr int64_t kDroppingBytes = 128 << 10;
 
 /// An archive that is open for one recorder: locked, in write-ahead mode, with one connection.
 class ArchiveDatabase {
@@ -77,8 +77,8 @@ class ArchiveDatabase {
  private:
   std::string ballastPath() const { return path_ + "-ballast"; }
   int64_t walBytes() const;
-  /// Does `action` with fewer and fewer things at a time until it fits into --max-size. Returns what
-  /// it returns: whether there is more to do.
+  /// Does `action` with fewer and fewer things at a time until it fits into --max-size. Returns
+  /// what it returns: whether there is more to do.
   template <class Action>
   bool inSmallSteps(int things, const Action& action);
   void leaveRoomForDropping(bool leaves);
@@ -86,7 +86,8 @@ class ArchiveDatabase {
 
   std::string path_;
   std::optional<uint64_t> max_bytes_;
-  FileHandle lock_;  // closed after the database: closing any handle of the file drops SQLite's locks
+  FileHandle
+      lock_;  // closed after the database: closing any handle of the file drops SQLite's locks
   std::optional<Quota> quota_;
   SQLite::Database database_;
   int64_t checkpointed_ns_ = 0;

@@ -210,10 +210,10 @@ class ArchiveWriter::Impl {
           sockstat_change(db, "sockstat_change", 6) {}
 
     Interned text, address;
-    Insert snapshot, delay, failure, process, process_change, limit_change, fd_change, fd_position_change,
-        epoll_watch_change, second_look, autopsy, netns, net_table_change, inet_change,
-        inet_queue_change, time_wait_change, unix_change, netlink_change, packet_change,
-        sockstat_change;
+    Insert snapshot, delay, failure, process, process_change, limit_change, fd_change,
+        fd_position_change, epoll_watch_change, second_look, autopsy, netns, net_table_change,
+        inet_change, inet_queue_change, time_wait_change, unix_change, netlink_change,
+        packet_change, sockstat_change;
   };
 
   /// What `action` gives, or why it could not be done if that may pass.
@@ -274,8 +274,7 @@ class ArchiveWriter::Impl {
     last_commit_us_ = (monotonicNs() - started_ns) / 1000;
   }
 
-  void writeRows(const Snapshot& snapshot, const ChangeSet& changes,
-                 const SnapshotTiming& timing) {
+  void writeRows(const Snapshot& snapshot, const ChangeSet& changes, const SnapshotTiming& timing) {
     if (timing.keyframe) {
       statements_->text.startAnew();
       statements_->address.startAnew();
@@ -539,13 +538,12 @@ class ArchiveWriter::Impl {
     int64_t missed = 0;
     for (const Delay& delay : timing.delays)
       missed += delay.missed;
-    statements_->snapshot(snapshot_, recording_, timing.keyframe, timing.is_burst,
-                          snapshot.clocks.wall_ns, snapshot.clocks.monotonic_ns,
-                          snapshot.clocks.boottime_ns, timing.late_us, missed,
-                          snapshot.times.processes_us, snapshot.times.fds_us,
-                          snapshot.times.tables_us, snapshot.times.second_look_us, store_us,
-                          timing.cpu_us, stored_bytes, last_commit_us_, allocated, maximum,
-                          snapshot.file_max, snapshot.nr_open, snapshot.uptime_ms);
+    statements_->snapshot(
+        snapshot_, recording_, timing.keyframe, timing.is_burst, snapshot.clocks.wall_ns,
+        snapshot.clocks.monotonic_ns, snapshot.clocks.boottime_ns, timing.late_us, missed,
+        snapshot.times.processes_us, snapshot.times.fds_us, snapshot.times.tables_us,
+        snapshot.times.second_look_us, store_us, timing.cpu_us, stored_bytes, last_commit_us_,
+        allocated, maximum, snapshot.file_max, snapshot.nr_open, snapshot.uptime_ms);
   }
 
   ArchiveDatabase archive_;

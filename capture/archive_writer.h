@@ -47,8 +47,9 @@ struct SnapshotTiming {
   int64_t cpu_us = 0;         ///< that the recorder used since the snapshot before was stored
 };
 
-/// One recording in an archive file; what is to be redacted is pseudonyms there. Throws SQLite::Exception or std::system_error on what it can't
-/// go on from; the file then holds every snapshot that was committed.
+/// One recording in an archive file; what is to be redacted is pseudonyms there. Throws
+/// SQLite::Exception or std::system_error on what it can't go on from; the file then holds every
+/// snapshot that was committed.
 class ArchiveWriter {
  public:
   /// As ArchiveDatabase: makes the file or continues an archive.

@@ -7,7 +7,8 @@ namespace fdmortem {
 void BurstWatch::follow(const Snapshot& snapshot) {
   watched_.clear();
   for (const ProcessRecord& process : snapshot.processes) {
-    if (const auto limit = process.softFdLimit()) watched_.push_back({process.identity.pid, *limit});
+    if (const auto limit = process.softFdLimit())
+      watched_.push_back({process.identity.pid, *limit});
   }
 }
 

@@ -77,30 +77,29 @@ void backUp(const std::string& from, const std::string& to) {
   }
 }
 
-/// Leaves the snapshots from the last keyframe that is not after `from_ns` to the last snapshot that
-/// is not after `to_ns`.
+/// Leaves the snapshots from the last keyframe that is not after `from_ns` to the last snapshot
+/// that is not after `to_ns`.
 void slice(SQLite::Database& copy, const CopyOptions& options) {
-  const auto snapshotAt = [&](const char* sql, int64_t wall_ns) {
+  const auto snapshot_at = [&](const char* sql, int64_t wall_ns) {
     SQLite::Statement query(copy, sql);
     query.bind(1, wall_ns);
     if (!query.executeStep() || query.isColumnNull(0)) {
-      throw std::runtime_error(
-          fmt::format("{}: has no snapshot in that time", options.from));
+      throw std::runtime_error(fmt::format("{}: has no snapshot in that time", options.from));
     }
     return query.getColumn(0).getInt64();
   };
   SQLite::Transaction transaction(copy);
   if (options.to_ns) {
     dropSnapshotsAfter(
-        copy, snapshotAt("SELECT max(id) FROM snapshot WHERE wall_ns <= ?", *options.to_ns),
+        copy, snapshot_at("SELECT max(id) FROM snapshot WHERE wall_ns <= ?", *options.to_ns),
         "slice");
   }
   if (options.from_ns) {
     // Later ones exist, or there would be nothing to copy.
-    snapshotAt("SELECT max(id) FROM snapshot WHERE wall_ns >= ?", *options.from_ns);
+    snapshot_at("SELECT max(id) FROM snapshot WHERE wall_ns >= ?", *options.from_ns);
     dropSnapshotsBefore(
         copy,
-        snapshotAt("SELECT coalesce((SELECT max(id) FROM snapshot WHERE keyframe = 1 AND "
+        snapshot_at("SELECT coalesce((SELECT max(id) FROM snapshot WHERE keyframe = 1 AND "
                    "wall_ns <= ?1), (SELECT min(id) FROM snapshot))",
                    *options.from_ns),
         "slice");

@@ -188,18 +188,14 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, RawOptions& raw) {
       ->type_name("FILE")
       ->required();
   addSelection(*record, options.selection);
-  record
-      ->add_option("-i,--interval", raw.interval_ms,
-                   "500ms, 10s, 5m, 2h, 1d, ... (default 10s)")
+  record->add_option("-i,--interval", raw.interval_ms, "500ms, 10s, 5m, 2h, 1d, ... (default 10s)")
       ->type_name("DURATION")
       ->transform(durationInMs())
       ->check(between(uint64_t{1}, uint64_t{31} * 86'400'000));
   record->add_option("-n,--count", options.count, "End after N snapshots")
       ->type_name("N")
       ->check(between(uint64_t{1}, uint64_t{1} << 40));
-  record
-      ->add_option("-d,--duration", raw.duration_ms,
-                   "End after this time (default: at a signal)")
+  record->add_option("-d,--duration", raw.duration_ms, "End after this time (default: at a signal)")
       ->type_name("DURATION")
       ->transform(durationInMs())
       ->check(between(uint64_t{1}, uint64_t{3660} * 86'400'000));

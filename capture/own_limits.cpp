@@ -30,7 +30,9 @@ bool limitOwnMemory(uint64_t bytes) {
 int64_t ownCpuUs() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto us = [](const timeval& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
+  const auto us = [](const timeval& time) {
+    return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
+  };
   return us(usage.ru_utime) + us(usage.ru_stime);
 }
 

@@ -8,8 +8,8 @@
 
 namespace fdmortem {
 
-/// Lets this process have no more memory of its own than that (RLIMIT_DATA, getrlimit(2)): beyond it
-/// an allocation fails and a snapshot is not taken, but the host keeps its memory. A lower limit
+/// Lets this process have no more memory of its own than that (RLIMIT_DATA, getrlimit(2)): beyond
+/// it an allocation fails and a snapshot is not taken, but the host keeps its memory. A lower limit
 /// that is set already stays. Returns whether a limit holds.
 bool limitOwnMemory(uint64_t bytes);
 

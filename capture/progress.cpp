@@ -164,8 +164,8 @@ void Progress::processes(const Snapshot& snapshot) {
       state = std::move(known->second);
       before.erase(known);
     } else {
-      state.name = fmt::format("process {} ({})", record.identity.pid,
-                               printable(record.comm.value_or("?")));
+      state.name =
+          fmt::format("process {} ({})", record.identity.pid, printable(record.comm.value_or("?")));
       if (tells_each) say(fmt::format("{} is recorded: {}", state.name, fdsOf(record)));
     }
     process(record, state);
@@ -215,8 +215,7 @@ std::string Progress::statusOf(const Snapshot& snapshot, uint64_t archive_bytes)
       text += fmt::format(" ({} in {} processes)", fds, snapshot.processes.size());
     }
   }
-  const double minutes =
-      static_cast<double>(counts_.back().first - counts_.front().first) / 60e9;
+  const double minutes = static_cast<double>(counts_.back().first - counts_.front().first) / 60e9;
   if (minutes > 0) {
     const double change =
         static_cast<double>(counts_.back().second) - static_cast<double>(counts_.front().second);

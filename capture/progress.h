@@ -16,8 +16,8 @@ namespace fdmortem {
 
 /// A line for each thing that changes: a process appears or ends, its fds pass a part of their
 /// limit, sockets outlive their connections, something can't be read or stored. On a terminal also
-/// one line that is always up to date. That nobody reads it, a closed terminal for instance, ends no
-/// recording.
+/// one line that is always up to date. That nobody reads it, a closed terminal for instance, ends
+/// no recording.
 class Progress {
  public:
   explicit Progress(const RecordOptions& options);
@@ -41,7 +41,7 @@ class Progress {
  private:
   struct ProcessState {
     std::string name;
-    int level = 0;         ///< 0, or the last of the parts of the limit that were passed, in percent
+    int level = 0;  ///< 0, or the last of the parts of the limit that were passed, in percent
     uint64_t outlived = 0;  ///< the power of ten that was told last
   };
 

@@ -1,7 +1,5 @@
 #include "capture/quota.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -11,11 +9,12 @@
 #include <utility>
 
 #include <fmt/core.h>
+#include <sqlite3.h>
 
 namespace fdmortem {
 namespace {
 
-constexpr uint64_t kWalIndexBytes = 32 * 1024;
+constexpr uint64_t kWalIndexBytes = 32 << 10;
 constexpr uint64_t kPagesPerWalIndex = 4096;
 constexpr uint64_t kPageBytes = 4096;
 

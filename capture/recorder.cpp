@@ -167,7 +167,8 @@ class Recorder {
     }
   }
 
-  /// Waits, and takes the snapshots of bursts meanwhile. Returns why the recording ends, if it does.
+  /// Waits, and takes the snapshots of bursts meanwhile. Returns why the recording ends, if it
+  /// does.
   std::optional<std::string> waitAndWatch(int64_t until_ns) {
     const Clocks before = readClocks();
     const int64_t step_ns = options_.burst_interval.count() * 1'000'000;
@@ -182,8 +183,8 @@ class Recorder {
     }
     if (const int signal = signals_.waitUntil(until_ns)) return signalName(signal);
     const Clocks now = readClocks();
-    const int64_t suspended_ns = (now.boottime_ns - before.boottime_ns) -
-                                 (now.monotonic_ns - before.monotonic_ns);
+    const int64_t suspended_ns =
+        (now.boottime_ns - before.boottime_ns) - (now.monotonic_ns - before.monotonic_ns);
     schedule_.wake(now.boottime_ns, suspended_ns > (now.boottime_ns - until_ns) / 2
                                         ? delay_reason::kSuspended
                                         : delay_reason::kStopped);
@@ -206,8 +207,7 @@ class Recorder {
   /// Says what the recorder has to tell of itself, and writes it into the archive.
   void tell(const std::string& kind, const std::string& detail) {
     progress_.announce(detail.empty() ? kind : fmt::format("{}: {}", kind, detail));
-    archive_->note(readClocks(), kind,
-                   detail.empty() ? std::nullopt : std::optional(detail));
+    archive_->note(readClocks(), kind, detail.empty() ? std::nullopt : std::optional(detail));
   }
 
   void takeSnapshot(bool is_burst) {
@@ -235,11 +235,9 @@ class Recorder {
     if (previous != nullptr) carryOver(*previous, now);
     const bool keyframe = archive_->wantsKeyframe(now.clocks);
     const ChangeSet changes = detectChanges(previous, now, keyframe);
-    SnapshotTiming timing{
-        .keyframe = keyframe, .is_burst = is_burst, .delays = schedule_.delays()};
+    SnapshotTiming timing{.keyframe = keyframe, .is_burst = is_burst, .delays = schedule_.delays()};
     if (!is_burst) {
-      timing.late_us =
-          std::max<int64_t>((now.clocks.boottime_ns - schedule_.dueNs()) / 1000, 0);
+      timing.late_us = std::max<int64_t>((now.clocks.boottime_ns - schedule_.dueNs()) / 1000, 0);
     }
     timing.compare_us = (readClocks().monotonic_ns - compare_start_ns) / 1000;
     const int64_t cpu_us = ownCpuUs();

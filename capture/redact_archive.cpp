@@ -27,8 +27,10 @@ constexpr TextColumn kPathColumns[] = {{"process_change", "exe"},
                                        {"unix_change", "path"}};
 constexpr TextColumn kCmdlineColumns[] = {{"process_change", "cmdline"}};
 /// The others: what only the ones above refer to goes.
-constexpr TextColumn kOtherColumns[] = {{"process_change", "comm"}, {"limit_change", "resource"},
-                                        {"limit_change", "unit"},   {"fd_change", "protocol"},
+constexpr TextColumn kOtherColumns[] = {{"process_change", "comm"},
+                                        {"limit_change", "resource"},
+                                        {"limit_change", "unit"},
+                                        {"fd_change", "protocol"},
                                         {"fd_change", "detail"}};
 
 using Pseudonym = std::function<std::string(std::string_view)>;
@@ -50,10 +52,9 @@ void redactColumn(SQLite::Database& archive, const TextColumn& where, const Pseu
   };
   std::vector<Replacement> replacements;
   int64_t next_id = archive.execAndGet("SELECT coalesce(max(id), 0) + 1 FROM text").getInt64();
-  SQLite::Statement texts(
-      archive, fmt::format("SELECT id, snapshot, value FROM text WHERE id IN "
-                           "(SELECT {} FROM {}) ORDER BY id",
-                           where.column, where.table));
+  SQLite::Statement texts(archive, fmt::format("SELECT id, snapshot, value FROM text WHERE id IN "
+                                               "(SELECT {} FROM {}) ORDER BY id",
+                                               where.column, where.table));
   while (texts.executeStep()) {
     replacements.push_back({texts.getColumn(0).getInt64(), texts.getColumn(1).getInt64(), next_id++,
                             pseudonym(bytesOf(texts.getColumn(2)))});
@@ -72,10 +73,10 @@ void redactColumn(SQLite::Database& archive, const TextColumn& where, const Pseu
     note.bind(2, replacement.new_id);
     note.exec();
   }
-  archive.exec(fmt::format(
-      "UPDATE {0} SET {1} = (SELECT new_id FROM temp.replacement r WHERE r.id = {1}) "
-      "WHERE {1} IS NOT NULL",
-      where.table, where.column));
+  archive.exec(
+      fmt::format("UPDATE {0} SET {1} = (SELECT new_id FROM temp.replacement r WHERE r.id = {1}) "
+                  "WHERE {1} IS NOT NULL",
+                  where.table, where.column));
   archive.exec("DROP TABLE temp.replacement");
 }
 
@@ -83,8 +84,8 @@ void dropUnusedTexts(SQLite::Database& archive) {
   std::string used;
   const auto add = [&](const auto& columns) {
     for (const TextColumn& where : columns) {
-      used += fmt::format("{}SELECT {} FROM {} WHERE {} IS NOT NULL",
-                          used.empty() ? "" : " UNION ", where.column, where.table, where.column);
+      used += fmt::format("{}SELECT {} FROM {} WHERE {} IS NOT NULL", used.empty() ? "" : " UNION ",
+                          where.column, where.table, where.column);
     }
   };
   add(kPathColumns);
@@ -104,10 +105,10 @@ void sortTexts(SQLite::Database& archive) {
       "INSERT INTO text SELECT id, snapshot, value FROM temp.sorted ORDER BY id;");
   const auto renumber = [&](const auto& columns) {
     for (const TextColumn& where : columns) {
-      archive.exec(fmt::format(
-          "UPDATE {0} SET {1} = (SELECT new_id FROM temp.place p WHERE p.id = {1}) "
-          "WHERE {1} IS NOT NULL",
-          where.table, where.column));
+      archive.exec(
+          fmt::format("UPDATE {0} SET {1} = (SELECT new_id FROM temp.place p WHERE p.id = {1}) "
+                      "WHERE {1} IS NOT NULL",
+                      where.table, where.column));
     }
   };
   renumber(kPathColumns);

@@ -4,7 +4,6 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-
 namespace fdmortem {
 namespace {
 
@@ -13,12 +12,13 @@ constexpr int64_t kSnapshotsPerKeyframe = 256;
 /// Into so many stretches at least the time or the size that is kept is cut.
 constexpr int64_t kStretches = 16;
 
-constexpr int64_t kWalIndexBytes = 64 * 1024;
+constexpr int64_t kWalIndexBytes = 64 << 10;
 
 }  // namespace
 
 bool Retention::wantsKeyframe(const Clocks& now) const {
-  if (!keyframe_ns_ || is_keyframe_required_ || snapshots_since_ >= kSnapshotsPerKeyframe) return true;
+  if (!keyframe_ns_ || is_keyframe_required_ || snapshots_since_ >= kSnapshotsPerKeyframe)
+    return true;
   if (limits_.keep_ns && now.boottime_ns - *keyframe_ns_ >= *limits_.keep_ns / kStretches) {
     return true;
   }
@@ -74,8 +74,9 @@ int64_t Retention::roomBytes() const {
 }
 
 bool Retention::couldStandAlone() const {
-  return limits_.max_bytes && 3 * keyframe_bytes_ + kBallastBytes + kDroppingBytes + kWalIndexBytes <
-                                  static_cast<int64_t>(*limits_.max_bytes);
+  return limits_.max_bytes &&
+         3 * keyframe_bytes_ + kBallastBytes + kDroppingBytes + kWalIndexBytes <
+             static_cast<int64_t>(*limits_.max_bytes);
 }
 
 bool Retention::isTooLarge() {

@@ -11,8 +11,8 @@
 namespace fdmortem {
 
 struct RetentionLimits {
-  std::optional<int64_t> keep_ns;      ///< snapshots that are older are dropped
-  std::optional<uint64_t> max_bytes;   ///< of the file and what lies beside it
+  std::optional<int64_t> keep_ns;     ///< snapshots that are older are dropped
+  std::optional<uint64_t> max_bytes;  ///< of the file and what lies beside it
 };
 
 /// Drops the oldest snapshots of an archive, always a keyframe with all up to the next one, since

@@ -254,8 +254,9 @@ TEST(LogMarks, TheSamplesLog) {
   ASSERT_FALSE(marks.marks.empty());
   // It is recorded again now and then.
   const std::string& text = marks.marks[0].text;
-  EXPECT_TRUE(text.ends_with(" http: Accept error: accept tcp [::]:9091: accept4: too many open "
-                             "files; retrying in 5ms"))
+  EXPECT_TRUE(
+      text.ends_with(" http: Accept error: accept tcp [::]:9091: accept4: too many open "
+                     "files; retrying in 5ms"))
       << text;
   EXPECT_EQ(formatTime(marks.marks[0].time_ns).substr(11, 8), text.substr(11, 8));
   EXPECT_GT(marks.marks[0].count, 1);

@@ -1,11 +1,10 @@
 #include "capture/quota.h"
 
-#include <sqlite3.h>
-
 #include <filesystem>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "tests/support/temporary_directory.h"
 

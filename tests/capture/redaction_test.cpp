@@ -85,9 +85,8 @@ TEST(Redaction, TwoAddressesNeverBecomeOne) {
   std::set<IpAddress> pseudonyms;
   constexpr int kCount = 60'000;  // enough for some six that fall on one number of 28 bits
   for (int i = 0; i < kCount; ++i) {
-    pseudonyms.insert(redactor.address(ipv4(10, static_cast<uint8_t>(i >> 16),
-                                            static_cast<uint8_t>(i >> 8),
-                                            static_cast<uint8_t>(i))));
+    pseudonyms.insert(redactor.address(ipv4(
+        10, static_cast<uint8_t>(i >> 16), static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i))));
   }
   EXPECT_EQ(pseudonyms.size(), kCount);
 }

@@ -77,8 +77,8 @@ class RetentionTest : public testing::Test {
               0);
     EXPECT_EQ(number("SELECT count(*) FROM process_change WHERE comm NOT IN (SELECT id FROM text)"),
               0);
-    EXPECT_EQ(number("SELECT count(*) FROM fd_change WHERE process NOT IN (SELECT id FROM process)"),
-              0);
+    EXPECT_EQ(
+        number("SELECT count(*) FROM fd_change WHERE process NOT IN (SELECT id FROM process)"), 0);
     EXPECT_EQ(number("SELECT count(*) FROM inet_change WHERE netns NOT IN (SELECT id FROM netns)"),
               0);
     EXPECT_EQ(number("SELECT count(*) FROM snapshot WHERE recording NOT IN "
@@ -197,8 +197,8 @@ TEST_F(RetentionTest, ProcessesAndNamespacesThatComeBackAreThereAgain) {
     writer_->makeRoom(now.clocks);
     carryOver(*previous_, now);
     const bool keyframe = writer_->wantsKeyframe(now.clocks);
-    ASSERT_TRUE(writer_->write(now, detectChanges(&*previous_, now, keyframe),
-                               {.keyframe = keyframe}));
+    ASSERT_TRUE(
+        writer_->write(now, detectChanges(&*previous_, now, keyframe), {.keyframe = keyframe}));
     previous_ = std::move(now);
   }
   EXPECT_EQ(number("SELECT count(*) FROM netns"), 0);

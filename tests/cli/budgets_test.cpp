@@ -68,9 +68,9 @@ TEST(Budgets, TheArchiveNeverIsLargerThanMaxSizeAndEachCopyIsWhole) {
   const uint64_t limit = is_long ? 5 << 20 : 1 << 20;
   Actor actor(churn);
   actor.hear();
-  Recording recording(
-      directory.file("f.db"),
-      {"-p", std::to_string(actor.pid()), "--max-size", is_long ? "5M" : "1M"}, "20ms");
+  Recording recording(directory.file("f.db"),
+                      {"-p", std::to_string(actor.pid()), "--max-size", is_long ? "5M" : "1M"},
+                      "20ms");
   const int rounds = is_long ? 20 : 3;
   for (int round = 0; round < rounds; ++round) {
     for (int i = 0; i < count / rounds; ++i) {
@@ -149,8 +149,9 @@ TEST(Budgets, AFullDiskEndsNoRecording) {
   EXPECT_EQ(query(database, "SELECT kind FROM recorder_event ORDER BY wall_ns"),
             Json::parse(R"([{"kind": "disk-full"}, {"kind": "disk-room"}])"));
   EXPECT_GT(queryValue(database, "SELECT sum(missed) FROM delay WHERE reason = 'disk-full'"), 0);
-  EXPECT_EQ(queryValue(database, "SELECT sum(missed_before) - (SELECT sum(missed) FROM delay) "
-                                 "FROM snapshot"),
+  EXPECT_EQ(queryValue(database,
+                       "SELECT sum(missed_before) - (SELECT sum(missed) FROM delay) "
+                       "FROM snapshot"),
             0);
   EXPECT_EQ(queryValue(database, "SELECT end_reason FROM recording"), "SIGTERM");
 }
@@ -206,8 +207,8 @@ TEST(Budgets, WithNoDescriptorAtAllItSaysSoAndGoesOn) {
 TEST(Budgets, TheCpuBudgetStretchesTheInterval) {
   const TemporaryDirectory directory;
   const std::string database = directory.file("f.db");
-  const ProgramResult result = runFdcapture({"record", "-o", database, "--all", "-i", "1ms", "-n",
-                                             "4", "--max-cpu", "10", "-q"});
+  const ProgramResult result = runFdcapture(
+      {"record", "-o", database, "--all", "-i", "1ms", "-n", "4", "--max-cpu", "10", "-q"});
   EXPECT_LE(result.status, 3) << result.err;
   EXPECT_GT(queryValue(database, "SELECT sum(missed) FROM delay WHERE reason = 'cpu-budget'"), 0);
   expectChecked(database);
@@ -230,10 +231,10 @@ TEST(Budgets, BurstsAreDenseAsLongAsTheyMatter) {
     }
   });
   actor.hear();
-  Recording recording(directory.file("f.db"),
-                      {"-p", std::to_string(actor.pid()), "--burst-above", "80%",
-                       "--burst-interval", "20ms"},
-                      "1h");
+  Recording recording(
+      directory.file("f.db"),
+      {"-p", std::to_string(actor.pid()), "--burst-above", "80%", "--burst-interval", "20ms"},
+      "1h");
   recording.awaitSnapshots(1);
   actor.ask(85);
   recording.awaitSnapshots(5);
@@ -282,7 +283,8 @@ TEST_F(Redacted, ARecordingHoldsNoTraceOfWhatItHides) {
                           "-i", "10ms", "--redact", "cmdline,paths,addresses"})
                 .status,
             0);
-  EXPECT_TRUE(secretsIn(database, {"secret-file", "secret-name", secret, "cli_test --gtest"}).empty());
+  EXPECT_TRUE(
+      secretsIn(database, {"secret-file", "secret-name", secret, "cli_test --gtest"}).empty());
   EXPECT_EQ(queryValue(database, "SELECT redacted FROM recording"), "cmdline,paths,addresses");
   EXPECT_GE(queryValue(database, "SELECT count(*) FROM fd_span WHERE target LIKE '/r-%/r-%'"), 1);
   expectChecked(database);
@@ -323,8 +325,8 @@ TEST(Slices, ACopyOfAPartOfTheTime) {
   };
   const std::string copy = directory.file("copy.db");
   // From the keyframe before snapshot 5, to a time before snapshot 8 (times have milliseconds).
-  ASSERT_EQ(
-      runFdcapture({"copy", database, copy, "--from", timeOf(6), "--to", timeOf(8)}).status, 0);
+  ASSERT_EQ(runFdcapture({"copy", database, copy, "--from", timeOf(6), "--to", timeOf(8)}).status,
+            0);
   const Json numbers = valuesOf(analyze({"snapshots", copy}), "snapshot");
   EXPECT_EQ(numbers.front(), 4);
   EXPECT_GE(numbers.back(), 7);

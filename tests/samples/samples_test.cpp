@@ -149,8 +149,8 @@ TEST(Samples, AReportOfAPartOfTheTime) {
                      " BETWEEN first_snapshot AND last_snapshot"})
                 .size());
   const Json evidence = part.at("findings")[0].at("evidence")[0];
-  const Json rows = analyze({"sql", path, evidence.at("query").get<std::string>(), "--from",
-                             from, "--to", to});
+  const Json rows =
+      analyze({"sql", path, evidence.at("query").get<std::string>(), "--from", from, "--to", to});
   EXPECT_EQ(valuesOf(rows, "fd"), valuesOf(evidence.at("rows"), "fd"));
   EXPECT_EQ(valuesOf(rows, "outlived_seconds"), valuesOf(evidence.at("rows"), "outlived_seconds"));
 }

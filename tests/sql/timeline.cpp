@@ -151,8 +151,8 @@ class Drawing {
       const size_t slash = files.find('/');
       const int64_t wall_ns = timeNs("wall", i, kStartNs);
       const int64_t boottime_ns = timeNs("boottime", i, kBootNs);
-      insert("snapshot", i + 1, recordings_, keyframes_.back() ? 1 : 0,
-             0, sqlText(formatTime(wall_ns)), wall_ns, boottime_ns, boottime_ns,
+      insert("snapshot", i + 1, recordings_, keyframes_.back() ? 1 : 0, 0,
+             sqlText(formatTime(wall_ns)), wall_ns, boottime_ns, boottime_ns,
              1000 * std::stoll(cellOf("late", i, "0")), cellOf("missed", i, "0"), 0, 0, 0, 0, 0, 0,
              0, starts ? "NULL" : "0", files.substr(0, slash), files.substr(slash + 1), "NULL",
              "NULL", "NULL");

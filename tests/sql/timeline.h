@@ -59,6 +59,8 @@ class Timeline {
   std::string rows(const std::string& query);
   /// verdict_span of one fd by name: `1-2 connected, 3-4 outlived history`.
   std::string verdicts(const std::string& name, int fd);
+  /// Changes what the drawing can't say. Tables of views/ that are made already stay as they are.
+  void exec(const std::string& sql) { database_.exec(sql); }
 
  private:
   SQLite::Database database_;
