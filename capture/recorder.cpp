@@ -131,6 +131,7 @@ class Recorder {
     progress_.announce(fmt::format("recording into {} every {} ms", printable(options_.output),
                                    options_.interval.count()));
     const std::string reason = loop();
+    tellUnstoredDelays();
     const auto error = archive_->endRecording(readClocks().wall_ns, reason);
     if (error) progress_.warn("the end of the recording could not be stored: " + error->message);
     progress_.announce(
@@ -208,6 +209,16 @@ class Recorder {
   void tell(const std::string& kind, const std::string& detail) {
     progress_.announce(detail.empty() ? kind : fmt::format("{}: {}", kind, detail));
     archive_->note(readClocks(), kind, detail.empty() ? std::nullopt : std::optional(detail));
+  }
+
+  /// What was missed since the last snapshot that is in the archive.
+  void tellUnstoredDelays() {
+    std::string text;
+    for (const Delay& delay : schedule_.delays()) {
+      if (delay.missed == 0) continue;
+      text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", delay.reason, delay.missed);
+    }
+    if (!text.empty()) archive_->note(readClocks(), "missed-at-end", text);
   }
 
   void takeSnapshot(bool is_burst) {

@@ -204,6 +204,35 @@ TEST(Budgets, WithNoDescriptorAtAllItSaysSoAndGoesOn) {
             0);
 }
 
+TEST(Budgets, RatherMissesASnapshotThanUseMoreMemory) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer's own memory can't be limited";
+#endif
+  const TemporaryDirectory directory;
+  Actor actor([](Cue& cue) {
+    const rlimit limit{.rlim_cur = 20'000, .rlim_max = 20'000};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    std::vector<FileHandle> fds;
+    for (int i = 0; i < 18'000; ++i)
+      fds.emplace_back(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    cue.tell(fds.back() ? "ready" : "no fds");
+    cue.await();
+  });
+  if (actor.hear() != "ready") GTEST_SKIP() << "needs 18,000 fds";
+  Recording recording(directory.file("f.db"),
+                      {"-p", std::to_string(actor.pid()), "--max-memory", "16M"}, "50ms");
+  while (const auto line = recording.process().readErrorLine()) {
+    if (line->find("it needs more than --max-memory") != std::string::npos) break;
+  }
+  EXPECT_EQ(recording.stop(), 3);
+  expectChecked(recording.file());
+  // The first one needed no other to be compared with.
+  EXPECT_EQ(queryValue(recording.file(), "SELECT count(*) FROM snapshot"), 1);
+  const std::string detail = queryValue(
+      recording.file(), "SELECT detail FROM recorder_event WHERE kind = 'missed-at-end'");
+  EXPECT_NE(detail.find("memory ("), std::string::npos) << detail;
+}
+
 TEST(Budgets, TheCpuBudgetStretchesTheInterval) {
   const TemporaryDirectory directory;
   const std::string database = directory.file("f.db");
