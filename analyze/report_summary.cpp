@@ -386,23 +386,25 @@ bool isHostFinding(const Finding& finding) {
   return !finding.pid && finding.severity != "info";
 }
 
-/// What logs say, of the database of the first process.
+/// What logs say of the database of the first process; notes by hand are on the time axis.
 void addMarks(const Report& report, std::vector<Statement>& statements) {
   const MarkReport* first = nullptr;
   const MarkReport* last = nullptr;
   int64_t count = 0;
   for (const MarkReport& mark : report.marks) {
-    if (mark.kind == "restart" || mark.database != report.processes.front().database) continue;
+    if (mark.kind == "restart" || mark.source.empty() ||
+        mark.database != report.processes.front().database)
+      continue;
     if (first == nullptr) first = &mark;
     last = &mark;
     count += mark.count;
   }
   if (first == nullptr) return;
   statements.push_back(
-      {Basis::Observed, count == 1
-                            ? fmt::format("Marked at {}: {}", shortTime(first->at), first->text)
-                            : fmt::format("Marked {} times from {} to {}, the first: {}", count,
-                                          shortTime(first->at), shortTime(last->at), first->text)});
+      {Basis::Observed,
+       count == 1 ? fmt::format("The log complains at {}: {}", shortTime(first->at), first->text)
+                  : fmt::format("The log complains {} times from {} to {}, first: {}", count,
+                                shortTime(first->at), shortTime(last->at), first->text)});
 }
 
 /// Whether a restart has to do with what the report is about: of the process of the verdict, of one

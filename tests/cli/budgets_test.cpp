@@ -41,11 +41,11 @@ void expectChecked(const std::string& database) {
 void churn(Cue& cue) {
   std::vector<FileHandle> fds;
   size_t next = 0;
-  for (int i = 0; i < 200; ++i)
+  for (int i = 0; i < 400; ++i)
     fds.emplace_back(eventfd(0, EFD_CLOEXEC));
   cue.tell("ready");
   while (getppid() != 1) {
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 40; ++i) {
       fds.at(next % fds.size()).reset();
       fds.at(next % fds.size()) = FileHandle(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
       fds.at((next + 7) % fds.size()) = FileHandle(eventfd(0, EFD_CLOEXEC));
