@@ -30,6 +30,9 @@ constexpr int64_t kCheckpointIntervalNs = 60'000'000'000;
 constexpr int64_t kMaximumWalBytes = 4 << 20;
 constexpr int64_t kWalPartOfLimit = 16;
 
+/// Whoever writes into the archive of a recorder, an administrator for instance, may for so long.
+constexpr int kBusyTimeoutMs = 200;
+
 int64_t monotonicNs() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -55,7 +58,7 @@ class Finally {
 };
 
 SQLite::Database openDatabase(const std::string& path, const std::string& vfs) {
-  SQLite::Database database(path, SQLite::OPEN_READWRITE, 0, vfs);
+  SQLite::Database database(path, SQLite::OPEN_READWRITE, kBusyTimeoutMs, vfs);
   database.exec("PRAGMA temp_store = MEMORY");
   // Debian's SQLite writes zeros over what is deleted. Nothing here is to be kept from who may read
   // the archive, and dropping snapshots would cost as much as storing them.
@@ -88,26 +91,33 @@ ArchiveDatabase::ArchiveDatabase(const std::string& path, std::optional<uint64_t
       database_((requireBelow(path, max_bytes),
                  openDatabase(path, quota_ ? quota_->vfsName() : std::string()))) {
   markRecorder(lock_);
+  removeOldRemains();
   takeBallast();
   leaveRoomForDropping(true);
   checkpointed_ns_ = monotonicNs();
 }
 
 ArchiveDatabase::~ArchiveDatabase() {
-  unlink(ballastPath().c_str());
+  spendBallast();
 }
 
 std::optional<NotStored> ArchiveDatabase::explain(const SQLite::Exception& error) {
   const int code = error.getErrorCode() & 0xff;
-  const bool is_over_limit = quota_ && quota_->takeRefused();
-  if (is_over_limit) return NotStored{StoreFailure::OverLimit, "does not fit into --max-size"};
+  const bool is_refused = quota_ && quota_->takeRefused();
+  if (is_refused && code == SQLITE_FULL)
+    return NotStored{StoreFailure::OverLimit, "does not fit into --max-size"};
   if (code == SQLITE_FULL) return NotStored{StoreFailure::DiskFull, strerror(ENOSPC)};
   if (code == SQLITE_NOMEM) return NotStored{StoreFailure::NoMemory, error.what()};
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_PROTOCOL) {
+    return NotStored{StoreFailure::InputOutput, "somebody else has locked the archive"};
+  }
   // SQLITE_CANTOPEN: no descriptor for a file that it has closed.
   if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN) {
     const int number = sqlite3_system_errno(database_.getHandle());
-    if (number == EDQUOT || number == ENOSPC || number == EFBIG) {
-      return NotStored{StoreFailure::DiskFull, strerror(number)};
+    // A limit of the size of files leaves no errno behind.
+    if (number == EDQUOT || number == ENOSPC || number == EFBIG ||
+        error.getExtendedErrorCode() == SQLITE_IOERR_WRITE) {
+      return NotStored{StoreFailure::DiskFull, number != 0 ? strerror(number) : error.what()};
     }
     return NotStored{StoreFailure::InputOutput, number != 0 ? strerror(number) : error.what()};
   }
@@ -158,8 +168,11 @@ bool ArchiveDatabase::inSmallSteps(int things, const Action& action) {
     } catch (const SQLite::Exception&) {
       if (!quota_ || !quota_->takeRefused()) throw;
       // With nothing in the log there is all the room that there can be.
-      if (walBytes() > 0) {
+      const int64_t wal_bytes = walBytes();
+      if (wal_bytes > 0) {
         checkpoint();
+        // Somebody reads the archive: until that ends there is no more room.
+        if (walBytes() >= wal_bytes) throw;
       } else if (things > 1) {
         things = (things + 1) / 2;
       } else {
@@ -174,8 +187,8 @@ void ArchiveDatabase::shrink(int64_t bytes) {
   const int64_t page_bytes = number("PRAGMA page_size");
   leaveRoomForDropping(false);
   const Finally restore([&] { leaveRoomForDropping(true); });
-  while (number("PRAGMA page_count") * page_bytes > bytes && number("PRAGMA freelist_count") > 0 &&
-         walBytes() == 0) {
+  int64_t free_pages = number("PRAGMA freelist_count");
+  while (number("PRAGMA page_count") * page_bytes > bytes && free_pages > 0 && walBytes() == 0) {
     inSmallSteps(32, [&](int pages) {
       // It gives back one page a step.
       SQLite::Statement vacuum(database_, fmt::format("PRAGMA incremental_vacuum({})", pages));
@@ -184,6 +197,30 @@ void ArchiveDatabase::shrink(int64_t bytes) {
       return true;
     });
     checkpoint();
+    // An archive that was vacuumed by hand may not be able to.
+    if (number("PRAGMA freelist_count") >= free_pages) return;
+    free_pages = number("PRAGMA freelist_count");
+  }
+}
+
+bool ArchiveDatabase::emptyLog() {
+  checkpoint();
+  return walBytes() == 0;
+}
+
+void ArchiveDatabase::removeOldRemains() {
+  if (database_.execAndGet("SELECT count(*) FROM dropped").getInt() == 0) return;
+  removeRemainsBefore(database_.execAndGet("SELECT coalesce(min(id), 0) FROM snapshot").getInt64());
+}
+
+void ArchiveDatabase::removeRemainsBefore(int64_t first_kept) {
+  const auto remove = [&](int rows) {
+    SQLite::Transaction transaction(database_);
+    const bool has_more = removeRemains(database_, first_kept, rows);
+    transaction.commit();
+    return has_more;
+  };
+  while (inSmallSteps(1000, remove)) {
   }
 }
 
@@ -196,28 +233,31 @@ void ArchiveDatabase::dropBefore(int64_t first_kept, const std::string& reason) 
     transaction.commit();
     return true;
   });
-  const auto remove = [&](int rows) {
-    SQLite::Transaction transaction(database_);
-    const bool has_more = removeRemains(database_, rows);
-    transaction.commit();
-    return has_more;
-  };
-  while (inSmallSteps(1000, remove)) {
-  }
+  removeRemainsBefore(first_kept);
   checkpointSometimes();
 }
 
 void ArchiveDatabase::spendBallast() {
-  unlink(ballastPath().c_str());
+  if (has_ballast_) unlink(ballastPath().c_str());
+  has_ballast_ = false;
   if (quota_) quota_->reserve(0);
 }
 
 bool ArchiveDatabase::takeBallast() {
-  // Never through a link that somebody else has put there.
-  const FileHandle file(
-      open(ballastPath().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  FileHandle file(open(ballastPath().c_str(), flags | O_CREAT | O_EXCL, 0600));
+  if (!file && errno == EEXIST) {
+    // That of a recorder which was killed, and nothing else, is taken over.
+    file = FileHandle(open(ballastPath().c_str(), flags));
+    struct stat status {};
+    if (!file || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_nlink != 1 || status.st_uid != geteuid() || status.st_size > kBallastBytes) {
+      return false;
+    }
+  }
+  has_ballast_ = static_cast<bool>(file);
   if (!file || posix_fallocate(file.get(), 0, kBallastBytes) != 0) {
-    unlink(ballastPath().c_str());
+    spendBallast();
     return false;
   }
   leaveRoomForDropping(true);

@@ -56,6 +56,12 @@ class ArchiveDatabase {
   /// now, because somebody reads the archive, is done later.
   void checkpointSometimes();
   void checkpoint();
+  /// Moves all of it. False: somebody reads the archive, and it can't become smaller.
+  bool emptyLog();
+
+  /// With --max-size: whether room is left for dropping others. What has to be stored in any case
+  /// is stored without.
+  void leaveRoomForDropping(bool leaves);
 
   /// Gives pages that are free back to the file system until the main file has no more than that,
   /// or has none that are free. A few at a time, so that this itself takes little room. Throws
@@ -81,7 +87,9 @@ class ArchiveDatabase {
   /// what it returns: whether there is more to do.
   template <class Action>
   bool inSmallSteps(int things, const Action& action);
-  void leaveRoomForDropping(bool leaves);
+  /// What is left of snapshots before that one, in small transactions.
+  void removeRemainsBefore(int64_t first_kept);
+  void removeOldRemains();
   bool takeBallast();
 
   std::string path_;
@@ -91,6 +99,7 @@ class ArchiveDatabase {
   std::optional<Quota> quota_;
   SQLite::Database database_;
   int64_t checkpointed_ns_ = 0;
+  bool has_ballast_ = false;
 };
 
 }  // namespace fdmortem

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -120,7 +121,10 @@ class ArchiveWriter::Impl {
     SQLite::Transaction transaction(database_);
     statements_.emplace(database_);
     recording_ = nextId("recording");
-    snapshot_ = nextId("snapshot") - 1;
+    // The numbers of snapshots that were dropped are not used again.
+    snapshot_ = std::max(
+        nextId("snapshot") - 1,
+        database_.execAndGet("SELECT coalesce(max(last_snapshot), 0) FROM dropped").getInt64());
     Insert(database_, "recording", 14)(
         recording_, info.started_at_ns, info.boot_id, info.host_name, info.kernel_release,
         info.machine, info.clock_ticks_per_second, std::string(FDMORTEM_VERSION), info.recorder_pid,
@@ -135,18 +139,29 @@ class ArchiveWriter::Impl {
   tl::expected<int64_t, NotStored> write(const Snapshot& snapshot, const ChangeSet& changes,
                                          const SnapshotTiming& timing) {
     auto stored = attempt(snapshot, changes, timing);
-    if (stored || stored.error().why != StoreFailure::OverLimit) return stored;
+    const auto is_over_limit = [&] {
+      return !stored && stored.error().why == StoreFailure::OverLimit;
+    };
+    if (!is_over_limit()) return stored;
+    // While somebody reads the archive its log can't be emptied: then dropping makes no room.
+    if (!archive_.emptyLog()) {
+      return tl::unexpected(
+          NotStored{StoreFailure::OverLimit,
+                    "does not fit into --max-size while somebody reads the archive"});
+    }
+    stored = attempt(snapshot, changes, timing);
+    if (!is_over_limit()) return stored;
     // More than was foreseen: the oldest go first, and at last all, if this can stand alone.
     if (const auto error = freeSpace([&] { return retention_.dropAllButNewest(); })) {
       return tl::unexpected(*error);
     }
     stored = attempt(snapshot, changes, timing);
-    if (stored || stored.error().why != StoreFailure::OverLimit) return stored;
+    if (!is_over_limit()) return stored;
     if (!timing.keyframe) {
       retention_.requireKeyframe();
       return stored;
     }
-    if (!retention_.couldStandAlone()) return stored;
+    if (!retention_.couldStandAlone(attempted_bytes_)) return stored;
     const auto drop_all = [&] {
       archive_.dropBefore(snapshot_ + 1, "max-size");
       archive_.shrink(0);
@@ -162,25 +177,24 @@ class ArchiveWriter::Impl {
 
   std::optional<NotStored> note(const Clocks& at, const std::string& kind,
                                 const std::optional<std::string>& detail) {
-    const auto done = guarded([&] {
-      SQLite::Transaction transaction(database_);
+    return storeForSure([&] {
       Insert(database_, "recorder_event", 5)(recording_, at.wall_ns, at.boottime_ns, kind, detail);
-      transaction.commit();
-      return true;
     });
-    return done ? std::nullopt : std::optional(done.error());
   }
 
   std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason) {
-    const auto done = guarded([&] {
-      SQLite::Transaction transaction(database_);
+    const auto store = [&] {
       Insert(database_, "recording_end", 4)(recording_, ended_at_ns, reason, last_commit_us_);
-      transaction.commit();
-      return true;
-    });
+    };
+    auto error = storeForSure(store);
+    if (error) {
+      archive_.spendBallast();
+      archive_.checkpoint();
+      error = storeForSure(store);
+    }
     statements_.reset();
     archive_.seal();
-    return done ? std::nullopt : std::optional(done.error());
+    return error;
   }
 
  private:
@@ -225,7 +239,24 @@ class ArchiveWriter::Impl {
       auto reason = archive_.explain(error);
       if (!reason) throw;
       return tl::unexpected(std::move(*reason));
+    } catch (const std::bad_alloc&) {
+      return tl::unexpected(NotStored{StoreFailure::NoMemory, {}});
     }
+  }
+
+  /// A row that has to be there in any case, in a transaction of its own. The error, if it could
+  /// not be stored all the same.
+  template <class Action>
+  std::optional<NotStored> storeForSure(const Action& action) {
+    archive_.leaveRoomForDropping(false);
+    const auto done = guarded([&] {
+      SQLite::Transaction transaction(database_);
+      action();
+      transaction.commit();
+      return true;
+    });
+    archive_.leaveRoomForDropping(true);
+    return done ? std::nullopt : std::optional(done.error());
   }
 
   /// Drops snapshots by what `action` does, which returns whether it did. The error, if it could
@@ -234,15 +265,21 @@ class ArchiveWriter::Impl {
   std::optional<NotStored> freeSpace(const Action& action) {
     const auto done = guarded(action);
     // Also after an error some may be gone.
-    if (!done || *done) forgetDropped();
-    return done ? std::nullopt : std::optional(done.error());
+    const auto forgotten = guarded([&] {
+      if (!done || *done) forgetDropped();
+      return true;
+    });
+    if (!done) return done.error();
+    return forgotten ? std::nullopt : std::optional(forgotten.error());
   }
 
   /// Stores a snapshot whole or not at all.
   tl::expected<int64_t, NotStored> attempt(const Snapshot& snapshot, const ChangeSet& changes,
                                            const SnapshotTiming& timing) {
-    const auto process_ids = process_ids_;
-    const auto netns_ids = netns_ids_;
+    auto process_ids = process_ids_;
+    auto netns_ids = netns_ids_;
+    const int64_t number = snapshot_;
+    attempted_bytes_ = 0;
     auto stored = guarded([&] {
       const int64_t started_ns = monotonicNs();
       SQLite::Transaction transaction(database_);
@@ -250,6 +287,7 @@ class ArchiveWriter::Impl {
       ++snapshot_;
       writeRows(snapshot, changes, timing);
       const int64_t bytes = std::max<int64_t>(archive_.contentBytes() - bytes_before, 0);
+      attempted_bytes_ = bytes;
       const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
       writeSnapshot(snapshot, timing, store_us, bytes);
       commit(transaction);
@@ -259,9 +297,10 @@ class ArchiveWriter::Impl {
     if (stored) {
       archive_.checkpointSometimes();
     } else {
-      --snapshot_;
-      process_ids_ = process_ids;
-      netns_ids_ = netns_ids;
+      // What was given a number in it is not there.
+      snapshot_ = number;
+      process_ids_ = std::move(process_ids);
+      netns_ids_ = std::move(netns_ids);
       statements_->text.startAnew();
       statements_->address.startAnew();
     }
@@ -427,7 +466,8 @@ class ArchiveWriter::Impl {
         is_number ? std::optional(fd.link.number) : std::nullopt,
         is_text ? std::optional(path(std::string_view(fd.link.text))) : std::nullopt,
         textOrNull(fd.protocol), info.flags, info.mount_id, info.inode, fd.file_type, fd.link_count,
-        textOrNull(info.detail));
+        // It can name files: those of io_uring, for instance.
+        redactor_.redaction().paths ? std::nullopt : textOrNull(info.detail));
   }
 
   struct Autopsy {
@@ -504,10 +544,11 @@ class ArchiveWriter::Impl {
     };
     for (const auto& [netns, table, change, record] : changes.unix_rows) {
       const UnixRow& row = record->row;
-      statements_->unix_change(
-          snapshot_, netnsId(netns), change, row.inode, path(std::string_view(row.path)), row.type,
-          row.state, unless_gone(change, row.flags), unless_gone(change, row.reference_count),
-          unless_gone(change, record->row_count));
+      statements_->unix_change(snapshot_, netnsId(netns), change, row.inode,
+                               text(std::string_view(redactor_.socketName(row.path))), row.type,
+                               row.state, unless_gone(change, row.flags),
+                               unless_gone(change, row.reference_count),
+                               unless_gone(change, record->row_count));
     }
     for (const auto& [netns, table, change, row] : changes.netlink_rows) {
       statements_->netlink_change(
@@ -559,6 +600,7 @@ class ArchiveWriter::Impl {
   int64_t recording_ = 0;
   int64_t snapshot_ = 0;
   std::optional<int64_t> last_commit_us_;
+  int64_t attempted_bytes_ = 0;  ///< of the last snapshot that was to be stored; 0: not known
 };
 
 ArchiveWriter::ArchiveWriter(const std::string& path, const RetentionLimits& limits,

@@ -92,19 +92,21 @@ void slice(SQLite::Database& copy, const CopyOptions& options) {
   if (options.to_ns) {
     dropSnapshotsAfter(
         copy, snapshot_at("SELECT max(id) FROM snapshot WHERE wall_ns <= ?", *options.to_ns),
-        "slice");
+        "slice-to");
   }
   if (options.from_ns) {
     // Later ones exist, or there would be nothing to copy.
     snapshot_at("SELECT max(id) FROM snapshot WHERE wall_ns >= ?", *options.from_ns);
     dropSnapshotsBefore(
         copy,
-        snapshot_at("SELECT coalesce((SELECT max(id) FROM snapshot WHERE keyframe = 1 AND "
-                   "wall_ns <= ?1), (SELECT min(id) FROM snapshot))",
-                   *options.from_ns),
-        "slice");
-    while (removeRemains(copy, kRowsAtATime)) {
-    }
+        snapshot_at("SELECT coalesce((SELECT max(id) FROM snapshot WHERE keyframe = 1 AND id <= "
+                    "(SELECT min(id) FROM snapshot WHERE wall_ns >= ?1)), "
+                    "(SELECT min(id) FROM snapshot))",
+                    *options.from_ns),
+        "slice-from");
+  }
+  const int64_t first = copy.execAndGet("SELECT coalesce(min(id), 0) FROM snapshot").getInt64();
+  while (removeRemains(copy, first, kRowsAtATime)) {
   }
   transaction.commit();
 }

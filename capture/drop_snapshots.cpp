@@ -68,8 +68,7 @@ void dropSnapshotsBefore(SQLite::Database& database, int64_t first_kept,
   run(database, "DELETE FROM snapshot WHERE id < ?", first_kept);
 }
 
-bool removeRemains(SQLite::Database& database, int row_count) {
-  const int64_t first = database.execAndGet("SELECT coalesce(min(id), 0) FROM snapshot").getInt64();
+bool removeRemains(SQLite::Database& database, int64_t first_kept, int row_count) {
   for (const std::string& table : tablesBySnapshot(database)) {
     // Rows lie in the order of their snapshots: only what goes is looked at.
     SQLite::Statement remove(
@@ -77,7 +76,7 @@ bool removeRemains(SQLite::Database& database, int row_count) {
                               "snapshot FROM {0} ORDER BY rowid LIMIT ?1) WHERE snapshot < ?2)",
                               table));
     remove.bind(1, row_count);
-    remove.bind(2, first);
+    remove.bind(2, first_kept);
     if (remove.exec() > 0) return true;
   }
   dropUnreferenced(database);
@@ -89,6 +88,14 @@ void dropSnapshotsAfter(SQLite::Database& database, int64_t last_kept, const std
   for (const std::string& table : tablesBySnapshot(database)) {
     run(database, fmt::format("DELETE FROM {} WHERE snapshot > ?", table), last_kept);
   }
+  run(database,
+      "DELETE FROM recording_end WHERE recording IN (SELECT recording FROM snapshot WHERE id > ?)",
+      last_kept);
+  run(database,
+      "DELETE FROM recorder_event WHERE recording > (SELECT recording FROM snapshot WHERE id = ?1) "
+      "OR (recording = (SELECT recording FROM snapshot WHERE id = ?1) AND "
+      "boottime_ns > (SELECT boottime_ns FROM snapshot WHERE id = ?1))",
+      last_kept);
   run(database, "DELETE FROM snapshot WHERE id > ?", last_kept);
   database.exec("DELETE FROM recording WHERE id > (SELECT max(recording) FROM snapshot)");
   dropUnreferenced(database);

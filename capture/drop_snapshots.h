@@ -16,12 +16,12 @@ namespace fdmortem {
 /// Throws SQLite::Exception.
 void dropSnapshotsBefore(SQLite::Database& database, int64_t first_kept, const std::string& reason);
 
-/// Takes out at most that many rows of snapshots that were dropped, and at last what only they
-/// referred to. Returns whether there may be more. Takes time by what goes, not by what stays.
-/// Throws SQLite::Exception.
-bool removeRemains(SQLite::Database& database, int row_count);
+/// Takes out at most that many rows of the dropped snapshots before `first_kept`, and at last what
+/// only they referred to. Returns whether there may be more. Takes time by what goes, not by what
+/// stays. Throws SQLite::Exception.
+bool removeRemains(SQLite::Database& database, int64_t first_kept, int row_count);
 
-/// Drops all snapshots after `last_kept`, with their rows.
+/// Drops all snapshots after `last_kept`, with their rows, and what the recorder said after it.
 void dropSnapshotsAfter(SQLite::Database& database, int64_t last_kept, const std::string& reason);
 
 }  // namespace fdmortem

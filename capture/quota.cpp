@@ -111,8 +111,13 @@ class Quota::Impl {
     if (extra->parent->xFileSize(file, &size) == SQLITE_OK && size > 0) {
       extra->size = static_cast<uint64_t>(size);
     }
+    try {
+      self->files_.insert(extra);
+    } catch (...) {  // no exception may pass through SQLite
+      file->pMethods->xClose(file);
+      return SQLITE_NOMEM;
+    }
     file->pMethods = &extra->methods;
-    self->files_.insert(extra);
     return SQLITE_OK;
   }
 
@@ -121,7 +126,9 @@ class Quota::Impl {
     Impl* self = extra->quota;
     const uint64_t size_before = extra->size;
     extra->size = std::max(size_before, static_cast<uint64_t>(offset + length));
-    const uint64_t needed = extra->is_wal ? self->used() + extra->size : self->used();
+    // A checkpoint is never refused: what it needs was set aside when the log was written.
+    const uint64_t needed =
+        extra->is_wal ? self->used() + extra->size : self->used() - self->reserved_;
     if (extra->size > size_before && needed > self->limit_) {
       extra->size = size_before;
       self->refused_ = true;

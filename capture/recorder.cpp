@@ -47,6 +47,7 @@ class StopSignals {
     }
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // a limit of the size of files is an error of a write
   }
 
   /// Waits until CLOCK_BOOTTIME says `deadline_ns`. Returns the signal that came first, or 0.
@@ -182,13 +183,18 @@ class Recorder {
       if (collector_.isExhausted()) return "the selected processes have ended";
       if (options_.count && taken_ >= *options_.count) return "count";
     }
-    if (const int signal = signals_.waitUntil(until_ns)) return signalName(signal);
+    // What the bursts took counts as well.
+    const int64_t woken_ns = std::max(until_ns, earliest_ns_);
+    const bool is_slow = readClocks().boottime_ns > woken_ns;
+    if (const int signal = signals_.waitUntil(woken_ns)) return signalName(signal);
     const Clocks now = readClocks();
     const int64_t suspended_ns =
         (now.boottime_ns - before.boottime_ns) - (now.monotonic_ns - before.monotonic_ns);
-    schedule_.wake(now.boottime_ns, suspended_ns > (now.boottime_ns - until_ns) / 2
-                                        ? delay_reason::kSuspended
-                                        : delay_reason::kStopped);
+    const char* reason = delay_reason::kStopped;
+    if (suspended_ns > (now.boottime_ns - until_ns) / 2) reason = delay_reason::kSuspended;
+    if (is_slow) reason = delay_reason::kSlow;
+    if (woken_ns > until_ns) reason = delay_reason::kCpuBudget;
+    schedule_.wake(now.boottime_ns, reason);
     return {};
   }
 
@@ -222,18 +228,22 @@ class Recorder {
   }
 
   void takeSnapshot(bool is_burst) {
-    if (is_full_ && !hasRoomAgain()) return schedule_.miss(delay_reason::kDiskFull);
+    if (is_full_ && !hasRoomAgain()) {
+      if (!is_burst) schedule_.miss(delay_reason::kDiskFull);
+      return;
+    }
     const Clocks started = readClocks();
     const int64_t cpu_before_us = ownCpuUs();
     try {
       store(is_burst);
     } catch (const std::bad_alloc&) {
-      notStored({StoreFailure::NoMemory, "it needs more than --max-memory"});
+      notStored({StoreFailure::NoMemory, {}}, is_burst);
     }
     spares_.take();
     if (!options_.max_cpu_percent) return;
     const int64_t cpu_ns = (ownCpuUs() - cpu_before_us) * 1000;
-    earliest_ns_ = started.boottime_ns + cpu_ns * 100 / *options_.max_cpu_percent;
+    earliest_ns_ =
+        std::max(earliest_ns_, started.boottime_ns) + cpu_ns * 100 / *options_.max_cpu_percent;
   }
 
   void store(bool is_burst) {
@@ -255,22 +265,26 @@ class Recorder {
     timing.cpu_us = cpu_us - stored_cpu_us_;
     const auto id = archive_->write(now, changes, timing);
     progress_.failures(now.failures);
-    if (!id) return notStored(id.error());
+    if (!id) return notStored(id.error(), is_burst);
+    // First of all what the next one is compared with: what follows may run out of memory.
+    previous_ = std::move(now);
     stored_cpu_us_ = cpu_us;
     schedule_.stored();
     ++taken_;
     is_failing_ = false;
-    progress_.stored(*id, now, archive_->archive().diskBytes());
-    if (burst_) burst_->follow(now);
-    previous_ = std::move(now);
+    progress_.stored(*id, *previous_, archive_->archive().diskBytes());
+    if (burst_) burst_->follow(*previous_);
   }
 
   /// A snapshot is lost, and the recording goes on.
-  void notStored(const NotStored& error) {
+  void notStored(const NotStored& error, bool is_burst) {
     has_lost_ = true;
-    schedule_.miss(reasonOf(error.why));
+    // Those of a burst were not due.
+    if (!is_burst) schedule_.miss(reasonOf(error.why));
     if (!std::exchange(is_failing_, true)) {
-      progress_.warn(fmt::format("a snapshot could not be stored: {}", error.message));
+      progress_.warn(fmt::format(
+          "a snapshot could not be stored: {}",
+          error.why == StoreFailure::NoMemory ? "it needs more than --max-memory" : error.message));
     }
     if (error.why != StoreFailure::DiskFull) return;
     is_full_ = true;

@@ -21,10 +21,9 @@ struct TextColumn {
   const char* column;
 };
 
-constexpr TextColumn kPathColumns[] = {{"process_change", "exe"},
-                                       {"process_change", "cgroup"},
-                                       {"fd_change", "link_text"},
-                                       {"unix_change", "path"}};
+constexpr TextColumn kPathColumns[] = {
+    {"process_change", "exe"}, {"process_change", "cgroup"}, {"fd_change", "link_text"}};
+constexpr TextColumn kSocketNameColumns[] = {{"unix_change", "path"}};
 constexpr TextColumn kCmdlineColumns[] = {{"process_change", "cmdline"}};
 /// The others: what only the ones above refer to goes.
 constexpr TextColumn kOtherColumns[] = {{"process_change", "comm"},
@@ -89,6 +88,7 @@ void dropUnusedTexts(SQLite::Database& archive) {
     }
   };
   add(kPathColumns);
+  add(kSocketNameColumns);
   add(kCmdlineColumns);
   add(kOtherColumns);
   archive.exec("DELETE FROM text WHERE id NOT IN (" + used + ")");
@@ -112,6 +112,7 @@ void sortTexts(SQLite::Database& archive) {
     }
   };
   renumber(kPathColumns);
+  renumber(kSocketNameColumns);
   renumber(kCmdlineColumns);
   renumber(kOtherColumns);
   archive.exec("DROP TABLE temp.place; DROP TABLE temp.sorted;");
@@ -177,6 +178,10 @@ void redactArchive(SQLite::Database& archive, const Redaction& redaction) {
   if (redaction.paths) {
     for (const TextColumn& where : kPathColumns)
       redactColumn(archive, where, [&](std::string_view path) { return redactor.path(path); });
+    for (const TextColumn& where : kSocketNameColumns)
+      redactColumn(archive, where,
+                   [&](std::string_view name) { return redactor.socketName(name); });
+    archive.exec("UPDATE fd_change SET detail = NULL");  // it can name files
   }
   if (redaction.cmdline) {
     for (const TextColumn& where : kCmdlineColumns)

@@ -60,8 +60,10 @@ std::string Redactor::name(std::string_view value) const {
 
 std::string Redactor::path(std::string_view path) const {
   if (!redaction_.paths || path.empty()) return std::string(path);
-  if (path.front() == '@') return "@" + name(path.substr(1));
-  if (path.front() != '/') return std::string(path);
+  if (path.front() != '/') {
+    const bool is_kernels = path.starts_with("anon_inode:") || path.find(":[") != path.npos;
+    return is_kernels ? std::string(path) : name(path);
+  }
   const bool is_deleted = path.ends_with(kDeleted);
   if (is_deleted) path.remove_suffix(kDeleted.size());
   std::string text;
@@ -78,6 +80,13 @@ std::string Redactor::path(std::string_view path) const {
   }
   if (is_deleted) text += kDeleted;
   return text;
+}
+
+std::string Redactor::socketName(std::string_view socket_name) const {
+  if (!redaction_.paths || socket_name.empty() || socket_name.front() == '/') {
+    return path(socket_name);
+  }
+  return socket_name.front() == '@' ? "@" + name(socket_name.substr(1)) : name(socket_name);
 }
 
 std::string Redactor::cmdline(std::string_view arguments) const {

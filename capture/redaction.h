@@ -34,8 +34,10 @@ class Redactor {
 
   /// A path with each of its names replaced, so that what lies in one folder still does. The
   /// kernel's own words stay: " (deleted)", "/memfd:", and links that are no paths
-  /// (`anon_inode:[eventpoll]`). An abstract UNIX name keeps its leading `@`.
+  /// (`anon_inode:[eventpoll]`, `net:[4026531840]`).
   std::string path(std::string_view path) const;
+  /// The name of a UNIX socket: a path, also a relative one, or an abstract name with its `@`.
+  std::string socketName(std::string_view name) const;
   /// Arguments that each end in NUL, as one that names none.
   std::string cmdline(std::string_view arguments) const;
   /// IPv4 in 240.0.0.0/4, which nobody has (RFC 1112, section 4), IPv6 in 2001:db8::/32 (RFC 3849);

@@ -1,6 +1,7 @@
 #include "capture/retention.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -29,6 +30,7 @@ bool Retention::wantsKeyframe(const Clocks& now) const {
 }
 
 void Retention::stored(const Clocks& taken, bool keyframe, int64_t bytes) {
+  if (keyframe) largest_before_ = std::exchange(largest_bytes_, 0);
   largest_bytes_ = std::max(largest_bytes_, bytes);
   ++snapshots_since_;
   bytes_since_ += bytes;
@@ -69,13 +71,13 @@ bool Retention::isTooOld(const Stretch& stretch, const Clocks& now,
 int64_t Retention::roomBytes() const {
   const auto limit = static_cast<int64_t>(*limits_.max_bytes);
   // What is stored takes its space twice, in the write-ahead log and then in the file.
-  return limit - std::max(limit / 4, 3 * largest_bytes_) - kBallastBytes - kDroppingBytes -
-         kWalIndexBytes;
+  return limit - std::max(limit / 4, 3 * std::max(largest_bytes_, largest_before_)) -
+         kBallastBytes - kDroppingBytes - kWalIndexBytes;
 }
 
-bool Retention::couldStandAlone() const {
-  return limits_.max_bytes &&
-         3 * keyframe_bytes_ + kBallastBytes + kDroppingBytes + kWalIndexBytes <
+bool Retention::couldStandAlone(int64_t keyframe_bytes) const {
+  return limits_.max_bytes && keyframe_bytes > 0 &&
+         3 * keyframe_bytes + kBallastBytes + kDroppingBytes + kWalIndexBytes <
              static_cast<int64_t>(*limits_.max_bytes);
 }
 

@@ -36,8 +36,8 @@ class Retention {
   /// The next snapshot has to be a keyframe.
   void requireKeyframe() { is_keyframe_required_ = true; }
 
-  /// Whether a keyframe such as the last one would fit if nothing else were there.
-  bool couldStandAlone() const;
+  /// Whether a keyframe of so many bytes (0: nobody knows) would fit if nothing else were there.
+  bool couldStandAlone(int64_t keyframe_bytes) const;
 
   /// Drops all but the newest stretch. False: there is no more than that.
   bool dropAllButNewest();
@@ -63,8 +63,10 @@ class Retention {
   int64_t snapshots_since_ = 0;         ///< with the keyframe itself
   bool is_keyframe_required_ = false;
   int64_t keyframe_bytes_ = 0;
-  int64_t bytes_since_ = 0;    ///< after the keyframe
-  int64_t largest_bytes_ = 0;  ///< that one snapshot of this recording took
+  int64_t bytes_since_ = 0;  ///< after the keyframe
+  /// What one snapshot took at most, in the stretch that is being stored and in the one before.
+  int64_t largest_bytes_ = 0;
+  int64_t largest_before_ = 0;
 };
 
 }  // namespace fdmortem

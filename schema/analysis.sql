@@ -73,7 +73,7 @@ CREATE TABLE recorder_event (
 
 -- Snapshots that were taken and are no longer in the archive.
 CREATE TABLE dropped (
-  reason TEXT,                -- keep, max-size, slice
+  reason TEXT,                -- keep, max-size, slice-from, slice-to
   snapshots INTEGER,
   first_at TEXT,              -- UTC, ISO 8601
   last_at TEXT,

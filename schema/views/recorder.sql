@@ -50,7 +50,8 @@ SELECT 2, printf('%d %s (%sZ to %sZ) %s no longer in the archive: %s.', snapshot
     iif(snapshots = 1, 'snapshot', 'snapshots'), substr(first_at, 1, 19), substr(last_at, 1, 19),
     iif(snapshots = 1, 'is', 'are'),
     CASE reason WHEN 'keep' THEN 'older than --keep' WHEN 'max-size' THEN 'dropped for --max-size'
-      WHEN 'slice' THEN 'this is a copy of a part of the time' ELSE reason END)
+      WHEN 'slice-from' THEN 'this is a copy of a later part of the time'
+      WHEN 'slice-to' THEN 'this is a copy of an earlier part of the time' ELSE reason END)
 FROM dropped
 UNION ALL
 SELECT 3, printf('%sZ: %s%s.', substr(at, 1, 19),

@@ -48,7 +48,10 @@ TEST(Redaction, TheKernelsOwnWordsStay) {
   EXPECT_EQ(redactor.path("/"), "/");
   EXPECT_TRUE(redactor.path("/tmp/x (deleted)").ends_with(" (deleted)"));
   EXPECT_TRUE(redactor.path("/memfd:name (deleted)").starts_with("/memfd:r-"));
-  EXPECT_TRUE(redactor.path("@abstract").starts_with("@r-"));
+  EXPECT_EQ(redactor.path("net:[4026531840]"), "net:[4026531840]");
+  EXPECT_TRUE(redactor.path("(unreachable)/secret").starts_with("r-"));
+  EXPECT_TRUE(redactor.socketName("@abstract").starts_with("@r-"));
+  EXPECT_TRUE(redactor.socketName("relative.sock").starts_with("r-"));
   EXPECT_EQ(redactor.path(""), "");
 }
 
