@@ -16,6 +16,7 @@
 #include <sqlite3.h>
 
 #include "capture/drop_snapshots.h"
+#include "capture/priority.h"
 #include "capture/redact_archive.h"
 #include "schema/archive_file.h"
 #include "schema/file_handle.h"
@@ -145,6 +146,7 @@ int copyArchive(const CopyOptions& options) {
   if (access(options.to.c_str(), F_OK) == 0) {
     throw std::runtime_error(fmt::format("{}: exists already", options.to));
   }
+  lowerPriority();
   TemporaryFile copy(fmt::format("{}.{}.partial", options.to, getpid()));
   backUp(options.from, copy.path());
   shape(copy.path(), options);
