@@ -217,8 +217,10 @@ class Recorder {
     archive_->note(readClocks(), kind, detail.empty() ? std::nullopt : std::optional(detail));
   }
 
-  /// What was missed since the last snapshot that is in the archive.
+  /// What was missed since the last snapshot that is in the archive, if that is the last because
+  /// none could be stored any more.
   void tellUnstoredDelays() {
+    if (!is_failing_) return;
     std::string text;
     for (const Delay& delay : schedule_.delays()) {
       if (delay.missed == 0) continue;
