@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstring>
@@ -21,6 +22,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -180,9 +182,9 @@ TEST(AutopsyOf, ATracedProcess) {
   EXPECT_EQ(actor.ask(), "still here");
 }
 
-/// A process that has a live and two dead sockets for a moment, closes one and ends. The dead ones
+/// A process that has a live and two dead sockets for `life`, closes one and ends. The dead ones
 /// are those with the address 127.0.0.3.
-[[noreturn]] void liveShortly() {
+[[noreturn]] void liveShortly(std::chrono::milliseconds life) {
   const Socket listener = listenOn("127.0.0.2");
   const Socket dying = listenOn("127.0.0.3");
   [[maybe_unused]] const Pair alive = makePair(listener, "127.0.0.2");
@@ -190,11 +192,13 @@ TEST(AutopsyOf, ATracedProcess) {
   Pair second = makePair(dying, "127.0.0.3");
   endByReset(first);
   endByReset(second);
+  std::this_thread::sleep_for(life);
   first.subject.close();
   _exit(0);
 }
 
-/// Has such children without end, some at a time.
+/// Has such children without end, some at a time: half of them end at once, the others live long
+/// enough to be met by the slowest recorder.
 void playShortLives(Cue& cue, const std::string& name) {
   prctl(PR_SET_NAME, name.c_str());
   const pid_t parent = getpid();
@@ -204,9 +208,9 @@ void playShortLives(Cue& cue, const std::string& name) {
     if (child == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (getppid() != parent) _exit(1);
-      liveShortly();
+      liveShortly(std::chrono::milliseconds(i % 2 == 0 ? 0 : i * 37 % 400));
     }
-    if (i >= 3) waitpid(-1, nullptr, 0);
+    if (i >= 7) waitpid(-1, nullptr, 0);
   }
 }
 

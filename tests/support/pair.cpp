@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "tests/support/process.h"
+
 namespace fdmortem::test {
 
 Pair makePair(const Socket& listener, const std::string& client_ip) {
@@ -25,7 +27,8 @@ void receiveAll(const Socket& socket, size_t length) {
 
 void awaitEnd(const Socket& socket) {
   pollfd poll_fd{socket.fd(), 0, 0};  // POLLERR and POLLHUP need not be asked for
-  if (poll(&poll_fd, 1, 30'000) != 1) throw std::runtime_error("the connection does not end");
+  if (poll(&poll_fd, 1, static_cast<int>(kDeadline.count())) != 1)
+    throw std::runtime_error("the connection does not end");
 }
 
 nlohmann::json endByReset(Pair& pair) {

@@ -16,7 +16,7 @@
 namespace fdmortem::test {
 
 /// Long enough for a busy machine and a build with sanitizers: who waits for so long has failed.
-inline constexpr std::chrono::milliseconds kDeadline{30'000};
+inline constexpr std::chrono::milliseconds kDeadline{120'000};
 
 /// Asks `condition` again and again, at last once more at the deadline. False: it did not come
 /// true.
