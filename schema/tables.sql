@@ -14,8 +14,10 @@ CREATE TABLE recording (
   program_version TEXT NOT NULL,
   recorder_pid INTEGER NOT NULL,
   recorder_uid INTEGER NOT NULL,
+  recorder_login_uid INTEGER,
   interval_ms INTEGER NOT NULL,
   options TEXT NOT NULL,
+  keeps_texts INTEGER NOT NULL,
   redacted TEXT,
   note TEXT
 ) STRICT;
@@ -59,6 +61,7 @@ CREATE TABLE delay (
 ) STRICT;
 
 CREATE TABLE recorder_event (
+  id INTEGER PRIMARY KEY,
   recording INTEGER NOT NULL,
   wall_ns INTEGER NOT NULL,
   boottime_ns INTEGER NOT NULL,
@@ -72,6 +75,23 @@ CREATE TABLE dropped (
   first_wall_ns INTEGER NOT NULL,
   last_wall_ns INTEGER NOT NULL,
   last_snapshot INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE chain (
+  id INTEGER PRIMARY KEY,
+  kind INTEGER NOT NULL,
+  subject INTEGER NOT NULL,
+  previous BLOB NOT NULL,
+  value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE verbatim (
+  snapshot INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  base INTEGER,
+  size INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  frame BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE text (
