@@ -1,37 +1,20 @@
 #include "capture/net_collector.h"
 
-#include <algorithm>
 #include <cerrno>
-#include <map>
-#include <set>
-#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "capture/process_collector.h"
 #include "schema/readers/net.h"
+#include "schema/readers/net_rows.h"
 #include "schema/readers/process.h"
 
 namespace fdmortem {
 namespace {
 
-constexpr uint8_t kListen = 10;   // TCP_LISTEN of include/net/tcp_states.h
-constexpr uint8_t kTimeWait = 6;  // TCP_TIME_WAIT
-
 size_t indexOf(NetTable table) {
   return static_cast<size_t>(table) - 1;
-}
-
-/// Sorts by `key` and keeps the last of equals.
-template <class Row, class Key>
-void sortUnique(std::vector<Row>& rows, Key key) {
-  std::reverse(rows.begin(), rows.end());
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const Row& a, const Row& b) { return key(a) < key(b); });
-  const auto end = std::unique(rows.begin(), rows.end(),
-                               [&](const Row& a, const Row& b) { return key(a) == key(b); });
-  rows.erase(end, rows.end());
 }
 
 /// The inode of the network namespace that a process lives in; 0 if it can't be told.
@@ -102,20 +85,18 @@ class NetReader {
         return readUnix(record);
       case NetTable::Netlink: {
         const auto result = take(table, parseNetlinkTable(text_), record.netlink_rows);
-        sortUnique(record.netlink_rows, [](const NetlinkRow& row) {
-          return std::tie(row.inode, row.protocol, row.port_id);
-        });
+        sortNetlinkRows(record.netlink_rows);
         return result;
       }
       case NetTable::Packet: {
         const auto result = take(table, parsePacketTable(text_), record.packet_rows);
-        sortUnique(record.packet_rows, [](const PacketRow& row) { return row.inode; });
+        sortPacketRows(record.packet_rows);
         return result;
       }
       default: {
         auto& values = record.sockstat.at(table == NetTable::Sockstat6 ? 1 : 0);
         const auto result = take(table, parseSockstat(text_), values);
-        sortUnique(values, [](const SockstatValue& value) { return std::tie(value.name); });
+        sortSockstat(values);
         return result;
       }
     }
@@ -124,38 +105,8 @@ class NetReader {
   ReadStatus readUnix(NetnsRecord& record) {
     std::vector<UnixRow> rows;
     const ReadStatus status = take(NetTable::Unix, parseUnixTable(text_), rows);
-    const auto key = [](const UnixRow& row) {
-      return std::tie(row.inode, row.path, row.type, row.state);
-    };
-    std::stable_sort(rows.begin(), rows.end(),
-                     [&](const UnixRow& a, const UnixRow& b) { return key(a) < key(b); });
-    for (UnixRow& row : rows) {
-      if (!record.unix_rows.empty() && key(record.unix_rows.back().row) == key(row)) {
-        // With an inode it is one socket that the kernel listed twice.
-        if (row.inode == 0) ++record.unix_rows.back().row_count;
-      } else {
-        record.unix_rows.push_back({.row = std::move(row)});
-      }
-    }
+    record.unix_rows = countUnixRows(std::move(rows));
     return status;
-  }
-
-  static std::vector<TimeWaitCount> takeTimeWait(std::vector<InetRow>& rows) {
-    std::set<uint16_t> listening;
-    for (const InetRow& row : rows) {
-      if (row.state == kListen) listening.insert(row.local.port);
-    }
-    std::map<std::optional<uint16_t>, uint64_t> counts;
-    std::erase_if(rows, [&](const InetRow& row) {
-      if (row.state != kTimeWait) return false;
-      ++counts[listening.contains(row.local.port) ? std::optional(row.local.port) : std::nullopt];
-      return true;
-    });
-    std::vector<TimeWaitCount> result;
-    result.reserve(counts.size());
-    for (const auto& [port, count] : counts)
-      result.push_back({port, count});
-    return result;
   }
 
   int directory_;
@@ -165,10 +116,6 @@ class NetReader {
 };
 
 }  // namespace
-
-void sortInetRows(std::vector<InetRow>& rows) {
-  sortUnique(rows, [](const InetRow& row) { return std::tie(row.inode, row.local, row.remote); });
-}
 
 std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
                                      const std::vector<ProcessIdentity>& processes,

@@ -25,8 +25,4 @@ struct TcpTables {
 std::optional<TcpTables> readTcpTables(const ProcSource& source, uint64_t netns,
                                        const std::vector<ProcessIdentity>& processes);
 
-/// Sorts rows by (inode, local, remote) and drops doubles, which a table has that changes while it
-/// is read: the last one in the text stays, being the newest.
-void sortInetRows(std::vector<InetRow>& rows);
-
 }  // namespace fdmortem

@@ -12,6 +12,7 @@
 #include "capture/net_collector.h"
 #include "capture/process_collector.h"
 #include "schema/readers/fd.h"
+#include "schema/readers/net_rows.h"
 
 namespace fdmortem {
 namespace {

@@ -69,21 +69,6 @@ struct ProcessRecord {
   }
 };
 
-/// TIME_WAIT rows of one table: nobody owns them, so only their number is kept.
-struct TimeWaitCount {
-  std::optional<uint16_t>
-      local_port;  ///< a port that the table also has in LISTEN; empty: all others
-  uint64_t count = 0;
-
-  auto operator<=>(const TimeWaitCount&) const = default;
-};
-
-/// A row of the unix table, with the number of rows that are just like it.
-struct UnixRecord {
-  UnixRow row;
-  uint64_t row_count = 1;  ///< rows alike: connections that nobody accepted yet have inode 0
-};
-
 /// The socket tables of a network namespace.
 struct NetnsRecord {
   uint64_t inode = 0;

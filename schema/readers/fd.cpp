@@ -1,5 +1,9 @@
 #include "schema/readers/fd.h"
 
+#include <iterator>
+
+#include <fmt/compile.h>
+
 #include "schema/readers/scan.h"
 
 namespace fdmortem {
@@ -97,6 +101,29 @@ Parsed<FdInfo> parseFdInfo(std::string_view text) {
     info.detail.append(line).push_back('\n');
   }
   return info;
+}
+
+void formatFdInfo(const FdInfo& info, std::string& text) {
+  const auto out = std::back_inserter(text);
+  if (info.position) fmt::format_to(out, FMT_COMPILE("pos:\t{}\n"), *info.position);
+  if (info.flags) fmt::format_to(out, FMT_COMPILE("flags:\t0{:o}\n"), *info.flags);
+  if (info.mount_id) fmt::format_to(out, FMT_COMPILE("mnt_id:\t{}\n"), *info.mount_id);
+  if (info.inode) fmt::format_to(out, FMT_COMPILE("ino:\t{}\n"), *info.inode);
+  text += info.detail;
+}
+
+std::string formatFdLink(const FdLink& link) {
+  switch (link.type) {
+    case LinkType::Socket:
+      return fmt::format("socket:[{}]", link.number);
+    case LinkType::Pipe:
+      return fmt::format("pipe:[{}]", link.number);
+    case LinkType::Text:
+      return link.text;
+    case LinkType::Unreadable:
+      break;
+  }
+  return {};
 }
 
 }  // namespace fdmortem

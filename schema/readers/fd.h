@@ -22,4 +22,12 @@ FdLink parseFdLink(std::string_view link);
 /// second is the file's own.
 Parsed<FdInfo> parseFdInfo(std::string_view text);
 
+/// The text that such an fdinfo has where all its lines but the common ones are in `detail`: what
+/// parseFdInfo() read, if the kernel gave the common lines first, in its order of today (fs/proc/
+/// fd.c, seq_show). Appends to `text`.
+void formatFdInfo(const FdInfo& info, std::string& text);
+
+/// The text of a /proc/PID/fd/N link; empty if it was unreadable.
+std::string formatFdLink(const FdLink& link);
+
 }  // namespace fdmortem

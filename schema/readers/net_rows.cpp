@@ -1,0 +1,82 @@
+#include "schema/readers/net_rows.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace fdmortem {
+namespace {
+
+constexpr uint8_t kListen = 10;   // TCP_LISTEN of include/net/tcp_states.h
+constexpr uint8_t kTimeWait = 6;  // TCP_TIME_WAIT
+
+/// Sorts by `key` and keeps the last of equals.
+template <class Row, class Key>
+void sortUnique(std::vector<Row>& rows, Key key) {
+  std::reverse(rows.begin(), rows.end());
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const Row& a, const Row& b) { return key(a) < key(b); });
+  const auto end = std::unique(rows.begin(), rows.end(),
+                               [&](const Row& a, const Row& b) { return key(a) == key(b); });
+  rows.erase(end, rows.end());
+}
+
+}  // namespace
+
+void sortInetRows(std::vector<InetRow>& rows) {
+  sortUnique(rows, [](const InetRow& row) { return std::tie(row.inode, row.local, row.remote); });
+}
+
+std::vector<TimeWaitCount> takeTimeWait(std::vector<InetRow>& rows) {
+  std::set<uint16_t> listening;
+  for (const InetRow& row : rows) {
+    if (row.state == kListen) listening.insert(row.local.port);
+  }
+  std::map<std::optional<uint16_t>, uint64_t> counts;
+  std::erase_if(rows, [&](const InetRow& row) {
+    if (row.state != kTimeWait) return false;
+    ++counts[listening.contains(row.local.port) ? std::optional(row.local.port) : std::nullopt];
+    return true;
+  });
+  std::vector<TimeWaitCount> result;
+  result.reserve(counts.size());
+  for (const auto& [port, count] : counts)
+    result.push_back({port, count});
+  return result;
+}
+
+std::vector<UnixRecord> countUnixRows(std::vector<UnixRow> rows) {
+  const auto key = [](const UnixRow& row) {
+    return std::tie(row.inode, row.path, row.type, row.state);
+  };
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const UnixRow& a, const UnixRow& b) { return key(a) < key(b); });
+  std::vector<UnixRecord> records;
+  for (UnixRow& row : rows) {
+    if (!records.empty() && key(records.back().row) == key(row)) {
+      // With an inode it is one socket that the kernel listed twice.
+      if (row.inode == 0) ++records.back().row_count;
+    } else {
+      records.push_back({.row = std::move(row)});
+    }
+  }
+  return records;
+}
+
+void sortNetlinkRows(std::vector<NetlinkRow>& rows) {
+  sortUnique(rows,
+             [](const NetlinkRow& row) { return std::tie(row.inode, row.protocol, row.port_id); });
+}
+
+void sortPacketRows(std::vector<PacketRow>& rows) {
+  sortUnique(rows, [](const PacketRow& row) { return row.inode; });
+}
+
+void sortSockstat(std::vector<SockstatValue>& values) {
+  sortUnique(values, [](const SockstatValue& value) { return std::tie(value.name); });
+}
+
+}  // namespace fdmortem
