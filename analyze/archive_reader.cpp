@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "schema/archive_file.h"
+#include "schema/evidence/text_codec.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
@@ -14,6 +15,9 @@ namespace {
 
 /// No check of the file and no reading of it takes longer, whatever the file makes SQLite do.
 constexpr std::chrono::minutes kTimeLimit{10};
+
+/// A little more than the longest frame of a text that can't be compressed.
+constexpr int kLongestValue = static_cast<int>(kMaximumTextBytes + (kMaximumTextBytes >> 6));
 
 int stopWhenLate(void* deadline) {
   return std::chrono::steady_clock::now() >
@@ -40,7 +44,7 @@ void ArchiveReader::harden() {
         std::pair(SQLITE_DBCONFIG_DQS_DDL, 0), std::pair(SQLITE_DBCONFIG_DQS_DML, 0)}) {
     sqlite3_db_config(handle, option, value, nullptr);
   }
-  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1 << 26);
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kLongestValue);
   sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_progress_handler(handle, 10'000, stopWhenLate, &deadline_);
   database_.exec("PRAGMA cell_size_check = ON");

@@ -12,14 +12,12 @@
 
 #include <fmt/core.h>
 
+#include "analyze/problem_list.h"
 #include "schema/format.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
 namespace {
-
-/// Lines of one table that say the same of different rows.
-constexpr int64_t kMaximumAlike = 5;
 
 /// What something belongs to: (process, -1), (process, fd of an epoll) or (netns, net_table).
 using Owner = std::pair<int64_t, int64_t>;
@@ -178,7 +176,7 @@ class Replay {
       clocks(at(3), at(4));
       replay();
     }
-    return report();
+    return problems_.lines();
   }
 
  private:
@@ -401,24 +399,11 @@ class Replay {
 
   void problem(const char* table, std::string_view what, const Cursor* cursor = nullptr,
                const std::string& thing = {}) {
-    auto& [count, lines] = problems_[{table, std::string(what)}];
-    if (++count > kMaximumAlike) return;
-    std::string line = fmt::format("table {}, ", table);
-    if (cursor != nullptr) line += fmt::format("row {}, ", cursor->row());
-    line += fmt::format("snapshot {}", cursor != nullptr ? cursor->snapshot() : snapshot_);
-    if (!thing.empty()) line += " (" + thing + ")";
-    lines.push_back(line + ": " + std::string(what));
-  }
-
-  std::vector<std::string> report() const {
-    std::vector<std::string> lines;
-    for (const auto& [kind, problem] : problems_) {
-      lines.insert(lines.end(), problem.second.begin(), problem.second.end());
-      const int64_t more = problem.first - kMaximumAlike;
-      if (more > 0)
-        lines.push_back(fmt::format("table {}: {} more: {}", kind.first, more, kind.second));
-    }
-    return lines;
+    std::string where;
+    if (cursor != nullptr) where += fmt::format(", row {}", cursor->row());
+    where += fmt::format(", snapshot {}", cursor != nullptr ? cursor->snapshot() : snapshot_);
+    if (!thing.empty()) where += " (" + thing + ")";
+    problems_.add(table, std::string(what), where);
   }
 
   // Places in kChangeTables.
@@ -443,8 +428,7 @@ class Replay {
   bool is_keyframe_ = false;
   bool is_first_ = false;
   bool starts_ = false;
-  std::map<std::pair<std::string, std::string>, std::pair<int64_t, std::vector<std::string>>>
-      problems_;
+  ProblemList problems_;
 };
 
 }  // namespace

@@ -13,8 +13,11 @@
 #include "analyze/archive_reader.h"
 #include "analyze/archive_rules.h"
 #include "analyze/doubts.h"
+#include "analyze/evidence/chain_check.h"
+#include "analyze/evidence/text_check.h"
 #include "analyze/import.h"
 #include "analyze/private_copy.h"
+#include "analyze/progress.h"
 #include "schema/printable.h"
 #include "schema/sha256.h"
 #include "schema/sql.h"
@@ -36,19 +39,42 @@ bool holds(CheckResult& result, Function check) {
   }
 }
 
-void checkRows(const PrivateCopy& copy, ArchiveReader& archive, CheckResult& result) {
+void add(CheckResult& result, const std::vector<std::string>& problems) {
+  for (const std::string& problem : problems)
+    result.problems.push_back(printableOnce(problem));
+}
+
+void checkEvidence(SQLite::Database& archive, const std::optional<Digest>& head,
+                   const OnProgress& on_progress, CheckResult& result) {
+  const bool fits = result.problems.empty();
+  const ChainResult chain = checkChain(archive, head);
+  result.head = chain.head;
+  result.links = chain.links;
+  result.known_head = chain.known_head;
+  add(result, chain.problems);
+  // Rows that do not fit together can't be compared with anything.
+  if (!fits) return;
+  const TextResult texts = checkTexts(archive, on_progress);
+  result.texts = texts.bundles;
+  add(result, texts.problems);
+}
+
+void checkRows(const PrivateCopy& copy, ArchiveReader& archive, const std::optional<Digest>& head,
+               const OnProgress& on_progress, CheckResult& result) {
   SQLite::Database rows(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   for (const auto& file : sql::analysis())
     rows.exec(std::string(file.text));
   const bool is_imported = holds(result, [&] {
-    importArchive(archive.database(), rows,
-                  [&](const std::string& problem) { result.problems.push_back(problem); });
+    importArchive(
+        archive.database(), rows,
+        [&](const std::string& problem) { result.problems.push_back(problem); }, on_progress);
   });
   if (!is_imported) return;
   result.recordings = rows.execAndGet("SELECT count(*) FROM recording").getInt64();
   result.snapshots = rows.execAndGet("SELECT count(*) FROM snapshot").getInt64();
   result.doubts = doubtsOf(copy, rows);
   if (result.problems.empty()) result.problems = brokenRules(archive.database());
+  checkEvidence(archive.database(), head, on_progress, result);
 }
 
 std::string withoutPath(const std::string& text, const std::string& path) {
@@ -68,6 +94,13 @@ std::string asText(const std::string& path, const CheckResult& result) {
                         result.recordings, result.sha256);
   }
   text += "\n";
+  if (!result.head.empty()) {
+    text +=
+        fmt::format("  head: {}; links: {}; texts: {}\n", result.head, result.links, result.texts);
+  }
+  if (!result.known_head.empty()) {
+    text += fmt::format("  the head given is the value of {}\n", result.known_head);
+  }
   for (const std::string& problem : result.problems)
     text += "  " + problem + "\n";
   for (const std::string& doubt : result.doubts)
@@ -76,18 +109,27 @@ std::string asText(const std::string& path, const CheckResult& result) {
 }
 
 std::string asJson(const std::string& path, const CheckResult& result) {
-  nlohmann::ordered_json object = {
-      {"ok", result.problems.empty()},   {"problems", result.problems},
-      {"path", printable(path)},         {"sha256", nullptr},
-      {"recordings", result.recordings}, {"snapshots", result.snapshots},
-      {"doubts", result.doubts}};
+  nlohmann::ordered_json object = {{"ok", result.problems.empty()},
+                                   {"problems", result.problems},
+                                   {"path", printable(path)},
+                                   {"sha256", nullptr},
+                                   {"recordings", result.recordings},
+                                   {"snapshots", result.snapshots},
+                                   {"doubts", result.doubts},
+                                   {"head", nullptr},
+                                   {"links", result.links},
+                                   {"texts", result.texts},
+                                   {"known_head", nullptr}};
   if (!result.sha256.empty()) object["sha256"] = result.sha256;
+  if (!result.head.empty()) object["head"] = result.head;
+  if (!result.known_head.empty()) object["known_head"] = result.known_head;
   return object.dump(2) + "\n";
 }
 
 }  // namespace
 
-CheckResult checkArchive(const std::string& path) {
+CheckResult checkArchive(const std::string& path, const std::optional<Digest>& head,
+                         const OnProgress& on_progress) {
   // That a file can't be opened says nothing about it.
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
@@ -105,13 +147,17 @@ CheckResult checkArchive(const std::string& path) {
   holds(result, [&] {
     ArchiveReader archive(copy->path());
     result.problems = archive.damage(kMaximumDamageLines);
-    if (result.problems.empty()) checkRows(*copy, archive, result);
+    if (result.problems.empty()) checkRows(*copy, archive, head, on_progress, result);
   });
   return result;
 }
 
 int runCheck(const CheckOptions& options) {
-  const CheckResult result = checkArchive(options.database);
+  const CheckResult result = [&] {
+    ProgressLine progress(options.database, writeToTerminal());
+    const auto show = [&](std::string_view stage, int percent) { progress.show(stage, percent); };
+    return checkArchive(options.database, options.head, show);
+  }();
   fmt::print("{}", options.format == CheckFormat::Json ? asJson(options.database, result)
                                                        : asText(options.database, result));
   if (result.problems.empty()) return 0;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <tuple>
@@ -15,6 +16,8 @@
 #include <fmt/core.h>
 
 #include "schema/address.h"
+#include "schema/evidence/digest.h"
+#include "schema/evidence/text_codec.h"
 #include "schema/printable.h"
 #include "schema/time_text.h"
 
@@ -222,6 +225,12 @@ class RowReader {
     return printable(value.getString());
   }
 
+  Digest digest(int column) const {
+    const auto digest = digestFromBytes(blob(column));
+    if (!digest) fail(column, "not of 32 bytes");
+    return *digest;
+  }
+
   /// As it is; valid until the next row.
   std::string_view blob(int column) const {
     const SQLite::Column value = columnOf(column);
@@ -254,22 +263,29 @@ class Importer {
     importSnapshots();
     importRecorderEvents();
     importDropped();
+    tolerantly([&] { importChain(); });
+    tolerantly([&] { checkVerbatim(); });
     readTexts();
     readAddresses();
     importProcesses();
     importNamespaces();
-    for (const Table& table : plainTables()) {
-      try {
-        importTable(table);
-      } catch (const std::runtime_error& error) {
-        if (!on_problem_) throw;
-        on_problem_(error.what());
-      }
-    }
+    for (const Table& table : plainTables())
+      tolerantly([&] { importTable(table); });
     transaction.commit();
   }
 
  private:
+  /// For a table to which no other refers.
+  template <class Import>
+  void tolerantly(Import import) {
+    try {
+      import();
+    } catch (const std::runtime_error& error) {
+      if (!on_problem_) throw;
+      on_problem_(error.what());
+    }
+  }
+
   struct End {
     int64_t ended_at_ns;
     std::string reason;
@@ -299,7 +315,7 @@ class Importer {
       ends[end_rows.integer(0)] = {end_rows.integer(1, kAny), end_rows.text(2)};
     }
     SQLite::Statement insert(
-        analysis_, "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL)");
+        analysis_, "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL)");
     RowReader rows(archive_, "recording");
     while (rows.next()) {
       const int64_t id = rows.integer(0);
@@ -319,10 +335,12 @@ class Importer {
         insert.bind(column + 3, rows.text(column));
       insert.bind(9, rows.integer(6, 1));
       insert.bind(10, rows.text(7));
-      for (const int column : {8, 9, 10})
+      for (const int column : {8, 9, 11})
         insert.bind(column + 3, rows.integer(column));
-      insert.bind(14, rows.text(11));
-      for (const int column : {12, 13})
+      if (!rows.isNull(10)) insert.bind(13, rows.integer(10, 0, kUidOrNull.maximum));
+      insert.bind(15, rows.text(12));
+      insert.bind(16, rows.integer(13, 0, 1));
+      for (const int column : {14, 15})
         if (!rows.isNull(column)) insert.bind(column + 3, rows.text(column));
       insert.exec();
       if (end != ends.end()) ends.erase(end);
@@ -369,15 +387,16 @@ class Importer {
     SQLite::Statement insert(analysis_, "INSERT INTO recorder_event VALUES (?,?,?,?,?,?)");
     RowReader rows(archive_, "recorder_event");
     while (rows.next()) {
-      if (!boot_ids_.contains(rows.integer(0))) rows.fail(0, "no such recording");
+      rows.integer(0, 1);  // its own number, which only the hash chain needs
+      if (!boot_ids_.contains(rows.integer(1))) rows.fail(1, "no such recording");
       insert.reset();
       insert.clearBindings();
-      insert.bind(1, rows.integer(0));
-      insert.bind(2, formatTime(rows.integer(1, kAny)));
-      insert.bind(3, rows.integer(1, kAny));
-      insert.bind(4, rows.integer(2));
-      insert.bind(5, rows.text(3));
-      if (!rows.isNull(4)) insert.bind(6, rows.text(4));
+      insert.bind(1, rows.integer(1));
+      insert.bind(2, formatTime(rows.integer(2, kAny)));
+      insert.bind(3, rows.integer(2, kAny));
+      insert.bind(4, rows.integer(3));
+      insert.bind(5, rows.text(4));
+      if (!rows.isNull(5)) insert.bind(6, rows.text(5));
       insert.exec();
     }
   }
@@ -393,6 +412,35 @@ class Importer {
       insert.bind(4, formatTime(rows.integer(3, kAny)));
       insert.bind(5, rows.integer(4));
       insert.exec();
+    }
+  }
+
+  /// Of the hash chain only the head is taken over.
+  void importChain() {
+    std::string head;
+    RowReader rows(archive_, "chain");
+    while (rows.next()) {
+      rows.integer(0, 1);
+      rows.integer(1, 1, 5);
+      rows.integer(2);
+      rows.digest(3);
+      head = toHex(rows.digest(4));
+    }
+    SQLite::Statement insert(analysis_, "INSERT INTO setting VALUES ('chain_head', ?)");
+    if (!head.empty()) insert.bind(1, head);
+    insert.exec();
+  }
+
+  /// The texts stay where they are; whether they are what they should be is for `check`.
+  void checkVerbatim() {
+    std::set<std::pair<int64_t, int64_t>> known;
+    RowReader rows(archive_, "verbatim");
+    while (rows.next()) {
+      const int64_t snapshot = rows.integer(0);
+      if (!known.emplace(snapshot, rows.integer(1, 1, 2)).second) rows.fail(1, "there twice");
+      if (!rows.isNull(2)) rows.integer(2, 0, snapshot);
+      rows.integer(3, 0, kMaximumTextBytes);
+      rows.digest(4);
     }
   }
 

@@ -1,7 +1,6 @@
 #include "analyze/listings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <iterator>
 #include <stdexcept>
@@ -11,8 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/archives.h"
+#include "analyze/snapshot_name.h"
 #include "schema/printable.h"
-#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -119,39 +118,16 @@ ResultTable listSockets(const Analysis& analysis, const ListingOptions& options)
   return query.run(analysis, " ORDER BY pid, start_ticks, fd, first_snapshot");
 }
 
-/// The last one that had been taken by then.
-int64_t snapshotAt(const Analysis& analysis, const std::string& name, int64_t time_ns) {
-  // What is shown with this time, which has milliseconds, had been taken.
-  const auto rows =
-      analysis
-          .query(
-              "SELECT id FROM snapshot WHERE wall_ns <= ? ORDER BY wall_ns DESC, id DESC LIMIT 1",
-              {time_ns + 999'999})
-          .rows;
-  if (rows.empty()) {
-    throw std::runtime_error(
-        fmt::format("{}: there is no snapshot at or before {}", analysis.path(), name));
-  }
-  return std::get<int64_t>(rows[0][0]);
-}
-
-int64_t snapshotNumber(const Analysis& analysis, const std::string& name) {
-  if (name == "first" || name == "last") {
-    const auto result = analysis.query(name == "first" ? "SELECT min(id) FROM snapshot"
-                                                       : "SELECT max(id) FROM snapshot");
-    if (const auto* id = std::get_if<int64_t>(&result.rows.at(0).at(0))) return *id;
-    throw std::runtime_error(fmt::format("{}: there is no snapshot in it", analysis.path()));
-  }
-  if (const auto time_ns = parseTime(name)) return snapshotAt(analysis, name, *time_ns);
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size()) {
-    throw UsageError(fmt::format("not a snapshot's number, 'first', 'last' or a time: {}", name));
-  }
-  if (analysis.query("SELECT 1 FROM snapshot WHERE id = ?", {number}).rows.empty()) {
-    throw std::runtime_error(fmt::format("{}: there is no snapshot {}", analysis.path(), number));
-  }
-  return number;
+int64_t snapshotIn(const Analysis& analysis, const std::string& name) {
+  return snapshotNumber(
+      name, analysis.path(), [&](const std::string& sql, std::optional<int64_t> value) {
+        std::vector<Value> parameters;
+        if (value) parameters.emplace_back(*value);
+        const ResultTable result = analysis.query(sql, parameters);
+        const auto* cell =
+            result.rows.empty() ? nullptr : std::get_if<int64_t>(&result.rows[0].at(0));
+        return cell != nullptr ? std::optional(*cell) : std::nullopt;
+      });
 }
 
 /// What differs between two snapshots, in the order of its view.
@@ -185,8 +161,8 @@ ResultTable countDiff(const Analysis& analysis, const ListingOptions& options, i
 }
 
 ResultTable listDiff(const Analysis& analysis, const ListingOptions& options) {
-  const int64_t a = snapshotNumber(analysis, options.snapshot_a);
-  const int64_t b = snapshotNumber(analysis, options.snapshot_b);
+  const int64_t a = snapshotIn(analysis, options.snapshot_a);
+  const int64_t b = snapshotIn(analysis, options.snapshot_b);
   if (a > b) {
     throw UsageError(fmt::format("snapshot {} is later than {}: give the earlier one first", a, b));
   }

@@ -10,6 +10,7 @@
 #include "analyze/listings.h"
 #include "analyze/options.h"
 #include "analyze/report_command.h"
+#include "analyze/show_command.h"
 #include "schema/printable.h"
 #include "schema/standard_streams.h"
 
@@ -26,6 +27,9 @@ int run(const fdmortem::CheckOptions& options) {
 }
 int run(const fdmortem::ExportOptions& options) {
   return fdmortem::runExport(options);
+}
+int run(const fdmortem::ShowOptions& options) {
+  return fdmortem::runShow(options);
 }
 int run(int exit_status) {
   return exit_status;

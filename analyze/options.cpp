@@ -26,6 +26,8 @@ struct Parsed {
   ReportOptions report;
   CheckOptions check;
   ExportOptions exported;
+  ShowOptions show;
+  std::string head;      ///< of check
   std::string database;  ///< of the commands that take one
   uint64_t grace_ms = 30'000;
   std::string from;
@@ -299,10 +301,36 @@ void addCheck(CLI::App& app, Parsed& parsed) {
   check->add_option("-f,--format", parsed.check.format, "text or json (default text)")
       ->transform(oneOf<CheckFormat>({{"text", CheckFormat::Text}, {"json", CheckFormat::Json}}))
       ->type_name("FORMAT");
+  const auto is_digest = [](const std::string& text) {
+    return parseDigest(text) ? std::string() : "not 64 hexadecimal digits: " + text;
+  };
+  check
+      ->add_option("--head", parsed.head,
+                   "A head written down earlier: nothing up to it is cut off")
+      ->check(CLI::Validator(is_digest, ""))
+      ->type_name("HEX");
   check->footer(
       "Examples:\n"
       "  fdanalyze check leak.db\n"
-      "  fdanalyze check leak.db -f json\n");
+      "  fdanalyze check leak.db --head 3f1c...\n");
+}
+
+void addShow(CLI::App& app, Parsed& parsed) {
+  CLI::App* show = app.add_subcommand("show", "Print an archived file as it was");
+  ShowOptions& options = parsed.show;
+  addDatabase(*show, options.database);
+  show->add_option("PATH", options.path, "Below /proc: 4711/limits, 4711/fd; without it a list")
+      ->type_name("");
+  show->add_option("-s,--snapshot", options.snapshot, "Its number, 'first', 'last', or a time")
+      ->required()
+      ->type_name("SNAPSHOT");
+  show->add_flag("--again", options.is_second, "Of tcp and tcp6 what the second look read");
+  show->add_option("-o,--output", options.output, "Into this file instead of stdout")
+      ->type_name("FILE");
+  show->footer(
+      "Examples:\n"
+      "  fdanalyze show leak.db -s last 4711/limits\n"
+      "  fdanalyze show leak.db -s 12 4711/fdinfo/8\n");
 }
 
 }  // namespace
@@ -323,6 +351,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   addSockets(app, parsed);
   addOthers(app, parsed);
   addExport(app, parsed);
+  addShow(app, parsed);
   addCheck(app, parsed);
   try {
     app.parse(argc, argv);
@@ -349,7 +378,11 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
     parsed.exported.analysis = analysis;
     return parsed.exported;
   }
-  if (app.got_subcommand("check")) return parsed.check;
+  if (app.got_subcommand("check")) {
+    parsed.check.head = parseDigest(parsed.head);
+    return parsed.check;
+  }
+  if (app.got_subcommand("show")) return parsed.show;
   if (parsed.listing.what == What::Sql) analysis.range = range;
   parsed.listing.analysis = analysis;
   if (!parsed.database.empty()) parsed.listing.databases = {parsed.database};

@@ -11,6 +11,7 @@
 #include "analyze/export_writer.h"
 #include "analyze/listing.h"
 #include "analyze/process_filter.h"
+#include "schema/evidence/digest.h"
 
 namespace fdmortem {
 
@@ -58,7 +59,17 @@ enum class CheckFormat { Text, Json };
 
 struct CheckOptions {
   std::string database;
+  std::optional<Digest> head;  ///< that the hash chain must have
   CheckFormat format = CheckFormat::Text;
+};
+
+/// show.
+struct ShowOptions {
+  std::string database;
+  std::string snapshot;    ///< a number, `first`, `last`, or a time
+  std::string path;        ///< empty: list what there is
+  bool is_second = false;  ///< of a TCP table the second reading
+  std::string output;      ///< a file; empty: stdout
 };
 
 struct ExportOptions {
@@ -71,7 +82,7 @@ struct ExportOptions {
 
 /// What to do; a number is an exit status with which all is said and done (--help, wrong usage).
 using AnalyzeCommand =
-    std::variant<ListingOptions, ReportOptions, CheckOptions, ExportOptions, int>;
+    std::variant<ListingOptions, ReportOptions, CheckOptions, ExportOptions, ShowOptions, int>;
 
 /// Prints help and usage errors itself.
 AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv);

@@ -20,8 +20,10 @@ CREATE TABLE recording (
   program_version TEXT,
   recorder_pid INTEGER,
   recorder_uid INTEGER,
+  recorder_login_uid INTEGER, -- who logged in; NULL: nobody did, or the kernel does not tell
   interval_ms INTEGER,
   options TEXT,               -- JSON array
+  keeps_texts INTEGER,        -- 0: the texts that were read are not in the archive
   redacted TEXT,              -- what is pseudonyms: cmdline, paths, addresses; NULL: nothing
   note TEXT,
   first_snapshot INTEGER,     -- NULL: none was stored

@@ -1,0 +1,100 @@
+#include "analyze/show_command.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+
+#include "analyze/archive_reader.h"
+#include "analyze/archives.h"
+#include "analyze/evidence/archived_file.h"
+#include "analyze/private_copy.h"
+#include "analyze/snapshot_name.h"
+#include "schema/archive_file.h"
+#include "schema/printable.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr int kPartlyRead = 3;
+
+int64_t snapshotIn(SQLite::Database& archive, const ShowOptions& options) {
+  return snapshotNumber(options.snapshot, options.database,
+                        [&](const std::string& sql, std::optional<int64_t> value) {
+                          SQLite::Statement query(archive, sql);
+                          if (value) query.bind(1, *value);
+                          const bool is_there = query.executeStep() && !query.isColumnNull(0);
+                          return is_there ? std::optional(query.getColumn(0).getInt64())
+                                          : std::nullopt;
+                        });
+}
+
+/// What a terminal can be given: each line made printable, with its tabs.
+std::string forTerminal(std::string_view bytes) {
+  std::string text;
+  size_t begin = 0;
+  while (begin < bytes.size()) {
+    const size_t end = std::min(bytes.find_first_of("\n\t", begin), bytes.size());
+    text += printable(bytes.substr(begin, end - begin));
+    if (end < bytes.size()) text += bytes[end];
+    begin = end + 1;
+  }
+  // The prompt comes on a line of its own.
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text;
+}
+
+void writeTo(const std::string& path, std::string_view bytes) {
+  if (readArchiveHeader(path)) {
+    throw UsageError(fmt::format("{}: is an archive; the file would take its place", path));
+  }
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) throw std::system_error(errno, std::generic_category(), path);
+}
+
+void print(const ShowOptions& options, std::string_view bytes) {
+  if (!options.output.empty()) return writeTo(options.output, bytes);
+  const std::string text = ::isatty(STDOUT_FILENO) == 1 ? forTerminal(bytes) : std::string(bytes);
+  const bool is_written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!is_written) throw std::system_error(errno, std::generic_category(), "stdout");
+}
+
+std::string listOf(SQLite::Database& archive, int64_t snapshot) {
+  std::string text;
+  for (const auto& [path, bytes, is_second] : archivedPaths(archive, snapshot)) {
+    text += fmt::format("{:>10}  {}{}\n", bytes, printable(path),
+                        is_second ? "  (read again: --again)" : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+int runShow(const ShowOptions& options) {
+  const PrivateCopy copy(options.database);
+  ArchiveReader archive(copy.path());
+  const int64_t snapshot = snapshotIn(archive.database(), options);
+  if (options.path.empty()) {
+    print(options, listOf(archive.database(), snapshot));
+    return 0;
+  }
+  const auto file = archivedFile(archive.database(), snapshot, options.path, options.is_second);
+  if (!file) throw std::runtime_error(fmt::format("{}: {}", options.path, file.error()));
+  print(options, file->bytes);
+  for (const std::string& note : file->notes)
+    fmt::print(stderr, "fdanalyze: {}: {}\n", printable(options.path), printable(note));
+  return file->notes.empty() ? 0 : kPartlyRead;
+}
+
+}  // namespace fdmortem
