@@ -15,6 +15,10 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "capture/chain_writer.h"
+#include "capture/insert.h"
+#include "capture/text_archive.h"
+#include "schema/evidence/row_digest.h"
 #include "schema/format.h"
 
 namespace fdmortem {
@@ -26,65 +30,16 @@ int64_t monotonicNs() {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-/// An INSERT that is prepared once and run with one value a column.
-class Insert {
- public:
-  Insert(SQLite::Database& database, const char* table, int column_count)
-      : statement_(database, sql(table, column_count)) {}
-
-  template <class... Values>
-  void operator()(const Values&... values) {
-    // Whatever became of it the last time.
-    statement_.tryReset();
-    int index = 0;
-    (bind(++index, values), ...);
-    statement_.exec();
-    statement_.reset();
-  }
-
- private:
-  static std::string sql(const char* table, int column_count) {
-    std::string text = fmt::format("INSERT INTO {} VALUES (?", table);
-    for (int i = 1; i < column_count; ++i)
-      text += ", ?";
-    return text + ")";
-  }
-
-  void bind(int index, std::nullopt_t) { statement_.bind(index); }
-  void bind(int index, const std::string& text) { statement_.bind(index, text); }
-  void bind(int index, std::string_view bytes) {
-    statement_.bind(index, bytes.data(), static_cast<int>(bytes.size()));
-  }
-  template <class Number>
-  requires std::is_integral_v<Number>
-  void bind(int index, Number number) {
-    // SQLite's integers are signed 64 bit: a larger number keeps its bits, as schema/README.md
-    // says.
-    statement_.bind(index, static_cast<int64_t>(number));
-  }
-  template <class Enum>
-  requires std::is_enum_v<Enum>
-  void bind(int index, Enum value) { bind(index, static_cast<int64_t>(value)); }
-  template <class Value>
-  void bind(int index, const std::optional<Value>& value) {
-    if (value) {
-      bind(index, *value);
-    } else {
-      statement_.bind(index);
-    }
-  }
-
-  SQLite::Statement statement_;
-};
-
 /// Values that many rows share, stored once between two keyframes. The ids of one stretch are not
 /// used in the next, so that the snapshots before a keyframe can be dropped with all that they
 /// refer to.
 class Interned {
  public:
-  Interned(SQLite::Database& database, const char* table)
-      : insert_(database, table, 3),
-        next_id_(database.execAndGet(fmt::format("SELECT coalesce(max(id), 0) + 1 FROM {}", table))
+  Interned(SQLite::Database& database, HashedTable table, RowDigest& digest)
+      : insert_(database, table, 3, digest),
+        next_id_(database
+                     .execAndGet(fmt::format("SELECT coalesce(max(id), 0) + 1 FROM {}",
+                                             kHashedTableNames.at(static_cast<size_t>(table))))
                      .getInt64()) {}
 
   int64_t id(std::string_view value, int64_t snapshot) {
@@ -112,26 +67,34 @@ class ArchiveWriter::Impl {
       : archive_(path, limits.max_bytes),
         database_(archive_.connection()),
         retention_(archive_, limits),
-        redactor_(redaction) {}
+        redactor_(redaction),
+        chain_(database_) {}
 
   ArchiveDatabase& archive() { return archive_; }
+  const Digest& head() const { return chain_.head(); }
 
   void beginRecording(const RecordingInfo& info) {
     boot_id_ = info.boot_id;
+    texts_.startAnew();
     SQLite::Transaction transaction(database_);
-    statements_.emplace(database_);
+    statements_.emplace(database_, digest_);
     recording_ = nextId("recording");
     // The numbers of snapshots that were dropped are not used again.
     snapshot_ = std::max(
         nextId("snapshot") - 1,
         database_.execAndGet("SELECT coalesce(max(last_snapshot), 0) FROM dropped").getInt64());
-    Insert(database_, "recording", 14)(
+    Insert insert(database_, "recording", 16);
+    insert(
         recording_, info.started_at_ns, info.boot_id, info.host_name, info.kernel_release,
         info.machine, info.clock_ticks_per_second, std::string(FDMORTEM_VERSION), info.recorder_pid,
-        info.recorder_uid, info.interval_ms, optionsText(info.options),
+        info.recorder_uid, info.recorder_login_uid, info.interval_ms, optionsText(info.options),
+        info.keeps_texts,
         redactor_.redaction().any() ? std::optional(redactor_.redaction().names()) : std::nullopt,
         info.note);
+    const Digest head =
+        chain_.add(LinkKind::RecordingBegan, recording_, digestOf(insert.row().view()));
     transaction.commit();
+    chain_.committed(head);
   }
 
   bool wantsKeyframe(const Clocks& now) const { return retention_.wantsKeyframe(now); }
@@ -178,13 +141,18 @@ class ArchiveWriter::Impl {
   std::optional<NotStored> note(const Clocks& at, const std::string& kind,
                                 const std::optional<std::string>& detail) {
     return storeForSure([&] {
-      Insert(database_, "recorder_event", 5)(recording_, at.wall_ns, at.boottime_ns, kind, detail);
+      Insert insert(database_, "recorder_event", 6);
+      const int64_t id = nextId("recorder_event");
+      insert(id, recording_, at.wall_ns, at.boottime_ns, kind, detail);
+      return chain_.add(LinkKind::RecorderEvent, id, digestOf(insert.row().view()));
     });
   }
 
   std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason) {
     const auto store = [&] {
-      Insert(database_, "recording_end", 4)(recording_, ended_at_ns, reason, last_commit_us_);
+      Insert insert(database_, "recording_end", 4);
+      insert(recording_, ended_at_ns, reason, last_commit_us_);
+      return chain_.add(LinkKind::RecordingEnded, recording_, digestOf(insert.row().view()));
     };
     auto error = storeForSure(store);
     if (error) {
@@ -199,35 +167,36 @@ class ArchiveWriter::Impl {
 
  private:
   struct Statements {
-    explicit Statements(SQLite::Database& db)
-        : text(db, "text"),
-          address(db, "address"),
-          snapshot(db, "snapshot", 22),
-          delay(db, "delay", 3),
-          failure(db, "failure", 7),
+    Statements(SQLite::Database& db, RowDigest& digest)
+        : text(db, HashedTable::Text, digest),
+          address(db, HashedTable::Address, digest),
           process(db, "process", 4),
-          process_change(db, "process_change", 12),
-          limit_change(db, "limit_change", 7),
-          fd_change(db, "fd_change", 14),
-          fd_position_change(db, "fd_position_change", 4),
-          epoll_watch_change(db, "epoll_watch_change", 10),
-          second_look(db, "second_look", 6),
-          autopsy(db, "autopsy", 26),
           netns(db, "netns", 3),
-          net_table_change(db, "net_table_change", 4),
-          inet_change(db, "inet_change", 11),
-          inet_queue_change(db, "inet_queue_change", 10),
-          time_wait_change(db, "time_wait_change", 5),
-          unix_change(db, "unix_change", 10),
-          netlink_change(db, "netlink_change", 10),
-          packet_change(db, "packet_change", 10),
-          sockstat_change(db, "sockstat_change", 6) {}
+          snapshot(db, HashedTable::Snapshot, 22, digest),
+          delay(db, HashedTable::Delay, 3, digest),
+          failure(db, HashedTable::Failure, 7, digest),
+          process_change(db, HashedTable::ProcessChange, 12, digest),
+          limit_change(db, HashedTable::LimitChange, 7, digest),
+          fd_change(db, HashedTable::FdChange, 14, digest),
+          fd_position_change(db, HashedTable::FdPositionChange, 4, digest),
+          epoll_watch_change(db, HashedTable::EpollWatchChange, 10, digest),
+          second_look(db, HashedTable::SecondLook, 6, digest),
+          autopsy(db, HashedTable::Autopsy, 26, digest),
+          net_table_change(db, HashedTable::NetTableChange, 4, digest),
+          inet_change(db, HashedTable::InetChange, 11, digest),
+          inet_queue_change(db, HashedTable::InetQueueChange, 10, digest),
+          time_wait_change(db, HashedTable::TimeWaitChange, 5, digest),
+          unix_change(db, HashedTable::UnixChange, 10, digest),
+          netlink_change(db, HashedTable::NetlinkChange, 10, digest),
+          packet_change(db, HashedTable::PacketChange, 10, digest),
+          sockstat_change(db, HashedTable::SockstatChange, 6, digest),
+          verbatim(db, HashedTable::Verbatim, 6, digest) {}
 
     Interned text, address;
-    Insert snapshot, delay, failure, process, process_change, limit_change, fd_change,
-        fd_position_change, epoll_watch_change, second_look, autopsy, netns, net_table_change,
-        inet_change, inet_queue_change, time_wait_change, unix_change, netlink_change,
-        packet_change, sockstat_change;
+    Insert process, netns, snapshot, delay, failure, process_change, limit_change, fd_change,
+        fd_position_change, epoll_watch_change, second_look, autopsy, net_table_change, inet_change,
+        inet_queue_change, time_wait_change, unix_change, netlink_change, packet_change,
+        sockstat_change, verbatim;
   };
 
   /// What `action` gives, or why it could not be done if that may pass.
@@ -244,15 +213,16 @@ class ArchiveWriter::Impl {
     }
   }
 
-  /// A row that has to be there in any case, in a transaction of its own. The error, if it could
-  /// not be stored all the same.
+  /// A row that has to be there in any case, in a transaction of its own; `action` returns the
+  /// head with it. The error, if it could not be stored all the same.
   template <class Action>
   std::optional<NotStored> storeForSure(const Action& action) {
     archive_.leaveRoomForDropping(false);
     const auto done = guarded([&] {
       SQLite::Transaction transaction(database_);
-      action();
+      const Digest head = action();
       transaction.commit();
+      chain_.committed(head);
       return true;
     });
     archive_.leaveRoomForDropping(true);
@@ -285,12 +255,16 @@ class ArchiveWriter::Impl {
       SQLite::Transaction transaction(database_);
       const int64_t bytes_before = archive_.contentBytes();
       ++snapshot_;
+      digest_.reset();
       writeRows(snapshot, changes, timing);
       const int64_t bytes = std::max<int64_t>(archive_.contentBytes() - bytes_before, 0);
       attempted_bytes_ = bytes;
       const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
       writeSnapshot(snapshot, timing, store_us, bytes);
+      const Digest head = chain_.add(LinkKind::Snapshot, snapshot_, digest_.finish());
       commit(transaction);
+      chain_.committed(head);
+      texts_.stored(snapshot_, snapshot.texts);
       retention_.stored(snapshot.clocks, timing.keyframe, bytes);
       return snapshot_;
     });
@@ -326,6 +300,14 @@ class ArchiveWriter::Impl {
     writeAutopsies(snapshot, timing.keyframe);
     writeInet(changes);
     writeOtherTables(changes);
+    if (snapshot.texts) writeTexts(*snapshot.texts, timing.keyframe);
+  }
+
+  void writeTexts(const SnapshotTexts& texts, bool is_keyframe) {
+    for (const EncodedText& text : texts_.encode(snapshot_, texts, is_keyframe)) {
+      statements_->verbatim(snapshot_, text.part, text.base, text.size, bytesOf(text.digest),
+                            Undigested{text.frame});
+    }
   }
 
   /// What was dropped may have taken with it the rows of processes and namespaces that come back.
@@ -402,9 +384,10 @@ class ArchiveWriter::Impl {
     for (const auto& [change, process] : changes.processes) {
       const int64_t id = processId(process->identity);
       if (change == Change::Gone) {
-        statements_->process_change(snapshot_, id, change, std::nullopt, std::nullopt, std::nullopt,
-                                    std::nullopt, std::nullopt, std::nullopt, std::nullopt,
-                                    std::nullopt, std::nullopt);
+        statements_->process_change.with(process->identity.pid, process->identity.start_ticks,
+                                         std::nullopt)(
+            snapshot_, id, change, std::nullopt, std::nullopt, std::nullopt, std::nullopt,
+            std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt);
         process_ids_.erase(process->identity);
         continue;
       }
@@ -414,10 +397,14 @@ class ArchiveWriter::Impl {
         effective_uid = process->status->effective_uid;
       }
       const auto netns = process->netns ? std::optional(netnsId(*process->netns)) : std::nullopt;
-      statements_->process_change(snapshot_, id, change, process->fd_list_status,
-                                  process->parent_pid, text(process->comm), path(process->exe),
-                                  cmdline(process->cmdline), path(process->cgroup), real_uid,
-                                  effective_uid, netns);
+      const auto comm = text(process->comm);
+      const auto exe = path(process->exe);
+      const auto arguments = cmdline(process->cmdline);
+      const auto cgroup = path(process->cgroup);
+      statements_->process_change.with(process->identity.pid, process->identity.start_ticks,
+                                       process->netns)(
+          snapshot_, id, change, process->fd_list_status, process->parent_pid, comm, exe, arguments,
+          cgroup, real_uid, effective_uid, netns);
     }
     for (const auto& [process, change, limit] : changes.limits) {
       const bool is_there = change != Change::Gone;
@@ -517,7 +504,7 @@ class ArchiveWriter::Impl {
 
   void writeInet(const ChangeSet& changes) {
     for (const auto& [netns, table, status] : changes.net_tables) {
-      statements_->net_table_change(snapshot_, netnsId(netns), table, status);
+      statements_->net_table_change.with(netns)(snapshot_, netnsId(netns), table, status);
     }
     for (const auto& [netns, table, change, row] : changes.inet) {
       const bool is_there = change != Change::Gone;
@@ -592,6 +579,9 @@ class ArchiveWriter::Impl {
   Retention retention_;
   Redactor redactor_;
   std::optional<std::string> boot_id_;
+  ChainWriter chain_;
+  RowDigest digest_;  ///< of the snapshot that is being stored
+  TextArchive texts_;
   std::optional<Statements> statements_;
   std::map<ProcessIdentity, int64_t> process_ids_;
   std::map<uint64_t, int64_t> netns_ids_;
@@ -638,6 +628,10 @@ std::optional<NotStored> ArchiveWriter::endRecording(int64_t ended_at_ns,
 
 ArchiveDatabase& ArchiveWriter::archive() {
   return impl_->archive();
+}
+
+const Digest& ArchiveWriter::head() const {
+  return impl_->head();
 }
 
 }  // namespace fdmortem

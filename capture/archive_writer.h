@@ -13,6 +13,7 @@
 #include "capture/redaction.h"
 #include "capture/retention.h"
 #include "capture/snapshot.h"
+#include "schema/evidence/digest.h"
 
 namespace fdmortem {
 
@@ -27,7 +28,9 @@ struct RecordingInfo {
   int32_t recorder_pid = 0;
   uint32_t recorder_uid = 0;
   int64_t interval_ms = 0;
-  std::vector<std::string> options;  ///< the command line
+  std::optional<uint32_t> recorder_login_uid;  ///< /proc/self/loginuid; empty: none
+  std::vector<std::string> options;            ///< the command line
+  bool keeps_texts = false;
   std::optional<std::string> note;
 };
 
@@ -82,6 +85,9 @@ class ArchiveWriter {
   std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason);
 
   ArchiveDatabase& archive();
+
+  /// The head of the hash chain: who keeps it can tell later that all up to now is as it was.
+  const Digest& head() const;
 
  private:
   class Impl;

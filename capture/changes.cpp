@@ -97,7 +97,10 @@ bool isSameProcess(const ProcessRecord& a, const ProcessRecord& b) {
 std::vector<EpollWatch> sortedWatches(const FdRecord* fd) {
   if (fd == nullptr || !fd->info) return {};
   std::vector<EpollWatch> watches = fd->info->watches;
-  std::sort(watches.begin(), watches.end());
+  // By the key first of all: two files can be watched under one number.
+  std::sort(watches.begin(), watches.end(), [](const EpollWatch& a, const EpollWatch& b) {
+    return std::tuple(kWatchKey(a), a) < std::tuple(kWatchKey(b), b);
+  });
   const auto end = std::unique(
       watches.begin(), watches.end(),
       [](const EpollWatch& a, const EpollWatch& b) { return kWatchKey(a) == kWatchKey(b); });

@@ -58,16 +58,24 @@ const ProcessRecord* findProcess(const Snapshot* snapshot, const ProcessIdentity
 /// Reads a host-wide file; a failure leaves the value empty.
 template <class Value>
 std::optional<Value> readHostFile(const ProcSource& source, const char* path,
-                                  Parsed<Value> (*reader)(std::string_view), FailureLog& failures) {
-  std::string text;
-  if (const int error = ProcSource::read(source.root(), path, text)) {
-    failures.add("read", path, {}, error);
+                                  Parsed<Value> (*reader)(std::string_view), TextLog& texts,
+                                  FailureLog& failures) {
+  const auto text = texts.read(source.root(), path, path);
+  if (!text) {
+    failures.add("read", path, {}, text.error());
     return {};
   }
-  auto value = reader(text);
+  auto value = reader(*text);
   if (value) return std::move(*value);
   failures.addUnparsable(path, {}, value.error());
   return {};
+}
+
+/// Room for about as much as there was in the snapshot before.
+size_t expectedBytes(const Snapshot* previous) {
+  if (previous == nullptr || !previous->texts) return 0;
+  const size_t bytes = previous->texts->first.bytes().size();
+  return bytes + bytes / 8;
 }
 
 }  // namespace
@@ -78,27 +86,31 @@ Clocks readClocks() {
           .boottime_ns = nowNs(CLOCK_BOOTTIME)};
 }
 
-Collector::Collector(const ProcSource& source, Selection selection, bool with_autopsies)
+Collector::Collector(const ProcSource& source, Selection selection, bool with_autopsies,
+                     TextPolicy policy)
     : source_(source),
       selector_(source, std::move(selection)),
-      with_autopsies_(with_autopsies && isOwnProc(source)) {}
+      with_autopsies_(with_autopsies && isOwnProc(source)),
+      policy_(policy) {}
 
 Snapshot Collector::take(const Snapshot* previous) {
   Snapshot snapshot;
   FailureLog failures;
+  TextLog texts(policy_, expectedBytes(previous));
+  TextLog again(policy_);
   snapshot.clocks = readClocks();
   PhaseTimer timer;
 
-  readHost(snapshot, failures);
+  readHost(snapshot, texts, failures);
   for (const ProcessIdentity& identity : selector_.select(failures)) {
-    if (auto process = readProcess(source_, identity, failures)) {
+    if (auto process = readProcess(source_, identity, texts, failures)) {
       snapshot.processes.push_back(std::move(*process));
     }
   }
   snapshot.times.processes_us = timer.lapUs();
 
   std::erase_if(snapshot.processes, [&](ProcessRecord& process) {
-    return !readFds(source_, findProcess(previous, process.identity), process, failures);
+    return !readFds(source_, findProcess(previous, process.identity), process, texts, failures);
   });
   snapshot.times.fds_us = timer.lapUs();
 
@@ -107,23 +119,44 @@ Snapshot Collector::take(const Snapshot* previous) {
     if (process.netns) inhabitants[*process.netns].push_back(process.identity);
   }
   for (const auto& [netns, processes] : inhabitants) {
-    if (auto record = readNetns(source_, netns, processes, failures)) {
+    if (auto record = readNetns(source_, netns, processes, texts, failures)) {
       snapshot.namespaces.push_back(std::move(*record));
     }
   }
   snapshot.times.tables_us = timer.lapUs();
 
-  takeSecondLook(source_, previous, snapshot, with_autopsies_, failures);
+  takeSecondLook(source_, previous, snapshot, with_autopsies_, again, failures);
   snapshot.times.second_look_us = timer.lapUs();
+  keepTexts(texts, again, snapshot, failures);
   snapshot.failures = failures.take();
   return snapshot;
 }
 
-void Collector::readHost(Snapshot& snapshot, FailureLog& failures) const {
-  snapshot.file_nr = readHostFile(source_, "sys/fs/file-nr", parseFileNr, failures);
-  snapshot.nr_open = readHostFile(source_, "sys/fs/nr_open", parseSingleNumber, failures);
-  snapshot.file_max = readHostFile(source_, "sys/fs/file-max", parseSingleNumber, failures);
-  snapshot.uptime_ms = readHostFile(source_, "uptime", parseUptimeMs, failures);
+void Collector::keepTexts(TextLog& first, TextLog& again, Snapshot& snapshot,
+                          FailureLog& failures) const {
+  if (!policy_.keeps_texts) return;
+  if (first.isTooLong() || again.isTooLong()) {
+    failures.add(Failure{.operation = "keep",
+                         .subject = "the texts as they were read",
+                         .pid = {},
+                         .error_number = {},
+                         .detail = "they are longer than 256 MiB"});
+    return;
+  }
+  snapshot.texts = std::make_shared<SnapshotTexts>(SnapshotTexts{first.take(), again.take()});
+}
+
+void Collector::readHost(Snapshot& snapshot, TextLog& texts, FailureLog& failures) const {
+  snapshot.file_nr = readHostFile(source_, "sys/fs/file-nr", parseFileNr, texts, failures);
+  snapshot.nr_open = readHostFile(source_, "sys/fs/nr_open", parseSingleNumber, texts, failures);
+  snapshot.file_max = readHostFile(source_, "sys/fs/file-max", parseSingleNumber, texts, failures);
+  snapshot.uptime_ms = readHostFile(source_, "uptime", parseUptimeMs, texts, failures);
+  if (!texts.keeps()) return;
+  for (const char* path : {"loadavg", "meminfo"}) {
+    const auto text = texts.read(source_.root(), path, path);
+    // A saved tree need not have them.
+    if (!text && text.error() != ENOENT) failures.add("read", path, {}, text.error());
+  }
 }
 
 }  // namespace fdmortem

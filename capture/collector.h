@@ -4,6 +4,7 @@
 #include "capture/proc_source.h"
 #include "capture/selection.h"
 #include "capture/snapshot.h"
+#include "capture/text_log.h"
 
 namespace fdmortem {
 
@@ -12,7 +13,8 @@ class Collector {
   /// `source` must outlive the collector. `with_autopsies`: see
   /// takeSecondLook(); without effect on a tree that is not the proc file system of our own pid
   /// namespace.
-  Collector(const ProcSource& source, Selection selection, bool with_autopsies);
+  Collector(const ProcSource& source, Selection selection, bool with_autopsies,
+            TextPolicy policy = {});
 
   /// Clocks, processes, their fds, the tables of their network namespaces, then the second look. An
   /// fd that is listed here existed before its table was read: that the table does not list it
@@ -23,11 +25,13 @@ class Collector {
   bool isExhausted() const { return selector_.isExhausted(); }
 
  private:
-  void readHost(Snapshot& snapshot, FailureLog& failures) const;
+  void keepTexts(TextLog& first, TextLog& again, Snapshot& snapshot, FailureLog& failures) const;
+  void readHost(Snapshot& snapshot, TextLog& texts, FailureLog& failures) const;
 
   const ProcSource& source_;
   ProcessSelector selector_;
   bool with_autopsies_;
+  TextPolicy policy_;
 };
 
 /// The three clocks now.

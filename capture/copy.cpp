@@ -15,6 +15,7 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include "capture/chain_writer.h"
 #include "capture/drop_snapshots.h"
 #include "capture/priority.h"
 #include "capture/redact_archive.h"
@@ -132,6 +133,11 @@ void seal(const std::string& path) {
   }
 }
 
+Digest headOfCopy(const std::string& path) {
+  SQLite::Database copy(path, SQLite::OPEN_READONLY, kBusyTimeoutMs);
+  return headOf(copy);
+}
+
 }  // namespace
 
 int copyArchive(const CopyOptions& options) {
@@ -151,12 +157,13 @@ int copyArchive(const CopyOptions& options) {
   backUp(options.from, copy.path());
   shape(copy.path(), options);
   seal(copy.path());
+  const std::string head = toHex(headOfCopy(copy.path()));
   const std::string digest = sha256OfFile(copy.path());
   copy.publish(options.to);
   fmt::print("{}  {}\n", digest, printable(options.to));
   if (!options.quiet) {
-    fmt::print(stderr, "fdcapture: copied {} to {}\n", printable(options.from),
-               printable(options.to));
+    fmt::print(stderr, "fdcapture: copied {} to {}; head {}\n", printable(options.from),
+               printable(options.to), head);
   }
   return 0;
 }

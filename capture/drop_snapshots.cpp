@@ -55,6 +55,8 @@ void dropUnreferenced(SQLite::Database& database) {
       "AND id < (SELECT max(id) FROM recording);"
       "DELETE FROM recording_end WHERE recording NOT IN (SELECT id FROM recording);"
       "DELETE FROM recorder_event WHERE recording NOT IN (SELECT id FROM recording);"
+      "DELETE FROM chain WHERE kind IN (1, 4) AND subject NOT IN (SELECT id FROM recording);"
+      "DELETE FROM chain WHERE kind = 3 AND subject NOT IN (SELECT id FROM recorder_event);"
       "DELETE FROM process WHERE id NOT IN (SELECT process FROM process_change);"
       "DELETE FROM netns WHERE id NOT IN (SELECT netns FROM net_table_change "
       "UNION SELECT netns FROM process_change WHERE netns IS NOT NULL);");
@@ -66,6 +68,7 @@ void dropSnapshotsBefore(SQLite::Database& database, int64_t first_kept,
                          const std::string& reason) {
   writeDown(database, "< ?1", first_kept, reason);
   run(database, "DELETE FROM snapshot WHERE id < ?", first_kept);
+  run(database, "DELETE FROM chain WHERE kind = 2 AND subject < ?", first_kept);
 }
 
 bool removeRemains(SQLite::Database& database, int64_t first_kept, int row_count) {
@@ -88,14 +91,13 @@ void dropSnapshotsAfter(SQLite::Database& database, int64_t last_kept, const std
   for (const std::string& table : tablesBySnapshot(database)) {
     run(database, fmt::format("DELETE FROM {} WHERE snapshot > ?", table), last_kept);
   }
+  // The links are in the order in which all was written.
   run(database,
-      "DELETE FROM recording_end WHERE recording IN (SELECT recording FROM snapshot WHERE id > ?)",
+      "DELETE FROM chain WHERE id > (SELECT id FROM chain WHERE kind = 2 AND subject = ?)",
       last_kept);
-  run(database,
-      "DELETE FROM recorder_event WHERE recording > (SELECT recording FROM snapshot WHERE id = ?1) "
-      "OR (recording = (SELECT recording FROM snapshot WHERE id = ?1) AND "
-      "boottime_ns > (SELECT boottime_ns FROM snapshot WHERE id = ?1))",
-      last_kept);
+  database.exec(
+      "DELETE FROM recording_end WHERE recording NOT IN (SELECT subject FROM chain WHERE kind = 4);"
+      "DELETE FROM recorder_event WHERE id NOT IN (SELECT subject FROM chain WHERE kind = 3)");
   run(database, "DELETE FROM snapshot WHERE id > ?", last_kept);
   database.exec("DELETE FROM recording WHERE id > (SELECT max(recording) FROM snapshot)");
   dropUnreferenced(database);

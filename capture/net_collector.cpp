@@ -27,8 +27,12 @@ uint64_t netnsOf(int directory) {
 /// The tables of one namespace, read through one process.
 class NetReader {
  public:
-  NetReader(int directory, int32_t pid, FailureLog& failures)
-      : directory_(directory), pid_(pid), failures_(failures) {}
+  NetReader(int directory, int32_t pid, uint64_t netns, TextLog& texts, FailureLog& failures)
+      : directory_(directory),
+        pid_(pid),
+        folder_(fmt::format("net:[{}]", netns)),
+        texts_(texts),
+        failures_(failures) {}
 
   NetnsRecord readAll() {
     NetnsRecord record;
@@ -41,17 +45,19 @@ class NetReader {
 
   /// The text of a table in `text_`; Whole if it could be read.
   ReadStatus read(NetTable table) {
-    const std::string path = fmt::format("net/{}", netTableName(table));
-    const int error = ProcSource::read(directory_, path.c_str(), text_);
-    if (error == 0) return ReadStatus::Whole;
+    const std::string file = fmt::format("net/{}", netTableName(table));
+    const auto text =
+        texts_.read(directory_, file.c_str(), fmt::format("{}/{}", folder_, netTableName(table)));
+    text_ = text.value_or(std::string_view());
+    if (text) return ReadStatus::Whole;
     // A kernel without the protocol has no such file. That the process ended looks the same, which
     // is why its namespace is looked at again at the end.
-    if (error == ENOENT) return ReadStatus::Absent;
-    failures_.add("read", fmt::format("{}/{}", pid_, path), pid_, error);
+    if (text.error() == ENOENT) return ReadStatus::Absent;
+    failures_.add("read", fmt::format("{}/{}", pid_, file), pid_, text.error());
     return ReadStatus::Failed;
   }
 
-  const std::string& text() const { return text_; }
+  std::string_view text() const { return text_; }
 
  private:
   template <class Row>
@@ -111,14 +117,16 @@ class NetReader {
 
   int directory_;
   int32_t pid_;
+  std::string folder_;  ///< under which the texts are kept
+  TextLog& texts_;
   FailureLog& failures_;
-  std::string text_;
+  std::string_view text_;  ///< of the table that was read last
 };
 
 }  // namespace
 
 std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
-                                     const std::vector<ProcessIdentity>& processes,
+                                     const std::vector<ProcessIdentity>& processes, TextLog& texts,
                                      FailureLog& failures) {
   int last_error = 0;
   for (const ProcessIdentity& identity : processes) {
@@ -129,9 +137,11 @@ std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
     }
     const FileHandle files = filesDirectory(*process);
     FailureLog own_failures;
-    NetnsRecord record = NetReader(files.get(), identity.pid, own_failures).readAll();
+    const size_t texts_before = texts.mark();
+    NetnsRecord record = NetReader(files.get(), identity.pid, netns, texts, own_failures).readAll();
     if (netnsOf(files.get()) != netns) {
       // It ended, or it went elsewhere: then nobody knows whose tables these are.
+      texts.dropAfter(texts_before);
       const auto again = openProcess(source, identity);
       if (again || again.error() != ESRCH) last_error = ENXIO;
       continue;
@@ -150,13 +160,15 @@ std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
 }
 
 std::optional<TcpTables> readTcpTables(const ProcSource& source, uint64_t netns,
-                                       const std::vector<ProcessIdentity>& processes) {
+                                       const std::vector<ProcessIdentity>& processes,
+                                       TextLog& texts) {
   for (const ProcessIdentity& identity : processes) {
     const auto process = openProcess(source, identity);
     if (!process) continue;
     const FileHandle files = filesDirectory(*process);
     FailureLog ignored;  // the first reading stands; this one only adds to it
-    NetReader reader(files.get(), identity.pid, ignored);
+    const size_t texts_before = texts.mark();
+    NetReader reader(files.get(), identity.pid, netns, texts, ignored);
     TcpTables tables;
     bool is_whole = true;
     for (const NetTable table : {NetTable::Tcp, NetTable::Tcp6}) {
@@ -167,6 +179,7 @@ std::optional<TcpTables> readTcpTables(const ProcSource& source, uint64_t netns,
       (table == NetTable::Tcp ? tables.tcp : tables.tcp6) = std::move(parsed.rows);
     }
     if (is_whole && netnsOf(files.get()) == netns) return tables;
+    texts.dropAfter(texts_before);
   }
   return {};
 }

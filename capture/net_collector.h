@@ -7,6 +7,7 @@
 #include "capture/failure_log.h"
 #include "capture/proc_source.h"
 #include "capture/snapshot.h"
+#include "capture/text_log.h"
 
 namespace fdmortem {
 
@@ -14,7 +15,7 @@ namespace fdmortem {
 /// Empty if all of them have ended. If some have not and none could be used, every table's status
 /// is Failed: rows of which nobody knows the namespace are worse than none.
 std::optional<NetnsRecord> readNetns(const ProcSource& source, uint64_t netns,
-                                     const std::vector<ProcessIdentity>& processes,
+                                     const std::vector<ProcessIdentity>& processes, TextLog& texts,
                                      FailureLog& failures);
 
 /// Reads tcp and tcp6 of `netns` once more. Empty if that was not possible.
@@ -23,6 +24,7 @@ struct TcpTables {
   std::vector<InetRow> tcp6;
 };
 std::optional<TcpTables> readTcpTables(const ProcSource& source, uint64_t netns,
-                                       const std::vector<ProcessIdentity>& processes);
+                                       const std::vector<ProcessIdentity>& processes,
+                                       TextLog& texts);
 
 }  // namespace fdmortem

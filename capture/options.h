@@ -32,6 +32,8 @@ struct RecordOptions {
   Redaction redaction;
   ProgressMode progress = ProgressMode::Auto;
   bool with_autopsies = true;
+  bool keeps_texts = true;
+  bool keeps_environ = false;
   std::string proc_root = "/proc";
   bool quiet = false;
   bool verbose = false;

@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -21,6 +22,7 @@ namespace fdmortem {
 namespace {
 
 constexpr size_t kMaximumFileBytes = size_t{1} << 30;
+constexpr size_t kProcPageBytes = 4096;  // the kernel gives most files in such parts
 
 struct DirectoryCloser {
   void operator()(DIR* stream) const { closedir(stream); }
@@ -82,26 +84,36 @@ OrErrno<std::vector<std::string>> ProcSource::list(int directory, const char* pa
 
 int ProcSource::read(int directory, const char* path, std::string& text) {
   text.clear();
+  return append(directory, path, text);
+}
+
+int ProcSource::append(int directory, const char* path, std::string& text) {
+  const size_t begin = text.size();
   // O_NONBLOCK: in a saved tree a fifo may lie where a file should be.
   const FileHandle file(openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return errno;
-  size_t length = 0;
-  text.resize(4096);  // no more: what is resized is also cleared, for each of many small files
+  size_t length = begin;
+  // What is resized is also cleared: for a small file as little as possible, for a large one no
+  // more than a part of it.
+  constexpr size_t kMaximumStep = size_t{1} << 20;
+  text.resize(begin + kProcPageBytes);
   while (true) {
     const ssize_t count = ::read(file.get(), text.data() + length, text.size() - length);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       const int error = errno;
-      text.clear();
+      text.resize(begin);
       return error;
     }
     if (count == 0) break;
     length += static_cast<size_t>(count);
-    if (length > kMaximumFileBytes) {
-      text.clear();
+    if (length - begin > kMaximumFileBytes) {
+      text.resize(begin);
       return EFBIG;
     }
-    if (text.size() - length < 4096) text.resize(text.size() * 2);
+    if (text.size() - length < kProcPageBytes) {
+      text.resize(text.size() + std::clamp(length - begin, kProcPageBytes, kMaximumStep));
+    }
   }
   text.resize(length);
   return 0;

@@ -49,6 +49,9 @@ class ProcSource {
   /// GiB.
   static int read(int directory, const char* path, std::string& text);
 
+  /// As read(), but adds to `text`, which stays as it was on an error.
+  static int append(int directory, const char* path, std::string& text);
+
   /// Reads a link into `target`, which is emptied first.
   static int readLink(int directory, const char* path, std::string& target);
 

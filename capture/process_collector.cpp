@@ -23,27 +23,54 @@ bool isGone(int error) {
 /// The reads of one process, with its failures under its pid.
 class ProcessReader {
  public:
-  ProcessReader(int directory, int32_t pid, FailureLog& failures)
-      : directory_(directory), pid_(pid), failures_(failures) {}
+  ProcessReader(int directory, int32_t pid, TextLog& texts, FailureLog& failures)
+      : directory_(directory), pid_(pid), texts_(texts), failures_(failures) {}
 
-  /// A file whole; empty if it can't be read, which is a failure unless the process ended.
+  /// A file whole; empty if it can't be read, which is a failure unless the process ended. Its text
+  /// is in a row.
   std::optional<std::string> read(const char* name) {
     std::string text;
     const int error = ProcSource::read(directory_, name, text);
-    return keep(error, "read", name, std::move(text));
+    return valueOrFailure(error, "read", name, std::move(text));
+  }
+
+  /// A file that is only kept as it is. Not every kernel has it.
+  void keep(const char* name) {
+    if (!texts_.keeps(textContentOf(subject(name)))) return;
+    const auto text = texts_.read(directory_, name, subject(name));
+    if (!text && !isGone(text.error())) {
+      failures_.add("read", subject(name), pid_, text.error());
+    }
+  }
+
+  /// The mount table of its mount namespace, once for all processes of it.
+  void keepMountinfo() {
+    if (!texts_.keeps(TextContent::Paths)) return;
+    const auto link = readLink("ns/mnt");
+    if (!link || !parseNamespaceLink(*link)) return;
+    texts_.keep(subject("ns/mnt"), *link);
+    if (!texts_.isNew(*link)) return;
+    const auto text = texts_.read(directory_, "mountinfo", *link + "/mountinfo");
+    // EINVAL: it is ending, and has no root directory any more.
+    if (!text && !isGone(text.error()) && text.error() != EINVAL) {
+      failures_.add("read", subject("mountinfo"), pid_, text.error());
+    }
   }
 
   std::optional<std::string> readLink(const char* name) {
     std::string target;
     const int error = ProcSource::readLink(directory_, name, target);
-    return keep(error, "readlink", name, std::move(target));
+    return valueOrFailure(error, "readlink", name, std::move(target));
   }
 
   /// A file that is read and understood.
   template <class Record>
   std::optional<Record> parse(const char* name, Parsed<Record> (*reader)(std::string_view)) {
-    const auto text = read(name);
-    if (!text) return {};
+    const auto text = texts_.read(directory_, name, subject(name));
+    if (!text) {
+      if (!isGone(text.error())) failures_.add("read", subject(name), pid_, text.error());
+      return {};
+    }
     auto record = reader(*text);
     if (!record) {
       failures_.addUnparsable(subject(name), pid_, record.error());
@@ -55,8 +82,8 @@ class ProcessReader {
  private:
   std::string subject(const char* name) const { return fmt::format("{}/{}", pid_, name); }
 
-  std::optional<std::string> keep(int error, const char* operation, const char* name,
-                                  std::string value) {
+  std::optional<std::string> valueOrFailure(int error, const char* operation, const char* name,
+                                            std::string value) {
     if (error == 0) return value;
     if (!isGone(error)) failures_.add(operation, subject(name), pid_, error);
     return {};
@@ -64,6 +91,7 @@ class ProcessReader {
 
   int directory_;
   int32_t pid_;
+  TextLog& texts_;
   FailureLog& failures_;
 };
 
@@ -90,8 +118,13 @@ constexpr int kAttempts = 8;
 /// The fds of one process.
 class FdReader {
  public:
-  FdReader(FileHandle links, OrErrno<FileHandle> infos, int32_t pid, FailureLog& failures)
-      : links_(std::move(links)), infos_(std::move(infos)), pid_(pid), failures_(failures) {}
+  FdReader(FileHandle links, OrErrno<FileHandle> infos, int32_t pid, TextLog& texts,
+           FailureLog& failures)
+      : links_(std::move(links)),
+        infos_(std::move(infos)),
+        pid_(pid),
+        texts_(texts),
+        failures_(failures) {}
 
   /// Empty if the fd was closed since it was listed.
   std::optional<FdRecord> read(int32_t fd, const FdRecord* previous) {
@@ -106,7 +139,11 @@ class FdReader {
       const bool may_be_another_file = infos_ && (error != 0 ? isGone(error) : !agree(record));
       if (!may_be_another_file) break;
     }
-    if (error != 0) failures_.add("read", infoSubject(name), pid_, error);
+    if (error != 0) {
+      failures_.add("read", infoSubject(name), pid_, error);
+    } else {
+      keepInfo(name, record);
+    }
     keepOrReadStatus(name, previous, record);
     return record;
   }
@@ -138,6 +175,14 @@ class FdReader {
     return 0;
   }
 
+  /// Keeps the text that was read last if it can't be made again of the record.
+  void keepInfo(const std::string& name, const FdRecord& record) {
+    if (!texts_.keeps(TextContent::Paths)) return;
+    made_.clear();
+    if (record.info) formatFdInfo(*record.info, made_);
+    if (made_ != text_) texts_.keep(infoSubject(name), text_);
+  }
+
   static bool agree(const FdRecord& record) {
     return record.link.type != LinkType::Socket || !record.info || !record.info->inode ||
            *record.info->inode == record.link.number;
@@ -164,8 +209,10 @@ class FdReader {
   FileHandle links_;
   OrErrno<FileHandle> infos_;
   int32_t pid_;
+  TextLog& texts_;
   FailureLog& failures_;
   std::string text_;
+  std::string made_;
 };
 
 bool hasEnded(const ProcSource& source, const ProcessIdentity& identity) {
@@ -233,7 +280,7 @@ FileHandle filesDirectory(const SelectedProcess& process) {
 }
 
 std::optional<ProcessRecord> readProcess(const ProcSource& source, const ProcessIdentity& identity,
-                                         FailureLog& failures) {
+                                         TextLog& texts, FailureLog& failures) {
   const int32_t pid = identity.pid;
   ProcessRecord record{.identity = identity};
   const auto process = openProcess(source, identity);
@@ -243,22 +290,28 @@ std::optional<ProcessRecord> readProcess(const ProcSource& source, const Process
     record.fd_list_status = ReadStatus::Failed;
     return record;
   }
-  ProcessReader reader(process->directory.get(), pid, failures);
-  record.parent_pid = process->stat.parent_pid;
-  record.comm = process->stat.comm;
+  ProcessReader reader(process->directory.get(), pid, texts, failures);
+  // Read anew: what is kept is what the record was made of.
+  const auto stat = reader.parse("stat", parseProcessStat);
+  record.parent_pid = stat ? stat->parent_pid : process->stat.parent_pid;
+  record.comm = stat ? stat->comm : process->stat.comm;
   record.status = reader.parse("status", parseProcessStatus);
   record.exe = process->stat.isKernelThread() ? std::nullopt : reader.readLink("exe");
   record.cmdline = reader.read("cmdline");
   record.cgroup = reader.parse("cgroup", parseCgroup);
   readLimits(reader, record);
   const FileHandle files = filesDirectory(*process);
-  ProcessReader files_reader(files.get(), pid, failures);
+  ProcessReader files_reader(files.get(), pid, texts, failures);
   record.netns = readNetns(files_reader, pid, failures);
+  for (const char* name : {"io", "wchan", "syscall"})
+    reader.keep(name);
+  reader.keep("environ");
+  reader.keepMountinfo();
   return record;
 }
 
 bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRecord& process,
-             FailureLog& failures) {
+             TextLog& texts, FailureLog& failures) {
   const int32_t pid = process.identity.pid;
   process.fd_list_status = ReadStatus::Failed;
   const auto selected = openProcess(source, process.identity);
@@ -277,7 +330,8 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
     return true;
   }
 
-  FdReader reader(std::move(*links), std::move(infos), pid, failures);
+  const size_t texts_before = texts.mark();
+  FdReader reader(std::move(*links), std::move(infos), pid, texts, failures);
   static const std::vector<FdRecord> kNone;
   const auto& known = previous != nullptr ? previous->fds : kNone;
   auto before = known.begin();
@@ -292,7 +346,9 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
   }
   // Asked in this order, so that a process whose exit begins in between is one that ended.
   const bool is_exiting = isExiting(files.get());
-  if (hasEnded(source, process.identity)) return false;
+  const bool has_ended = hasEnded(source, process.identity);
+  if (has_ended || is_exiting) texts.dropAfter(texts_before);
+  if (has_ended) return false;
   if (is_exiting) {
     // The last thread that holds the fds closes them while it still can be listed.
     failures.add(Failure{.operation = "list",

@@ -7,6 +7,7 @@
 #include "capture/proc_source.h"
 #include "capture/selection.h"
 #include "capture/snapshot.h"
+#include "capture/text_log.h"
 
 namespace fdmortem {
 
@@ -14,14 +15,14 @@ namespace fdmortem {
 /// it, or no descriptor left to do it, it is there with what could be read and the rest is in
 /// `failures`.
 std::optional<ProcessRecord> readProcess(const ProcSource& source, const ProcessIdentity& identity,
-                                         FailureLog& failures);
+                                         TextLog& texts, FailureLog& failures);
 
 /// Lists its fds and reads each link and fdinfo into `process`. `previous` is the same process in
 /// the snapshot before, or null: what a file is and which protocol a socket has is taken over from
 /// there for fds that did not change. Returns false if the process ended meanwhile; what was read
 /// is half then.
 bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRecord& process,
-             FailureLog& failures);
+             TextLog& texts, FailureLog& failures);
 
 /// The directory through which a process's files are read: its own, or that of a thread that still
 /// runs if the main thread has ended (then /proc/PID/fd is empty though the fds are open).

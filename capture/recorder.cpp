@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <limits>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -33,6 +35,7 @@ namespace {
 /// A disk that was full is written to again when it has so much room.
 constexpr uint64_t kRoomBytes = 4 << 20;
 constexpr int kPartlyRead = 3;
+constexpr uint64_t kSnapshotsBetweenHeads = 360;  // an hour at the interval that is the default
 
 /// SIGINT, SIGTERM and SIGHUP as events to wait for: a snapshot that has begun is always finished.
 class StopSignals {
@@ -67,6 +70,14 @@ class StopSignals {
   sigset_t signals_{};
 };
 
+/// Who logged in, whatever he became since; empty if nobody did (-1) or the kernel does not tell.
+std::optional<uint32_t> loginUid() {
+  std::ifstream file("/proc/self/loginuid");
+  uint32_t uid = 0;
+  if (!(file >> uid) || uid == std::numeric_limits<uint32_t>::max()) return {};
+  return uid;
+}
+
 RecordingInfo describeRecording(const RecordOptions& options, const ProcSource& source) {
   RecordingInfo info;
   info.started_at_ns = readClocks().wall_ns;
@@ -84,6 +95,8 @@ RecordingInfo describeRecording(const RecordOptions& options, const ProcSource& 
   info.recorder_uid = getuid();
   info.interval_ms = options.interval.count();
   info.options = options.arguments;
+  info.keeps_texts = options.keeps_texts;
+  info.recorder_login_uid = loginUid();
   info.note = options.note;
   return info;
 }
@@ -114,7 +127,10 @@ class Recorder {
   explicit Recorder(const RecordOptions& options)
       : options_(options),
         source_(options.proc_root),
-        collector_(source_, options.selection, options.with_autopsies),
+        collector_(source_, options.selection, options.with_autopsies,
+                   {.keeps_texts = options.keeps_texts,
+                    .keeps_environ = options.keeps_environ,
+                    .redaction = options.redaction}),
         progress_(options),
         schedule_(readClocks().boottime_ns, options.interval.count() * 1'000'000) {
     if (options.burst_above_percent) burst_.emplace(source_, *options.burst_above_percent);
@@ -135,8 +151,8 @@ class Recorder {
     tellUnstoredDelays();
     const auto error = archive_->endRecording(readClocks().wall_ns, reason);
     if (error) progress_.warn("the end of the recording could not be stored: " + error->message);
-    progress_.announce(
-        fmt::format("{} snapshots in {}, ended: {}", taken_, printable(options_.output), reason));
+    progress_.announce(fmt::format("{} snapshots in {}, ended: {}; head {}", taken_,
+                                   printable(options_.output), reason, toHex(archive_->head())));
     return progress_.hadFailures() || has_lost_ || error ? kPartlyRead : 0;
   }
 
@@ -273,7 +289,12 @@ class Recorder {
     stored_cpu_us_ = cpu_us;
     schedule_.stored();
     ++taken_;
+    // Only what the next one is compressed against is needed on.
+    if (previous_->texts) previous_->texts->again = {};
     is_failing_ = false;
+    if (taken_ % kSnapshotsBetweenHeads == 0) {
+      progress_.announce(fmt::format("snapshot {}: head {}", *id, toHex(archive_->head())));
+    }
     progress_.stored(*id, *previous_, archive_->archive().diskBytes());
     if (burst_) burst_->follow(*previous_);
   }

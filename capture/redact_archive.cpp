@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <stdexcept>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -11,6 +12,11 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
+
+#include "capture/chain_writer.h"
+#include "capture/text_log.h"
+#include "schema/evidence/text_bundle.h"
+#include "schema/evidence/text_codec.h"
 
 namespace fdmortem {
 namespace {
@@ -136,6 +142,46 @@ void redactAddresses(SQLite::Database& archive, Redactor& redactor) {
   }
 }
 
+/// The texts without those that hold what is redacted now; the others are compressed anew.
+void redactTexts(SQLite::Database& archive, const Redaction& redaction) {
+  TextEncoder encoder;
+  std::string before, now;  // part 1 as it was, and as it is to be
+  SQLite::Statement rowids(archive, "SELECT rowid FROM verbatim ORDER BY rowid");
+  SQLite::Statement select(archive,
+                           "SELECT part, base IS NULL, size, frame FROM verbatim WHERE rowid = ?");
+  SQLite::Statement update(archive,
+                           "UPDATE verbatim SET size = ?, digest = ?, frame = ? WHERE rowid = ?");
+  while (rowids.executeStep()) {
+    const int64_t rowid = rowids.getColumn(0).getInt64();
+    select.reset();
+    select.bind(1, rowid);
+    select.executeStep();
+    const bool is_first = select.getColumn(0).getInt() == 1;
+    const bool stands_alone = select.getColumn(1).getInt() == 1;
+    const auto text = decodeText(bytesOf(select.getColumn(3)),
+                                 static_cast<size_t>(select.getColumn(2).getInt64()),
+                                 stands_alone ? std::string_view() : before);
+    if (!text) throw std::runtime_error(fmt::format("a text is damaged: {}", text.error()));
+    const auto entries = parseTextBundle(text->view());
+    if (!entries) throw std::runtime_error(fmt::format("a text is damaged: {}", entries.error()));
+    TextBundle kept;
+    for (const BundledText& entry : *entries) {
+      if (isKept(textContentOf(entry.path), redaction)) kept.add(entry.path, entry.text);
+    }
+    const std::string frame = encoder.encode(kept.bytes(), stands_alone ? std::string_view() : now);
+    update.reset();
+    update.bind(1, static_cast<int64_t>(kept.bytes().size()));
+    const Digest digest = digestOf(kept.bytes());
+    bindBytes(update, 2, fdmortem::bytesOf(digest));
+    bindBytes(update, 3, frame);
+    update.bind(4, rowid);
+    update.exec();
+    if (!is_first) continue;
+    before = text->view();
+    now = kept.bytes();
+  }
+}
+
 /// The command line of fdcapture itself, and what is redacted now.
 void redactRecordings(SQLite::Database& archive, const Redactor& redactor) {
   struct Row {
@@ -192,7 +238,9 @@ void redactArchive(SQLite::Database& archive, const Redaction& redaction) {
     sortTexts(archive);
   }
   if (redaction.addresses) redactAddresses(archive, redactor);
+  redactTexts(archive, redaction);
   redactRecordings(archive, redactor);
+  rewriteChain(archive);
   transaction.commit();
 }
 

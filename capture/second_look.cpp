@@ -69,10 +69,11 @@ bool hasTcpTables(const NetnsRecord& netns) {
 class SecondLooker {
  public:
   SecondLooker(const ProcSource& source, const Snapshot* previous, Snapshot& now,
-               bool with_autopsies, FailureLog& failures)
+               bool with_autopsies, TextLog& texts, FailureLog& failures)
       : source_(source),
         now_(now),
         with_autopsies_(with_autopsies),
+        texts_(texts),
         failures_(failures),
         listed_(listedInodes(now)) {
     if (previous != nullptr) findVanished(connectionsOf(*previous));
@@ -115,7 +116,7 @@ class SecondLooker {
     for (const ProcessRecord& process : now_.processes) {
       if (process.netns == netns_inode) inhabitants.push_back(process.identity);
     }
-    auto tables = readTcpTables(source_, netns_inode, inhabitants);
+    auto tables = readTcpTables(source_, netns_inode, inhabitants, texts_);
     if (!tables) return;
     addFound(rowsOf(*netns, NetTable::Tcp), tables->tcp, inodes);
     addFound(rowsOf(*netns, NetTable::Tcp6), tables->tcp6, inodes);
@@ -233,6 +234,7 @@ class SecondLooker {
   const ProcSource& source_;
   Snapshot& now_;
   bool with_autopsies_;
+  TextLog& texts_;
   FailureLog& failures_;
   std::unordered_set<uint64_t> listed_;
   /// By namespace, the sockets that the snapshot before lists, this one does not, and an fd still
@@ -247,8 +249,8 @@ class SecondLooker {
 }  // namespace
 
 void takeSecondLook(const ProcSource& source, const Snapshot* previous, Snapshot& now,
-                    bool with_autopsies, FailureLog& failures) {
-  SecondLooker(source, previous, now, with_autopsies, failures).run();
+                    bool with_autopsies, TextLog& texts, FailureLog& failures) {
+  SecondLooker(source, previous, now, with_autopsies, texts, failures).run();
 }
 
 }  // namespace fdmortem

@@ -4,6 +4,7 @@
 #include "capture/failure_log.h"
 #include "capture/proc_source.h"
 #include "capture/snapshot.h"
+#include "capture/text_log.h"
 
 namespace fdmortem {
 
@@ -13,11 +14,12 @@ namespace fdmortem {
 ///
 /// Where a connection that `previous` lists is gone and its fd is not, the TCP tables of its
 /// namespace are read a second time: the kernel can skip a row of a table that changes while it is
-/// read. A row found then is added to `now`. `previous` is null in the first snapshot.
+/// read. A row found then is added to `now`, and what was read to `texts`. `previous` is null in
+/// the first snapshot.
 ///
 /// With `with_autopsies` each TCP socket among them is asked what the kernel still knows of its
 /// connection (autopsy.h), but for those that said all they will ever say.
 void takeSecondLook(const ProcSource& source, const Snapshot* previous, Snapshot& now,
-                    bool with_autopsies, FailureLog& failures);
+                    bool with_autopsies, TextLog& texts, FailureLog& failures);
 
 }  // namespace fdmortem

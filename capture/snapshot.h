@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "schema/evidence/text_bundle.h"
 #include "schema/format.h"
 #include "schema/records.h"
 
@@ -132,6 +133,12 @@ struct AutopsyRecord {
   }
 };
 
+/// What was read for a snapshot, as it was (schema/README.md, "The texts as they were read").
+struct SnapshotTexts {
+  TextBundle first;
+  TextBundle again;  ///< the TCP tables that were read again in the second look
+};
+
 struct Clocks {
   int64_t wall_ns = 0;       ///< CLOCK_REALTIME
   int64_t monotonic_ns = 0;  ///< CLOCK_MONOTONIC
@@ -159,6 +166,7 @@ struct Snapshot {
   std::optional<uint64_t> file_max;
   std::optional<uint64_t> uptime_ms;
   std::vector<Failure> failures;
+  std::shared_ptr<SnapshotTexts> texts;  ///< null: they are not kept
 };
 
 }  // namespace fdmortem

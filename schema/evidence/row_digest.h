@@ -77,6 +77,7 @@ class RowBytes {
     bytes_.append(value);
   }
 
+  void append(const RowBytes& more) { bytes_.append(more.bytes_); }
   void clear() { bytes_.clear(); }
   std::string_view view() const { return bytes_; }
 

@@ -30,7 +30,6 @@ bool TextBundle::add(std::string_view path, const std::function<bool(std::string
   }
   fmt::format_to(bytes_.begin() + static_cast<std::ptrdiff_t>(entry), "{:0{}}",
                  bytes_.size() - begin, kLengthDigits);
-  last_entry_ = entry;
   last_ = begin;
   return true;
 }
@@ -42,9 +41,9 @@ void TextBundle::add(std::string_view path, std::string_view text) {
   });
 }
 
-void TextBundle::removeLast() {
-  bytes_.resize(last_entry_);
-  last_ = last_entry_;
+void TextBundle::cutTo(size_t size) {
+  if (size < bytes_.size()) bytes_.resize(size);
+  last_ = bytes_.size();
 }
 
 Parsed<std::vector<BundledText>> parseTextBundle(std::string_view bytes) {

@@ -35,15 +35,14 @@ class TextBundle {
   /// The text that was added last; valid until the next one.
   std::string_view last() const { return std::string_view(bytes_).substr(last_); }
 
-  /// Takes the entry that was added last away again.
-  void removeLast();
+  /// Takes entries away again: all that came when it had `size` bytes already.
+  void cutTo(size_t size);
 
   const std::string& bytes() const { return bytes_; }
 
  private:
   std::string bytes_;
-  size_t last_ = 0;        ///< where the text of the last entry begins
-  size_t last_entry_ = 0;  ///< where the last entry begins
+  size_t last_ = 0;  ///< where the text of the last entry begins
 };
 
 /// The entries of a bundle, in its order; they are parts of `bytes`. An error if it is none: a

@@ -264,6 +264,16 @@ TEST_F(FdChanges, WatchesInAnotherOrderAreTheSame) {
   EXPECT_EQ(watchesOf(changes_), "");
 }
 
+TEST_F(FdChanges, WatchesOfTwoFilesUnderOneNumber) {
+  EpollWatch first = watchOf(4, 9), second = watchOf(4, 1);
+  first.inode = 600;
+  second.inode = 700;
+  EpollWatch changed = first;
+  changed.events = 0;
+  compareFds({epollFd({first, second})}, {epollFd({changed, second})});
+  EXPECT_EQ(watchesOf(changes_), "changed 4");
+}
+
 TEST_F(FdChanges, AKeyframeRepeatsWatches) {
   compareFds({epollFd({watchOf(3)})}, {epollFd({watchOf(3)})}, true);
   EXPECT_EQ(watchesOf(changes_), "present 3");

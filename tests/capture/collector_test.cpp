@@ -63,6 +63,8 @@ class CollectorTest : public testing::Test {
   FakeProc proc_;
   ProcSource source_{proc_.root()};
   Collector collector_{source_, Selection{.comms = {"server"}}, false};
+  const TextPolicy keeps_no_texts_;
+  TextLog texts_{keeps_no_texts_};
   std::optional<Snapshot> previous_;
 };
 
@@ -174,7 +176,7 @@ TEST_F(CollectorTest, AnFdThatWasClosedSinceItWasListedIsLeftOut) {
   ProcessRecord record{.identity = {7, 1000}};
   FailureLog failures;
   proc_.remove("7/fdinfo/3");
-  EXPECT_TRUE(readFds(source_, nullptr, record, failures));
+  EXPECT_TRUE(readFds(source_, nullptr, record, texts_, failures));
   // Its link is still there: only the fdinfo could not be read.
   ASSERT_EQ(record.fds.size(), 1U);
   EXPECT_FALSE(record.fds[0].info);
@@ -328,7 +330,7 @@ TEST_F(CollectorTest, ANamespaceIsReadThroughAProcessThatStillLivesInIt) {
   proc_.setTcp(8, {tcpTableRow(501, kEstablished)});
   proc_.link("7/ns/net", "net:[4001]");
   FailureLog failures;
-  const auto record = readNetns(source_, 4000, {{7, 1000}, {8, 1000}}, failures);
+  const auto record = readNetns(source_, 4000, {{7, 1000}, {8, 1000}}, texts_, failures);
   ASSERT_TRUE(record);
   ASSERT_EQ(record->inet[0].size(), 1U);
   EXPECT_EQ(record->inet[0][0].inode, 501U);
@@ -337,7 +339,7 @@ TEST_F(CollectorTest, ANamespaceIsReadThroughAProcessThatStillLivesInIt) {
 
 TEST_F(CollectorTest, ANamespaceThatNobodyLivesInAnyMoreFailed) {
   FailureLog failures;
-  const auto record = readNetns(source_, 4001, {{7, 1000}, {9, 1000}}, failures);
+  const auto record = readNetns(source_, 4001, {{7, 1000}, {9, 1000}}, texts_, failures);
   ASSERT_TRUE(record);
   EXPECT_EQ(record->inode, 4001U);
   for (const ReadStatus status : record->status)
@@ -347,7 +349,7 @@ TEST_F(CollectorTest, ANamespaceThatNobodyLivesInAnyMoreFailed) {
 
 TEST_F(CollectorTest, ThatAllProcessesOfANamespaceHaveEndedIsNoFailure) {
   FailureLog failures;
-  EXPECT_FALSE(readNetns(source_, 4001, {{9, 1000}, {10, 1000}}, failures));
+  EXPECT_FALSE(readNetns(source_, 4001, {{9, 1000}, {10, 1000}}, texts_, failures));
   EXPECT_TRUE(failures.take().empty());
 }
 
@@ -389,12 +391,12 @@ class SecondLookTest : public CollectorTest {
     now_ = snapshot();
     now_.namespaces = {};
     FailureLog failures;
-    now_.namespaces.push_back(readNetns(source_, 4000, {{7, 1000}}, failures).value());
+    now_.namespaces.push_back(readNetns(source_, 4000, {{7, 1000}}, texts_, failures).value());
   }
 
   void look() {
     FailureLog failures;
-    takeSecondLook(source_, &*previous_, now_, false, failures);
+    takeSecondLook(source_, &*previous_, now_, false, texts_, failures);
     previous_ = std::move(now_);
   }
 

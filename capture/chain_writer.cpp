@@ -1,0 +1,68 @@
+#include "capture/chain_writer.h"
+
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+
+#include "schema/evidence/stored_digests.h"
+
+namespace fdmortem {
+namespace {
+
+void bindDigest(SQLite::Statement& statement, int index, const Digest& digest) {
+  statement.bind(index, digest.data(), static_cast<int>(digest.size()));
+}
+
+}  // namespace
+
+Digest headOf(SQLite::Database& archive) {
+  SQLite::Statement last(archive, "SELECT value FROM chain ORDER BY id DESC LIMIT 1");
+  if (!last.executeStep()) return {};
+  const SQLite::Column value = last.getColumn(0);
+  const auto head = digestFromBytes(
+      {static_cast<const char*>(value.getBlob()), static_cast<size_t>(value.getBytes())});
+  if (!head) throw std::runtime_error("the last link of its hash chain is damaged");
+  return *head;
+}
+
+ChainWriter::ChainWriter(SQLite::Database& archive) : archive_(archive), head_(headOf(archive)) {}
+
+Digest ChainWriter::add(LinkKind kind, int64_t subject, const Digest& content) {
+  const ChainLink link{.kind = kind, .subject = subject, .previous = head_, .content = content};
+  const Digest value = link.value();
+  SQLite::Statement insert(archive_,
+                           "INSERT INTO chain SELECT coalesce(max(id), 0) + 1, ?1, ?2, ?3, ?4 "
+                           "FROM chain");
+  insert.bind(1, static_cast<int>(kind));
+  insert.bind(2, subject);
+  bindDigest(insert, 3, link.previous);
+  bindDigest(insert, 4, value);
+  insert.exec();
+  return value;
+}
+
+Digest rewriteChain(SQLite::Database& archive) {
+  std::vector<std::pair<LinkKind, int64_t>> links;
+  SQLite::Statement query(archive, "SELECT kind, subject FROM chain ORDER BY id");
+  while (query.executeStep()) {
+    const auto kind = static_cast<LinkKind>(query.getColumn(0).getInt());
+    if (kind != LinkKind::Rewritten) links.emplace_back(kind, query.getColumn(1).getInt64());
+  }
+  ChainWriter chain(archive);
+  archive.exec("DELETE FROM chain");
+  chain.committed(chain.add(LinkKind::Rewritten, 0, {}));
+  StoredDigests digests(archive);
+  for (const auto& [kind, subject] : links) {
+    const auto content = kind == LinkKind::Snapshot ? std::optional(digests.ofSnapshot(subject))
+                                                    : digests.ofRow(kind, subject);
+    if (!content) throw std::runtime_error("its hash chain has a link to a row that is not there");
+    chain.committed(chain.add(kind, subject, *content));
+  }
+  return chain.head();
+}
+
+}  // namespace fdmortem
