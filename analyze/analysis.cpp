@@ -1,6 +1,5 @@
 #include "analyze/analysis.h"
 
-#include <sys/resource.h>
 #include <algorithm>
 #include <cctype>
 #include <stdexcept>
@@ -115,16 +114,9 @@ void requireOneStatement(SQLite::Database& database, const std::string& sql) {
 }  // namespace
 
 Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : path_(path) {
-  struct rusage u0{}; auto lap = [&](const char* w) { struct rusage u{}; getrusage(RUSAGE_SELF, &u); auto ms=[](const struct rusage& x){return x.ru_utime.tv_sec*1e3+x.ru_utime.tv_usec/1e3+x.ru_stime.tv_sec*1e3+x.ru_stime.tv_usec/1e3;}; fmt::print(stderr, "PROF {:9.1f} ms  == {} (rss {} MB)\n", ms(u)-ms(u0), w, u.ru_maxrss/1024); u0=u; };  // PROFILE-HACK
   const PrivateCopy copy(path);
   sha256_ = sha256OfFile(copy.path());
   database_ = openInMemory();
-  if (getenv("PROF")) sqlite3_trace_v2(database_->getHandle(), SQLITE_TRACE_PROFILE, [](unsigned, void*, void* p, void* x) -> int {
-    const double ms = static_cast<double>(*static_cast<sqlite3_int64*>(x)) / 1e6;
-    if (ms > 20) { std::string q = sqlite3_sql(static_cast<sqlite3_stmt*>(p)); size_t a = q.find("CREATE"); if (a != std::string::npos) q = q.substr(a);
-      fmt::print(stderr, "PROF {:9.1f} ms  {}\n", ms, q.substr(0, 70)); }
-    return 0; }, nullptr);
-  lap("copy+sha");
   runAll(*database_, sql::analysis());
   const auto of_archive = [&](const auto& step) {
     try {
@@ -137,8 +129,8 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     ArchiveReader archive(copy.path());
     const auto damage = archive.damage(1);
     if (!damage.empty()) throw std::runtime_error(damage.front());
-    lap("integrity"); importArchive(archive.database(), *database_, {}, options.on_progress);
-    lap("import"); SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
+    importArchive(archive.database(), *database_, {}, options.on_progress);
+    SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();
     doubts_ = doubtsOf(copy, *database_);
@@ -151,7 +143,7 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     fillGrowth(*database_);
   });
   database_->exec("ANALYZE");
-  lap("derive+analyze"); lock(*database_);
+  lock(*database_);
 }
 
 Analysis::~Analysis() = default;
