@@ -34,10 +34,10 @@ Json databaseObject(const Report& report, const DatabaseReport& database) {
   for (const auto& row : database.recordings) {
     recordings.push_back(jsonRow(report.recording_columns, row));
   }
-  return {{"path", database.path},          {"sha256", database.sha256},
-          {"host", database.host},          {"boot_id", orNull(database.boot_id)},
-          {"kernel", database.kernel},      {"recordings", recordings},
-          {"doubts", Json(database.doubts)}};
+  return {{"path", database.path},         {"sha256", database.sha256},
+          {"host", database.host},         {"boot_id", orNull(database.boot_id)},
+          {"kernel", database.kernel},     {"recordings", recordings},
+          {"head", orNull(database.head)}, {"doubts", Json(database.doubts)}};
 }
 
 /// One object over all databases: what was taken, and each thing that was not.
