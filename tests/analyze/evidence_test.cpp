@@ -17,6 +17,7 @@
 
 #include "analyze/check.h"
 #include "analyze/evidence/archived_file.h"
+#include "analyze/show_command.h"
 #include "tests/support/forged_chain.h"
 #include "tests/support/real_archive.h"
 #include "tests/support/sockets.h"
@@ -305,6 +306,12 @@ TEST_F(EvidenceTest, AHeadOfLongAgoIsInTheChain) {
   EXPECT_EQ(result.known_head.rfind("link 3; ", 0), 0U) << result.known_head;
   EXPECT_NE(checkArchive(path_, head_).known_head.find("the last one"), std::string::npos);
   EXPECT_NE(oneLine(checkArchive(path_, Digest{1}).problems), "");
+}
+
+TEST(ShownOnATerminal, IsInert) {
+  EXPECT_EQ(forTerminal("a\tb\n\x1b[31mc\rd"), "a\tb\n\\x1b[31mc\\rd\n");
+  EXPECT_EQ(forTerminal("\xff\xe2\x80\xae\n"), "\\xff\\u{202e}\n");
+  EXPECT_EQ(forTerminal(""), "");
 }
 
 TEST_F(EvidenceTest, AnArchivedFileOfASnapshotThatWasEditedIsNotShown) {
