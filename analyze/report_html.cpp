@@ -212,6 +212,7 @@ class HtmlReport {
         "kicker");
     add("<h1>{}</h1>\n", htmlTextWithTimes(summary_.verdict));
     html_ += "<nav aria-label=\"Contents\"><ul><li><a href=\"#summary\">Summary</a></li>";
+    if (report_.databases.size() > 1) html_ += "<li><a href=\"#archives\">Archives</a></li>";
     if (report_.processes.size() > 1) html_ += "<li><a href=\"#overview\">Processes</a></li>";
     html_ += "<li><a href=\"#findings\">Findings</a></li>";
     for (const size_t place : sections())
@@ -242,6 +243,13 @@ class HtmlReport {
   }
 
   void overview() {
+    if (report_.databases.size() > 1) {
+      const ReportTable entry = archivesTable(report_);
+      add("<section aria-labelledby=\"archives\">\n<h2 id=\"archives\">{} archives</h2>\n",
+          report_.databases.size());
+      html_ += tableElement(entry.rows, entry.title) + paragraph(entry.note, "note-text");
+      html_ += "</section>\n";
+    }
     if (report_.processes.size() < 2) return;
     const ReportTable entry = overviewTable(report_, kMaximumOverview);
     add("<section aria-labelledby=\"overview\">\n<h2 id=\"overview\">{} processes</h2>\n",
@@ -435,17 +443,10 @@ class HtmlReport {
 
   void marks() {
     if (report_.marks.empty()) return;
-    ResultTable rows{.columns = {"at", "kind", "what", "times"}, .rows = {}};
-    for (const MarkReport& mark : report_.marks) {
-      if (rows.rows.size() == kMaximumMarks) break;
-      rows.rows.push_back({shortTime(mark.at), mark.kind, mark.text, mark.count});
-    }
+    const ReportTable entry = marksTable(report_, kMaximumMarks);
     html_ += "<section aria-labelledby=\"marks\">\n<h2 id=\"marks\">Marks</h2>\n";
-    html_ += tableElement(rows, "Restarts, lines of logs, and notes");
-    if (report_.marks.size() > rows.rows.size()) {
-      html_ +=
-          paragraph(fmt::format("{} more", report_.marks.size() - rows.rows.size()), "note-text");
-    }
+    html_ += tableElement(entry.rows, entry.title);
+    if (entry.left_out > 0) html_ += paragraph(fmt::format("{} more", entry.left_out), "note-text");
     html_ += "</section>\n";
   }
 
