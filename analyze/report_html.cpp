@@ -8,6 +8,7 @@
 #include "analyze/html.h"
 #include "analyze/report_html_style.h"
 #include "analyze/report_render.h"
+#include "analyze/report_statements.h"
 #include "analyze/report_summary.h"
 #include "analyze/report_svg.h"
 #include "analyze/report_tables.h"
@@ -72,8 +73,23 @@ std::string paragraph(std::string_view text, std::string_view css_class = {}) {
              : fmt::format("<p class=\"{}\">{}</p>\n", css_class, htmlTextWithTimes(text));
 }
 
-std::string folded(std::string_view summary, const std::string& content) {
-  return fmt::format("<details><summary>{}</summary>\n{}</details>\n", htmlText(summary), content);
+/// `of` tells who hears the page of what the content is; the place tells who sees it.
+std::string folded(std::string_view summary, std::string_view of, const std::string& content,
+                   std::string_view css_class = {}) {
+  return fmt::format("<details{}><summary aria-label=\"{}: {}\">{}</summary>\n{}</details>\n",
+                     css_class.empty() ? std::string() : fmt::format(" class=\"{}\"", css_class),
+                     htmlText(summary), htmlText(of), htmlText(summary), content);
+}
+
+/// A paragraph of an explanation, with the word that tells how sure it is.
+std::string explanationElement(std::string_view text) {
+  for (const std::string_view word : {"Observed:", "Inferred:", "Not known:"}) {
+    if (text.starts_with(word)) {
+      return fmt::format("<p><strong>{}</strong>{}</p>\n", word,
+                         htmlTextWithTimes(text.substr(word.size())));
+    }
+  }
+  return paragraph(text);
 }
 
 std::string legend(const std::vector<StackedPart>& parts) {
@@ -179,15 +195,13 @@ class HtmlReport {
   }
 
   std::string table(const ReportTable& entry, const std::string& database) const {
-    std::string content = fmt::format("<h4>{}</h4>\n", htmlText(entry.title));
+    std::string content = fmt::format("<h3>{}</h3>\n", htmlText(entry.title));
     content += tableElement(entry.rows, entry.title);
     if (!entry.note.empty()) content += paragraph(entry.note, "note-text");
     if (entry.left_out > 0) {
       content += paragraph(fmt::format("{} more: {}", entry.left_out, entry.all_rows), "note-text");
     }
-    return content +
-           fmt::format("<details class=\"proof\"><summary>Proof</summary>\n{}</details>\n",
-                       proof(database, entry.query));
+    return content + folded("Proof", entry.title, proof(database, entry.query), "proof");
   }
 
   std::string hosts() const {
@@ -216,9 +230,15 @@ class HtmlReport {
     if (report_.processes.size() > 1) html_ += "<li><a href=\"#overview\">Processes</a></li>";
     html_ += "<li><a href=\"#findings\">Findings</a></li>";
     for (const size_t place : sections())
-      add("<li><a href=\"#process-{}\">{}</a></li>", place,
-          htmlText(nameOf(report_.processes[place])));
+      add("<li><a href=\"#process-{}\">{}</a></li>", place, htmlText(linkText(place)));
     html_ += "<li><a href=\"#coverage\">What could not be seen</a></li></ul></nav>\n</header>\n";
+  }
+
+  std::string linkText(size_t place) const {
+    const ProcessReport& process = report_.processes[place];
+    return report_.databases.size() > 1
+               ? fmt::format("{} on {}", nameOf(process), hostOf(report_, process.database))
+               : nameOf(process);
   }
 
   /// Which processes have a section: the first, and those with findings.
@@ -247,7 +267,8 @@ class HtmlReport {
       const ReportTable entry = archivesTable(report_);
       add("<section aria-labelledby=\"archives\">\n<h2 id=\"archives\">{} archives</h2>\n",
           report_.databases.size());
-      html_ += tableElement(entry.rows, entry.title) + paragraph(entry.note, "note-text");
+      html_ += tableElement(entry.rows, entry.title);
+      html_ += paragraph(capitalized(entry.title) + ". " + capitalized(entry.note), "note-text");
       html_ += "</section>\n";
     }
     if (report_.processes.size() < 2) return;
@@ -264,20 +285,21 @@ class HtmlReport {
   void findings() {
     html_ += "<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n";
     if (report_.findings.empty()) html_ += paragraph("None.");
-    for (const Finding& finding : report_.findings)
-      findingArticle(finding);
+    for (size_t i = 0; i < report_.findings.size(); ++i)
+      findingArticle(report_.findings[i], i);
     html_ += "</section>\n";
   }
 
-  void findingArticle(const Finding& finding) {
+  void findingArticle(const Finding& finding, size_t place) {
     std::string who = finding.pid ? fmt::format("pid {}: ", *finding.pid) : std::string();
     if (report_.databases.size() > 1) {
       who = fmt::format("{}, {}", hostOf(report_, finding.database), who);
     }
-    add("<article class=\"{0}\">\n<span class=\"badge\">{0}</span>\n<h3>{1}{2}</h3>\n",
-        htmlText(finding.severity), htmlText(who), htmlTextWithTimes(finding.title));
+    add("<article class=\"{0}\" aria-labelledby=\"finding-{3}\">\n"
+        "<h3 id=\"finding-{3}\"><span class=\"badge\">{0}</span> {1}{2}</h3>\n",
+        htmlText(finding.severity), htmlText(who), htmlTextWithTimes(finding.title), place);
     for (const std::string& text : paragraphs(finding.explanation))
-      html_ += paragraph(text);
+      html_ += explanationElement(text);
     add("<p><strong>What to do:</strong> {}</p>\n", htmlText(finding.advice));
     evidence(finding);
     html_ += "</article>\n";
@@ -295,7 +317,7 @@ class HtmlReport {
                     "note-text");
     }
     html_ += folded(fmt::format("Evidence: {}", plural(static_cast<int64_t>(all), "row", "rows")),
-                    content);
+                    finding.title, content);
   }
 
   // --- one process ---
@@ -349,8 +371,9 @@ class HtmlReport {
 
   void figure(std::string_view heading, const std::string& svg, const std::string& below,
               std::string_view caption, const std::string& data) {
-    add("<h4>{}</h4>\n<figure>\n{}{}", htmlText(heading), svg, below);
-    add("<figcaption>{}</figcaption>\n</figure>\n{}", htmlText(caption), folded("Data", data));
+    add("<h3>{}</h3>\n<figure>\n{}{}", htmlText(heading), svg, below);
+    add("<figcaption>{}</figcaption>\n</figure>\n{}", htmlText(caption),
+        folded("Data", heading, data));
   }
 
   void fdsFigure(const ProcessReport& process, const std::string& id) {
@@ -360,6 +383,11 @@ class HtmlReport {
     std::string caption = "Each step is a snapshot; between two nothing is known.";
     if (!limitIsInSight(process) && process.soft_limit)
       caption += fmt::format(" The soft limit, {}, is far above.", *process.soft_limit);
+    const bool has_marks =
+        std::any_of(report_.marks.begin(), report_.marks.end(), [&](const MarkReport& mark) {
+          return mark.database == process.database && mark.kind != "restart";
+        });
+    if (has_marks) caption += " Pink lines are marks: lines of a log, or notes; all are below.";
     figure("Open fds against the limit", svg, "", caption,
            tableElement(entry.rows, "Open fds over time") + proof(process.database, entry.query));
   }
