@@ -130,7 +130,9 @@ int runReport(const ReportOptions& options) {
   const int status =
       forEachArchive(options.databases, analysis_options, false, [&](const Analysis& analysis) {
         sayOfLogs(analysis);
-        addToReport(analysis, options.processes, report);
+        ProgressLine progress(analysis.path(), writeToTerminal());
+        addToReport(analysis, options.processes, report,
+                    [&](std::string_view stage, int percent) { progress.show(stage, percent); });
       });
   refuseLogsOfNobody(analysis_options.marks, report);
   sortReport(report);

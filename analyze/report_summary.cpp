@@ -190,7 +190,9 @@ std::string wordOf(Statement::Basis basis) {
 Summary summarize(const Report& report) {
   Summary summary;
   if (report.processes.empty()) {
-    summary.verdict = "no process was recorded, so there is nothing to judge";
+    summary.verdict = report.is_filtered
+                          ? "no recorded process is one that was asked for, so nothing is judged"
+                          : "no process was recorded, so there is nothing to judge";
     return summary;
   }
   const ProcessReport& process = report.processes.front();
