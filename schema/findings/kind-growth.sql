@@ -31,7 +31,7 @@ SELECT
       WHEN g.name = 'connect-failed' THEN 'sockets whose connect() failed'
       WHEN g.name = 'unlisted' THEN 'sockets that no table lists'
       WHEN g.class = 'socket' THEN 'sockets of protocol ' || g.name
-      WHEN g.name IN ('inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
+      WHEN g.name IN ('pipe', 'inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
       WHEN g.name LIKE '%y' THEN substr(g.name, 1, length(g.name) - 1) || 'ies'
       ELSE replace(g.name, '-', ' ') || 's' END, g.count_0, g.count_4) AS title,
   p.pid, p.start_ticks,

@@ -141,7 +141,7 @@ TEST(RealFindings, KindsThatOnlyGrow) {
     EXPECT_TRUE(titles.contains(what + " only grow, from 1 to 9")) << what << Json(titles);
   }
   // The two of the actor's channel are pipes too.
-  EXPECT_TRUE(titles.contains("pipes only grow, from 4 to 20")) << Json(titles);
+  EXPECT_TRUE(titles.contains("pipe fds only grow, from 4 to 20")) << Json(titles);
   EXPECT_EQ(titles.size(), 12U) << Json(titles);
 }
 

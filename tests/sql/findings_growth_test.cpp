@@ -95,7 +95,7 @@ TEST(GrowthFindings, AtTheLimitIsNoPlateau) {
 TEST(GrowthFindings, PipesThatOnlyGrow) {
   const std::string drawing = drawn(line(9, 2, 1));
   EXPECT_EQ(findingsOf(drawing), "kind-growth warning 100\n");
-  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipes only grow, from 2 to 10");
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grow, from 2 to 10");
 }
 
 struct Kind {
