@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string_view>
 #include <system_error>
 
@@ -78,6 +79,14 @@ void sayOfLogs(const Analysis& analysis) {
   }
 }
 
+/// An archive is told apart by its path.
+void refuseTwice(const std::vector<std::string>& databases) {
+  std::set<std::string> paths;
+  for (const std::string& path : databases) {
+    if (!paths.insert(path).second) throw UsageError(fmt::format("{}: was given twice", path));
+  }
+}
+
 void refuseLogsWithoutHost(const MarkOptions& marks) {
   if (!marks.needs_host) return;
   for (const std::string& log : marks.logs) {
@@ -122,6 +131,7 @@ std::string render(const Report& report, const ReportOptions& options) {
 
 int runReport(const ReportOptions& options) {
   refuseEvidence(options.output, options.analysis.marks.logs);
+  refuseTwice(options.databases);
   AnalysisOptions analysis_options = options.analysis;
   // A log is one host's, and so is an archive.
   analysis_options.marks.needs_host = options.databases.size() > 1;
