@@ -137,7 +137,7 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     const std::string narrowed = narrow(options.range, *database_);
     if (!narrowed.empty()) doubts_.push_back(narrowed);
   });
-  importMarks(options.marks, *database_);
+  importMarks(options.marks, path, *database_);
   of_archive([&] {
     deriveViews(*database_, options.on_progress);
     fillGrowth(*database_);

@@ -150,8 +150,12 @@ int runExport(const ExportOptions& options) {
       forEachArchive(options.databases, options.analysis, true, [&](const Analysis& analysis) {
         const auto id = static_cast<int64_t>(databases.size()) + 1;
         databases.push_back(describe(analysis, id));
-        for (const std::string& table : tableNames(analysis))
-          exportTable(analysis, table, options.processes, id, *writer);
+        ProgressLine progress(analysis.path(), writeToTerminal());
+        const std::vector<std::string> tables = tableNames(analysis);
+        for (size_t i = 0; i < tables.size(); ++i) {
+          progress.show("writing", static_cast<int>(100 * i / tables.size()));
+          exportTable(analysis, tables[i], options.processes, id, *writer);
+        }
       });
   writer->begin("databases",
                 {"id", "path", "sha256", "host", "boot_id", "kernel", "first_at", "last_at"});

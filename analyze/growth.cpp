@@ -1,6 +1,7 @@
 #include "analyze/growth.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 
@@ -17,6 +18,12 @@ constexpr size_t kMinimumForecastPoints = 5;
 /// A forecast further away than this is none.
 constexpr double kMaximumForecastHours = 24.0 * 365;
 constexpr double kNsPerHour = 3600e9;
+/// Nor is one over so many times what was recorded.
+constexpr double kMaximumStretch = 100;
+constexpr int64_t kMinuteNs = 60'000'000'000;
+/// How exact a time of a forecast can be.
+constexpr std::array<int64_t, 6> kForecastUnitsNs = {
+    kMinuteNs, 5 * kMinuteNs, 15 * kMinuteNs, 60 * kMinuteNs, 360 * kMinuteNs, 1440 * kMinuteNs};
 
 std::vector<CountPoint> thinOut(const std::vector<CountPoint>& points) {
   if (points.size() <= kMaximumPoints) return points;
@@ -67,6 +74,35 @@ Unit unitOf(double per_hour) {
   return {1.0 / 24, "a day"};
 }
 
+/// A time that is left, as coarse as its use: "98 s", "27 h".
+std::string roughly(double hours) {
+  if (hours < 2.0 / 60) return fmt::format("{:.0f} s", hours * 3600);
+  if (hours < 2) return fmt::format("{:.0f} min", hours * 60);
+  if (hours < 48) return fmt::format("{:.0f} h", hours);
+  return fmt::format("{:.0f} days", hours / 24);
+}
+
+/// What a forecast of that range, so far away, is exact to.
+int64_t forecastUnit(int64_t range_ns, int64_t left_ns) {
+  const int64_t exact_to = std::max(range_ns, left_ns / 10);
+  int64_t unit = kForecastUnitsNs.front();
+  for (const int64_t candidate : kForecastUnitsNs) {
+    if (candidate <= exact_to) unit = candidate;
+  }
+  return unit;
+}
+
+/// The same in whole units; times are after 1970.
+Forecast rounded(const Forecast& exact, int64_t now_ns) {
+  const int64_t unit = forecastUnit(exact.to_ns - exact.from_ns, *exact.at_ns - now_ns);
+  const auto down = [&](int64_t time_ns) { return time_ns / unit * unit; };
+  Forecast forecast = exact;
+  forecast.from_ns = std::max(down(exact.from_ns), now_ns);
+  forecast.to_ns = down(exact.to_ns + unit - 1);
+  forecast.at_ns = std::clamp(down(*exact.at_ns + unit / 2), forecast.from_ns, forecast.to_ns);
+  return forecast;
+}
+
 }  // namespace
 
 Growth estimateGrowth(const std::vector<CountPoint>& points) {
@@ -90,7 +126,8 @@ Growth estimateGrowth(const std::vector<CountPoint>& points) {
           .per_hour = median * 3600,
           .low_per_hour = std::min(median, quantile(apart, 0.05)) * 3600,
           .high_per_hour = std::max(median, quantile(apart, 0.95)) * 3600,
-          .reason = {}};
+          .reason = {},
+          .seconds = total};
 }
 
 std::string rateInWords(const Growth& growth) {
@@ -118,19 +155,25 @@ Forecast forecastExhaustion(const Growth& growth, const Filling& filling) {
   if (growth.points < kMinimumForecastPoints) return refuse("fewer than 5 snapshots");
   if (growth.high_per_hour <= 0) return refuse("it does not grow");
   if (growth.low_per_hour <= 0) {
-    return refuse(fmt::format("the range of its growth spans zero: {}", rateInWords(growth)));
+    return refuse(fmt::format("the range of its growth includes zero: {}", rateInWords(growth)));
   }
   const double left = static_cast<double>(*filling.limit) - filling.count;
   if (left < 0) return refuse("it has more fds than its limit allows");
-  if (left / *growth.per_hour > kMaximumForecastHours) return refuse("it is more than a year away");
+  const double hours_left = left / *growth.per_hour;
+  if (hours_left > kMaximumForecastHours) return refuse("it is more than a year away");
+  if (hours_left * 3600 > kMaximumStretch * growth.seconds) {
+    return refuse(fmt::format("{} of growth are too short for a limit that is {} away",
+                              roughly(growth.seconds / 3600), roughly(hours_left)));
+  }
   const auto after = [&](double per_hour) {
     const double hours = std::min(left / per_hour, 10 * kMaximumForecastHours);
     return filling.now_ns + static_cast<int64_t>(std::llround(hours * kNsPerHour));
   };
-  return {.at_ns = after(*growth.per_hour),
-          .from_ns = after(growth.high_per_hour),
-          .to_ns = after(growth.low_per_hour),
-          .reason = {}};
+  return rounded({.at_ns = after(*growth.per_hour),
+                  .from_ns = after(growth.high_per_hour),
+                  .to_ns = after(growth.low_per_hour),
+                  .reason = {}},
+                 filling.now_ns);
 }
 
 }  // namespace fdmortem

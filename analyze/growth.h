@@ -21,6 +21,7 @@ struct Growth {
   double low_per_hour = 0;  ///< low <= per_hour <= high
   double high_per_hour = 0;
   std::string reason;  ///< printable; empty where there is a rate
+  double seconds = 0;  ///< from the first point to the last
 
   /// It grows through the whole time: the range does not touch zero.
   bool isSteady() const { return per_hour && low_per_hour > 0; }
@@ -45,8 +46,8 @@ struct Filling {
   bool has_ended = false;
 };
 
-/// When the limit is reached if the growth goes on: at the highest, the median and the lowest rate.
-/// Or the reason why that can't be said.
+/// When the limit is reached if the growth goes on: at the highest, the median and the lowest rate,
+/// as exactly as can be said (see forecastExhaustion). Or the reason why that can't be said.
 struct Forecast {
   std::optional<int64_t> at_ns;  ///< wall clock
   int64_t from_ns = 0;           ///< from_ns <= at_ns <= to_ns
@@ -54,6 +55,9 @@ struct Forecast {
   std::string reason;  ///< printable; empty where there is a forecast
 };
 
+/// Times are of whole minutes, or of a coarser unit up to a day that is not above the range or a
+/// tenth of the time that is left; the range is rounded outwards, but not to before `now_ns`. There
+/// is no forecast over more than a hundred times the time of the growth.
 Forecast forecastExhaustion(const Growth& growth, const Filling& filling);
 
 }  // namespace fdmortem

@@ -20,7 +20,8 @@ using What = ListingOptions::What;
 
 /// Columns of `sockets` and `outlived`, in the order in which README.md names them.
 constexpr const char* kSocketColumns =
-    "pid, start_ticks, comm, fd, inode, netns, protocol, verdict, proof, local, remote, "
+    "pid, start_ticks, comm, fd, inode, netns, netns_source, protocol, verdict, proof, local, "
+    "remote, "
     "last_state, "
     "fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen, outlived_since, "
     "last_data_at, outlived_seconds, open_at_end, bytes_received, bytes_acked, watched_by, leak";

@@ -71,18 +71,38 @@ void storeMark(const SourcedMark& entry, SQLite::Statement& insert) {
   insert.exec();
 }
 
+std::vector<std::string> namesOf(const std::string& path, SQLite::Database& analysis) {
+  std::vector<std::string> names = {path};
+  SQLite::Statement query(analysis, "SELECT DISTINCT host_name FROM recording");
+  while (query.executeStep())
+    names.push_back(query.getColumn(0).getString());
+  return names;
+}
+
 }  // namespace
 
-void importMarks(const MarkOptions& options, SQLite::Database& analysis) {
+std::optional<std::string> logFileOf(const std::string& log, const std::vector<std::string>& names,
+                                     bool needs_host) {
+  for (const std::string& name : names) {
+    if (log.size() > name.size() + 1 && log.starts_with(name) && log[name.size()] == '=')
+      return log.substr(name.size() + 1);
+  }
+  return needs_host ? std::nullopt : std::optional(log);
+}
+
+void importMarks(const MarkOptions& options, const std::string& path, SQLite::Database& analysis) {
   std::vector<SourcedMark> all;
   for (const Mark& mark : options.marks)
     all.push_back({mark, ""});
   const LogContext context{.offset_s = options.log_offset_s, .recorded_ns = recordedTime(analysis)};
-  for (const std::string& path : options.logs) {
-    LogMarks log = readLog(path, context);
-    storeLog(path, log, options.log_offset_s, analysis);
+  const std::vector<std::string> names = namesOf(path, analysis);
+  for (const std::string& given : options.logs) {
+    const std::optional<std::string> file = logFileOf(given, names, options.needs_host);
+    if (!file) continue;
+    LogMarks log = readLog(*file, context);
+    storeLog(*file, log, options.log_offset_s, analysis);
     for (Mark& mark : log.marks)
-      all.push_back({std::move(mark), path});
+      all.push_back({std::move(mark), *file});
   }
   std::stable_sort(all.begin(), all.end(), [](const SourcedMark& a, const SourcedMark& b) {
     return a.mark.time_ns < b.mark.time_ns;

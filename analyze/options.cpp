@@ -127,7 +127,7 @@ void addMarks(CLI::App& command, Parsed& parsed) {
   command
       .add_option("--log", parsed.marks.logs,
                   "A log; EMFILE and the like become marks (repeatable)")
-      ->type_name("FILE")
+      ->type_name("[HOST=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--log-timezone", parsed.log_zone, "Of its times without one (default UTC)")

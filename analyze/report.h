@@ -10,6 +10,7 @@
 #include "analyze/analysis.h"
 #include "analyze/growth.h"
 #include "analyze/process_filter.h"
+#include "analyze/progress.h"
 
 namespace fdmortem {
 
@@ -187,6 +188,7 @@ struct Logs {
 
 struct Report {
   int64_t grace_ms = 30'000;
+  bool is_filtered = false;  ///< only some of the processes were asked for
   std::vector<DatabaseReport> databases;
   std::vector<std::string> recording_columns;
   std::vector<Coverage> coverage;
@@ -198,8 +200,9 @@ struct Report {
 };
 
 /// Adds what an archive gives to a report: of the processes that the filter lets through, and of
-/// the host.
-void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report);
+/// the host. `on_progress` may be empty.
+void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report,
+                 const OnProgress& on_progress = {});
 
 /// Puts findings and processes in the order in which they are read.
 void sortReport(Report& report);

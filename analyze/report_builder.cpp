@@ -74,9 +74,14 @@ bool isWanted(const Analysis& analysis, const Row& finding, const std::vector<in
 }
 
 /// Of these processes, and of the host.
-std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t>& wanted) {
+std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t>& wanted,
+                             const OnProgress& on_progress) {
   std::vector<Finding> findings;
-  for (const sql::SqlFile& rule : sql::findings()) {
+  const auto rules = sql::findings();
+  int done = 0;
+  for (const sql::SqlFile& rule : rules) {
+    if (on_progress)
+      on_progress("looking for findings", 100 * done++ / static_cast<int>(rules.size()));
     const ResultTable rows = analysis.query(std::string(rule.text));
     forEachRow(rows, [&](const Row& row) {
       if (!isWanted(analysis, row, wanted)) return;
@@ -194,7 +199,8 @@ void sortProcesses(Report& report) {
 
 }  // namespace
 
-void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report) {
+void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report,
+                 const OnProgress& on_progress) {
   const ResultTable grace = analysis.query("SELECT value FROM setting WHERE name = 'grace_ms'");
   report.grace_ms = Row(grace, 0).integer("value");
   report.databases.push_back(describeDatabase(analysis, report));
@@ -202,12 +208,13 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
   addWithoutFd(analysis, report);
   const auto processes = processesOf(analysis, filter);
   if (!filter.isOpen()) {
+    report.is_filtered = true;
     report.databases.back().doubts.push_back(fmt::format(
         "only {} of the recorded processes were looked at, as was asked", processes.size()));
   }
-  for (auto& process : describeProcesses(analysis, processes))
+  for (auto& process : describeProcesses(analysis, processes, on_progress))
     report.processes.push_back(std::move(process));
-  for (auto& finding : findAll(analysis, processes))
+  for (auto& finding : findAll(analysis, processes, on_progress))
     report.findings.push_back(std::move(finding));
   addMarks(analysis, report);
 }

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string_view>
 #include <system_error>
 
@@ -48,7 +49,9 @@ void refuseEvidence(const std::string& output, const std::vector<std::string>& l
   }
   for (const std::string& log : logs) {
     std::error_code ignored;
-    if (std::filesystem::equivalent(output, log, ignored)) {
+    const std::string file = log.substr(log.find('=') + 1);  // of HOST=FILE; else all of it
+    if (std::filesystem::equivalent(output, log, ignored) ||
+        std::filesystem::equivalent(output, file, ignored)) {
       throw UsageError(fmt::format("{}: is the log; the report would take its place", output));
     }
   }
@@ -76,6 +79,40 @@ void sayOfLogs(const Analysis& analysis) {
   }
 }
 
+/// An archive is told apart by its path.
+void refuseTwice(const std::vector<std::string>& databases) {
+  std::set<std::string> paths;
+  for (const std::string& path : databases) {
+    if (!paths.insert(path).second) throw UsageError(fmt::format("{}: was given twice", path));
+  }
+}
+
+void refuseLogsWithoutHost(const MarkOptions& marks) {
+  if (!marks.needs_host) return;
+  for (const std::string& log : marks.logs) {
+    if (log.find('=') == std::string::npos) {
+      throw UsageError(fmt::format(
+          "--log {}: of several archives, say of which host it is: --log HOST=FILE", log));
+    }
+  }
+}
+
+void refuseLogsOfNobody(const MarkOptions& marks, const Report& report) {
+  for (const std::string& log : marks.logs) {
+    std::string hosts;
+    bool is_known = false;
+    for (const DatabaseReport& database : report.databases) {
+      is_known =
+          is_known || logFileOf(log, {database.path, database.host}, marks.needs_host).has_value();
+      if (hosts.find(database.host) == std::string::npos)
+        hosts += (hosts.empty() ? "" : ", ") + database.host;
+    }
+    if (!is_known)
+      throw UsageError(
+          fmt::format("--log {}: no archive is of that host; there are {}", log, hosts));
+  }
+}
+
 std::string render(const Report& report, const ReportOptions& options) {
   switch (options.format) {
     case ReportFormat::Json:
@@ -94,16 +131,20 @@ std::string render(const Report& report, const ReportOptions& options) {
 
 int runReport(const ReportOptions& options) {
   refuseEvidence(options.output, options.analysis.marks.logs);
-  // A log is one host's, and so is a database.
-  if (options.databases.size() > 1 && !options.analysis.marks.logs.empty()) {
-    throw UsageError("--log goes with one database");
-  }
+  refuseTwice(options.databases);
+  AnalysisOptions analysis_options = options.analysis;
+  // A log is one host's, and so is an archive.
+  analysis_options.marks.needs_host = options.databases.size() > 1;
+  refuseLogsWithoutHost(analysis_options.marks);
   Report report;
   const int status =
-      forEachArchive(options.databases, options.analysis, false, [&](const Analysis& analysis) {
+      forEachArchive(options.databases, analysis_options, false, [&](const Analysis& analysis) {
         sayOfLogs(analysis);
-        addToReport(analysis, options.processes, report);
+        ProgressLine progress(analysis.path(), writeToTerminal());
+        addToReport(analysis, options.processes, report,
+                    [&](std::string_view stage, int percent) { progress.show(stage, percent); });
       });
+  refuseLogsOfNobody(analysis_options.marks, report);
   sortReport(report);
   const std::string text = render(report, options);
   if (options.output.empty()) {

@@ -28,12 +28,12 @@ body {
   background: var(--paper); color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
 }
-h1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; overflow-wrap: anywhere; }
+h1, h2, h3 { line-height: 1.25; text-wrap: balance; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; margin: .25rem 0 1rem; }
 time { white-space: nowrap; }
 h2 { font-size: 1.25rem; margin: 3rem 0 1rem; padding-top: .75rem; border-top: 1px solid var(--rule); }
-h3 { font-size: 1.05rem; margin: 0 0 .5rem; }
-h4 { font-size: 1rem; margin: 2rem 0 .25rem; }
+h3 { font-size: 1rem; margin: 2rem 0 .25rem; }
+article h3 { font-size: 1.05rem; margin: 0 0 .5rem; }
 p { margin: .5rem 0; overflow-wrap: anywhere; }
 a { color: var(--link); }
 a:focus-visible, summary:focus-visible, [tabindex]:focus-visible {
@@ -57,9 +57,9 @@ article { margin: 1rem 0; padding: 1rem 1.1rem; background: var(--panel); border
   border-left: 5px solid var(--info); border-radius: 4px; }
 article.critical { border-left-color: var(--critical); }
 article.warning { border-left-color: var(--warning); }
-.badge { font-size: .75rem; font-weight: 700; letter-spacing: .05em; text-transform: uppercase; color: var(--info); }
-.critical > .badge, td.critical { color: var(--critical); }
-.warning > .badge, td.warning { color: var(--warning); }
+.badge { display: block; font-size: .75rem; font-weight: 700; letter-spacing: .05em; text-transform: uppercase; color: var(--info); }
+.critical .badge { color: var(--critical); }
+.warning .badge { color: var(--warning); }
 details { margin: .5rem 0; }
 summary { cursor: pointer; color: var(--link); padding: .15rem 0; width: fit-content; }
 details.process > summary { color: inherit; width: auto; margin-top: 1rem; }
@@ -136,7 +136,8 @@ footer { margin-top: 3rem; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav, .skip { display: none; }
   article, figure, tr, .statements > div { break-inside: avoid; }
-  h2, h3, h4 { break-after: avoid; }
+  h2, h3 { break-after: avoid; }
+  figure { max-width: 30rem; }
   details.process::details-content, details.proof::details-content { content-visibility: visible; height: auto; }
   .scroll { overflow: visible; }
 }

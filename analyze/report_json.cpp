@@ -3,6 +3,7 @@
 #include "analyze/json_value.h"
 #include "analyze/report_render.h"
 #include "analyze/report_summary.h"
+#include "analyze/report_words.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
@@ -34,10 +35,17 @@ Json databaseObject(const Report& report, const DatabaseReport& database) {
   for (const auto& row : database.recordings) {
     recordings.push_back(jsonRow(report.recording_columns, row));
   }
-  return {{"path", database.path},         {"sha256", database.sha256},
-          {"host", database.host},         {"boot_id", orNull(database.boot_id)},
-          {"kernel", database.kernel},     {"recordings", recordings},
-          {"head", orNull(database.head)}, {"doubts", Json(database.doubts)}};
+  const Finding* worst = worstFindingOf(report, database);
+  return {{"path", database.path},
+          {"sha256", database.sha256},
+          {"host", database.host},
+          {"boot_id", orNull(database.boot_id)},
+          {"kernel", database.kernel},
+          {"recordings", recordings},
+          {"head", orNull(database.head)},
+          {"doubts", Json(database.doubts)},
+          {"worst_severity", worst == nullptr ? Json(nullptr) : Json(worst->severity)},
+          {"worst_finding", worst == nullptr ? Json(nullptr) : Json(worst->id)}};
 }
 
 /// One object over all databases: what was taken, and each thing that was not.
@@ -100,7 +108,7 @@ Json growthRange(const Growth& growth) {
 }
 
 /// Of a forecast; null where the limit was reached.
-Json exhaustionRange(const ProcessReport& process) {
+Json forecastRange(const ProcessReport& process) {
   if (!process.exhaustion_from || !process.exhaustion_to) return nullptr;
   return Json::array({*process.exhaustion_from, *process.exhaustion_to});
 }
@@ -127,7 +135,7 @@ Json fdsObject(const ProcessReport& process) {
           {"limit_changed", process.limit_changed},
           {"limit_reached_at", orNull(process.limit_reached_at)},
           {"exhaustion_at", orNull(process.exhaustion_at)},
-          {"exhaustion_range", exhaustionRange(process)},
+          {"exhaustion_range", forecastRange(process)},
           {"exhaustion_reason", textOrNull(process.forecast_reason)},
           {"series", series}};
 }

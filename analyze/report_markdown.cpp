@@ -78,6 +78,13 @@ class MarkdownReport {
   }
 
   void overview() {
+    if (report_.databases.size() > 1) {
+      const ReportTable entry = archivesTable(report_);
+      line(fmt::format("## {} archives", report_.databases.size()));
+      line(fmt::format("**{}**", markdownText(entry.title)));
+      text_ += markdownTable(entry.rows) + "\n";
+      line(markdownText(entry.note));
+    }
     if (report_.processes.size() < 2) return;
     const ReportTable entry = overviewTable(report_, kMaximumOverview);
     line(fmt::format("## {} processes", report_.processes.size()));
@@ -114,14 +121,9 @@ class MarkdownReport {
   void marks() {
     if (report_.marks.empty()) return;
     line("## Marks");
-    ResultTable rows{.columns = {"at", "what", "times"}, .rows = {}};
-    for (const MarkReport& mark : report_.marks) {
-      if (rows.rows.size() == kMaximumMarks) break;
-      rows.rows.push_back({shortTime(mark.at), mark.text, mark.count});
-    }
-    text_ += markdownTable(rows) + "\n";
-    if (report_.marks.size() > kMaximumMarks)
-      line(fmt::format("and {} more", report_.marks.size() - kMaximumMarks));
+    const ReportTable entry = marksTable(report_, kMaximumMarks);
+    text_ += markdownTable(entry.rows) + "\n";
+    if (entry.left_out > 0) line(fmt::format("and {} more", entry.left_out));
   }
 
   void processSection(const ProcessReport& process) {

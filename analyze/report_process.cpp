@@ -240,7 +240,8 @@ ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
 }  // namespace
 
 std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
-                                             const std::vector<int64_t>& wanted) {
+                                             const std::vector<int64_t>& wanted,
+                                             const OnProgress& on_progress) {
   const ResultTable rows = analysis.query(
       "SELECT p.*, f.*, g.*, p.process AS process, first.taken_at AS first_seen,"
       "   last.taken_at AS last_seen, p.first_snapshot AS first_seen_in,"
@@ -255,6 +256,10 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
   std::vector<ProcessReport> processes;
   forEachRow(rows, [&](const Row& row) {
     if (std::binary_search(wanted.begin(), wanted.end(), row.integer("process"))) {
+      if (on_progress) {
+        on_progress("describing processes",
+                    static_cast<int>(100 * processes.size() / std::max<size_t>(wanted.size(), 1)));
+      }
       processes.push_back(describeProcess(analysis, row));
     }
   });

@@ -8,8 +8,9 @@
 namespace fdmortem {
 
 /// Processes of an archive, by pid: those whose process.id is in `wanted`, which is sorted. Throws
-/// std::runtime_error.
+/// std::runtime_error. `on_progress` may be empty.
 std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
-                                             const std::vector<int64_t>& wanted);
+                                             const std::vector<int64_t>& wanted,
+                                             const OnProgress& on_progress);
 
 }  // namespace fdmortem

@@ -20,6 +20,8 @@ constexpr size_t kColours = 7;
 constexpr double kLabelDistance = 17;
 /// Marks nearer to each other than this are one.
 constexpr double kMarkDistance = 6;
+/// More marks than these would hide what they are on: then they are ticks above it.
+constexpr size_t kMaximumLines = 8;
 
 TimeAxis recordingOf(const Report& report, const ProcessReport& process) {
   TimeAxis range{.from_ns = process.counts.front().wall_ns, .to_ns = process.counts.back().wall_ns};
@@ -34,7 +36,7 @@ TimeAxis recordingOf(const Report& report, const ProcessReport& process) {
 /// Restarts with their word; other marks as lines, of those close together one.
 void addMarks(SvgPlot& plot, const Report& report, const ProcessReport& process) {
   double last = -kMarkDistance;
-  bool is_named = false;
+  std::vector<const MarkReport*> shown;
   for (const MarkReport& mark : report.marks) {
     if (mark.database != process.database) continue;
     if (mark.kind == "restart") {
@@ -44,8 +46,15 @@ void addMarks(SvgPlot& plot, const Report& report, const ProcessReport& process)
     const double place = plot.x(mark.at_ns);
     if (place - last < kMarkDistance) continue;
     last = place;
-    plot.mark(mark.at_ns, is_named ? "" : "log", "mark");
-    is_named = true;
+    shown.push_back(&mark);
+  }
+  for (size_t i = 0; i < shown.size(); ++i) {
+    const char* label = i > 0 ? "" : shown[i]->source.empty() ? "note" : "log";
+    if (i > 0 && shown.size() > kMaximumLines) {
+      plot.tick(shown[i]->at_ns, "mark");
+    } else {
+      plot.mark(shown[i]->at_ns, label, "mark");
+    }
   }
 }
 
@@ -309,11 +318,15 @@ std::string lifetimesChart(const std::string& id, const Report& report,
                          css_class, coordinate(from), coordinate(row - kBar / 2),
                          coordinate(std::max(plot.x(to_ns) - from, 1.5)), coordinate(kBar)));
   };
+  bool is_spare = false;  // on a narrow page there is room for the label of every second row
   for (const Lifetime& life : process.lifetimes) {
-    plot.text(margins.left - 8, row + 4, fmt::format("fd {}", life.fd), "row short", "end");
+    if (!is_spare) {
+      plot.text(margins.left - 8, row + 4, fmt::format("fd {}", life.fd), "row short", "end");
+    }
     plot.text(margins.left - 8, row + 4,
               fmt::format("fd {}, {}", life.fd, plainAddress(life.remote.value_or("peer unknown"))),
               "row long", "end");
+    is_spare = !is_spare;
     const int64_t start = std::min(life.first_ns, life.last_data_ns.value_or(life.first_ns));
     plot.add(fmt::format("<path class=\"life\" d=\"M{} {}H{}\"/>", coordinate(plot.x(start)),
                          coordinate(row), coordinate(plot.x(life.last_ns))));

@@ -94,11 +94,6 @@ ReportTable peerTable(const ProcessReport& process, std::string_view verdict, st
   return table;
 }
 
-std::string worstSeverity(const Report& report, const ProcessReport& process) {
-  const auto findings = findingsOf(report, process);
-  return findings.empty() ? "-" : findings.front()->severity;
-}
-
 }  // namespace
 
 std::vector<ReportTable> processTables(const ProcessReport& process) {
@@ -180,6 +175,25 @@ std::vector<ReportTable> withoutFdTables(const WithoutFd& without_fd) {
   return tables;
 }
 
+ReportTable marksTable(const Report& report, size_t maximum_rows) {
+  ReportTable table{.id = "marks", .title = "restarts, lines of logs, and notes"};
+  const bool is_several = report.databases.size() > 1;
+  table.rows.columns = {"at", "kind", "what", "times"};
+  if (is_several) table.rows.columns.emplace_back("host");
+  const MarkReport* last = nullptr;
+  for (const MarkReport& mark : report.marks) {
+    const bool is_note = mark.source.empty() && mark.kind != "restart";
+    if (is_note && last != nullptr && last->at_ns == mark.at_ns && last->text == mark.text)
+      continue;
+    last = is_note ? &mark : nullptr;
+    auto& row = table.rows.rows.emplace_back();
+    row = {shortTime(mark.at), mark.kind, mark.text, mark.count};
+    if (is_several) row.emplace_back(is_note ? "all" : hostOf(report, mark.database));
+  }
+  limitRows(table, maximum_rows);
+  return table;
+}
+
 ReportTable unreadableTable(const Coverage& coverage) {
   ReportTable table{.id = "unreadable", .rows = coverage.unreadable};
   const size_t all = coverage.unreadable.rows.size();
@@ -193,18 +207,86 @@ ReportTable unreadableTable(const Coverage& coverage) {
   return table;
 }
 
+namespace {
+
+/// The numbers of an archive's processes at their ends.
+struct Totals {
+  int64_t processes = 0;
+  int64_t fds = 0;
+  int64_t at_limit = 0;  ///< processes that have used up theirs
+  int64_t outlived = 0;
+  int64_t close_wait = 0;
+};
+
+Totals totalsOf(const Report& report, const DatabaseReport& database) {
+  Totals totals;
+  for (const ProcessReport& process : report.processes) {
+    if (process.database != database.path) continue;
+    ++totals.processes;
+    if (process.has_ended) continue;
+    totals.fds += process.fds_last;
+    totals.at_limit += process.limit_reached_at ? 1 : 0;
+    totals.outlived += countOf(process.verdicts, "outlived");
+    totals.close_wait += countOf(process.verdicts, "peer-closed");
+  }
+  return totals;
+}
+
+/// The archives in the order of their worst findings, then as they were given.
+std::vector<const DatabaseReport*> worstFirst(const Report& report) {
+  std::vector<const DatabaseReport*> databases;
+  for (const DatabaseReport& database : report.databases)
+    databases.push_back(&database);
+  const auto place = [&](const DatabaseReport* database) {
+    const Finding* worst = worstFindingOf(report, *database);
+    return worst == nullptr ? report.findings.size()
+                            : static_cast<size_t>(worst - report.findings.data());
+  };
+  std::stable_sort(databases.begin(), databases.end(),
+                   [&](const auto* a, const auto* b) { return place(a) < place(b); });
+  return databases;
+}
+
+}  // namespace
+
+ReportTable archivesTable(const Report& report) {
+  ReportTable table{.id = "archives", .title = "archives, worst first"};
+  table.rows.columns = {"worst",     "finding", "host",     "archive",  "from",      "to",
+                        "processes", "fds",     "at limit", "outlived", "CLOSE_WAIT"};
+  for (const DatabaseReport* database : worstFirst(report)) {
+    const auto coverage =
+        std::find_if(report.coverage.begin(), report.coverage.end(),
+                     [&](const Coverage& entry) { return entry.database == database->path; });
+    const bool is_covered = coverage != report.coverage.end();
+    const Finding* worst = worstFindingOf(report, *database);
+    const Totals totals = totalsOf(report, *database);
+    table.rows.rows.push_back({worst == nullptr ? Value("-") : Value(worst->severity),
+                               worst == nullptr ? Value("-") : Value(worst->id), database->host,
+                               database->path, is_covered ? timeOf(coverage->first_at) : Value(),
+                               is_covered ? timeOf(coverage->last_at) : Value(), totals.processes,
+                               totals.fds, totals.at_limit, totals.outlived, totals.close_wait});
+  }
+  cutDates(table);
+  table.note =
+      "fds, and how many of them outlived or are in CLOSE_WAIT, are those of the processes "
+      "that had not ended, at the end.";
+  return table;
+}
+
 ReportTable overviewTable(const Report& report, size_t maximum_rows) {
   ReportTable table{.id = "overview", .title = "processes"};
-  table.rows.columns = {"worst", "process", "pid",      "host",       "fds first", "last",
-                        "limit", "live",    "outlived", "CLOSE_WAIT", "ended"};
+  table.rows.columns = {"worst",    "finding", "process", "pid",      "host",       "fds first",
+                        "fds last", "limit",   "live",    "outlived", "CLOSE_WAIT", "ended"};
   for (const ProcessReport& process : report.processes) {
+    const auto findings = findingsOf(report, process);
     const auto fds = [&](int64_t count) { return process.has_fds ? Value(count) : Value(); };
     table.rows.rows.push_back(
-        {worstSeverity(report, process), process.name.empty() ? process.comm : process.name,
-         process.pid, hostOf(report, process.database), fds(process.fds_first),
-         fds(process.fds_last), valueOf(process.soft_limit),
-         fds(countOf(process.verdicts, "connected")), fds(countOf(process.verdicts, "outlived")),
-         fds(countOf(process.verdicts, "peer-closed")),
+        {std::string(findings.empty() ? "-" : findings.front()->severity),
+         std::string(findings.empty() ? "-" : findings.front()->id),
+         process.name.empty() ? process.comm : process.name, process.pid,
+         hostOf(report, process.database), fds(process.fds_first), fds(process.fds_last),
+         valueOf(process.soft_limit), fds(countOf(process.verdicts, "connected")),
+         fds(countOf(process.verdicts, "outlived")), fds(countOf(process.verdicts, "peer-closed")),
          std::string(process.has_ended ? "yes" : "no")});
   }
   limitRows(table, maximum_rows);

@@ -30,8 +30,15 @@ ReportTable countsTable(const ProcessReport& process, size_t maximum_rows);
 /// Connections that no recorded fd holds, and who waits in an accept queue.
 std::vector<ReportTable> withoutFdTables(const WithoutFd& without_fd);
 
+/// Restarts, lines of logs and notes by hand; a note that is on the time line of several archives
+/// is there once.
+ReportTable marksTable(const Report& report, size_t maximum_rows);
+
 /// What could not be read.
 ReportTable unreadableTable(const Coverage& coverage);
+
+/// One line an archive, worst first, for several of them.
+ReportTable archivesTable(const Report& report);
 
 /// One line a process, for several of them.
 ReportTable overviewTable(const Report& report, size_t maximum_rows);

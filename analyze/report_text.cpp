@@ -62,6 +62,14 @@ class TextReport {
   }
 
   void overview() {
+    if (report_.databases.size() > 1) {
+      const ReportTable table = archivesTable(report_);
+      writer_.heading(plural(static_cast<int64_t>(table.rows.rows.size()), "archive", "archives"));
+      writer_.line(table.title, 2);
+      for (const auto& line : linesOf(table))
+        writer_.line(line, 2);
+      writer_.paragraph(table.note, 2);
+    }
     if (report_.processes.size() < 2) return;
     ReportTable table = overviewTable(report_, kMaximumOverview);
     writer_.heading(plural(static_cast<int64_t>(report_.processes.size()), "process", "processes"));

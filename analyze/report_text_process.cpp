@@ -74,13 +74,15 @@ void lastData(const Report& report, const ProcessReport& process, TextWriter& wr
 }
 
 void marks(const Report& report, const ProcessReport& process, TextWriter& writer) {
-  constexpr size_t kMaximumMarks = 12;
+  constexpr size_t kMaximumMarks = 5;
   size_t shown = 0;
   size_t left_out = 0;
+  std::string last_at;
   for (const MarkReport& mark : report.marks) {
     if (mark.database != process.database || mark.kind == "restart") continue;
     if (shown == kMaximumMarks) {
       ++left_out;
+      last_at = shortTime(mark.at);
       continue;
     }
     if (shown++ == 0) {
@@ -91,7 +93,7 @@ void marks(const Report& report, const ProcessReport& process, TextWriter& write
         shortTime(mark.at),
         mark.count > 1 ? fmt::format("{} ({} times)", mark.text, mark.count) : mark.text, 22, 2);
   }
-  if (left_out > 0) writer.line(fmt::format("and {} more", left_out), 2);
+  if (left_out > 0) writer.line(fmt::format("and {} more, the last at {}", left_out, last_at), 2);
 }
 
 }  // namespace

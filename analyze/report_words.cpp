@@ -18,6 +18,10 @@ std::string limitText(const std::optional<int64_t>& limit) {
   return limit ? std::to_string(*limit) : std::string("unlimited or unread");
 }
 
+std::string ended(const ProcessReport& process) {
+  return process.has_ended ? ", then it ended" : "";
+}
+
 std::string exhaustionText(const ProcessReport& process) {
   if (process.limit_reached_at) {
     return fmt::format("at {} (observed)",
@@ -63,18 +67,23 @@ std::string timeAndSnapshot(std::string_view time, int64_t snapshot) {
 
 std::vector<std::pair<std::string, std::string>> processFacts(const ProcessReport& process) {
   std::vector<std::pair<std::string, std::string>> facts;
+  const bool is_single = process.first_snapshot == process.last_snapshot;
   facts.emplace_back(
-      "seen", fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
-                          timeAndSnapshot(process.last_seen, process.last_snapshot),
-                          process.has_ended ? ", then it ended" : ""));
+      "seen",
+      is_single
+          ? timeAndSnapshot(process.first_seen, process.first_snapshot) + ended(process)
+          : fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
+                        timeAndSnapshot(process.last_seen, process.last_snapshot), ended(process)));
   if (process.unread_snapshots > 0) {
     facts.emplace_back("not read", "its fds could not be read in " +
                                        plural(process.unread_snapshots, "snapshot", "snapshots"));
   }
   if (!process.has_fds) return facts;
-  facts.emplace_back("fds", fmt::format("{} at first, {} at the end, peak {} at {}",
-                                        process.fds_first, process.fds_last, process.fds_peak,
-                                        timeAndSnapshot(process.peak_at, process.peak_snapshot)));
+  facts.emplace_back(
+      "fds", is_single ? std::to_string(process.fds_last)
+                       : fmt::format("{} at first, {} at the end, peak {} at {}", process.fds_first,
+                                     process.fds_last, process.fds_peak,
+                                     timeAndSnapshot(process.peak_at, process.peak_snapshot)));
   facts.emplace_back("limit",
                      fmt::format("{} soft, {} hard{}", limitText(process.soft_limit),
                                  limitText(process.hard_limit),
@@ -128,8 +137,9 @@ std::string coverageLine(const Report& report) {
     late += coverage.late;
     total += coverage.seconds;
   }
-  return fmt::format("{} over {}, {} missed, {} late", plural(snapshots, "snapshot", "snapshots"),
-                     duration(total), missed, late);
+  const std::string over = snapshots > 1 ? " over " + duration(total) : std::string();
+  return fmt::format("{}{}, {} missed, {} late", plural(snapshots, "snapshot", "snapshots"), over,
+                     missed, late);
 }
 
 std::string hostOf(const Report& report, std::string_view database) {
@@ -174,6 +184,14 @@ const Finding* findingOf(const Report& report, const ProcessReport& process, std
     if (finding->id == id) return finding;
   }
   return nullptr;
+}
+
+const Finding* worstFindingOf(const Report& report, const DatabaseReport& database) {
+  // They are sorted.
+  const auto found =
+      std::find_if(report.findings.begin(), report.findings.end(),
+                   [&](const Finding& finding) { return finding.database == database.path; });
+  return found == report.findings.end() ? nullptr : &*found;
 }
 
 std::vector<std::string> paragraphs(std::string_view explanation) {

@@ -61,6 +61,9 @@ std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport
 /// The finding of that id on a process; nullptr if there is none.
 const Finding* findingOf(const Report& report, const ProcessReport& process, std::string_view id);
 
+/// The worst of an archive, its processes' ones too; nullptr if there is none.
+const Finding* worstFindingOf(const Report& report, const DatabaseReport& database);
+
 /// The paragraphs of an explanation: it is cut before "Inferred:" and "Not known:".
 std::vector<std::string> paragraphs(std::string_view explanation);
 

@@ -117,6 +117,13 @@ void SvgPlot::mark(int64_t wall_ns, std::string_view label, std::string_view css
   text(place + (is_late ? -4 : 4), top() - 8, label, "note", is_late ? "end" : "start");
 }
 
+void SvgPlot::tick(int64_t wall_ns, std::string_view css_class) {
+  if (wall_ns < range_.from_ns || wall_ns > range_.to_ns) return;
+  constexpr double kLength = 6;
+  add(fmt::format("<path class=\"{}\" d=\"M{} {}v{}\"/>", css_class, coordinate(x(wall_ns)),
+                  coordinate(top() - kLength), coordinate(kLength)));
+}
+
 void SvgPlot::text(double x, double y, std::string_view words, std::string_view css_class,
                    std::string_view anchor) {
   add(fmt::format("<text class=\"{}\" x=\"{}\" y=\"{}\"{}>{}</text>", css_class, coordinate(x),

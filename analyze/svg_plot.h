@@ -43,6 +43,8 @@ class SvgPlot {
   void valueAxis();
   /// A vertical line through the plot with a word at its top.
   void mark(int64_t wall_ns, std::string_view label, std::string_view css_class);
+  /// A short one above the plot, without a word.
+  void tick(int64_t wall_ns, std::string_view css_class);
 
   void add(const std::string& element) { body_ += element; }
   /// `anchor`: start, middle, end.

@@ -31,7 +31,8 @@ SELECT
   p.pid, p.start_ticks,
   printf('Observed: the row of the listening socket shows up to %d connections in its queue (snapshot %d, '
     || '%sZ), while the process has as many fds as its limit allows.%s Inferred: accept() fails with EMFILE. '
-    || 'To the peers these connections look open, and nobody answers.', q.waiting, q.snapshot,
+    || 'To the peers these connections look open, and nobody answers. Not known: how many more fit in: the '
+    || 'table does not tell the backlog of listen().', q.waiting, q.snapshot,
     substr(s.taken_at, 1, 19),
     coalesce(' They came from ' || (SELECT group_concat(printf('%s (%d)',
         iif(peer LIKE '[::ffff:%.%', substr(peer, 9, length(peer) - 9), peer), connections), ', ') FROM (SELECT * FROM peer e WHERE e.process = q.process AND e.inode = q.inode

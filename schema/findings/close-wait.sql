@@ -18,8 +18,9 @@ SELECT
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
       WHEN c.unread = c.sockets THEN printf('All of them have something left to read, if only the end of '
         || 'the stream (which counts as one byte), up to %d bytes.', c.most_unread)
-      ELSE printf('%d of them have something left to read, up to %d bytes (the end of the stream counts as '
-        || 'one), %d have not.', c.unread, c.most_unread, c.sockets - c.unread) END
+      ELSE printf('%d of them %s something left to read, up to %d bytes (the end of the stream counts as '
+        || 'one), %d %s not.', c.unread, iif(c.unread = 1, 'has', 'have'), c.most_unread,
+        c.sockets - c.unread, iif(c.sockets - c.unread = 1, 'has', 'have')) END
     || ' Inferred: ' || CASE
       WHEN c.unread = 0 THEN 'the program has read up to the end of the stream and does not close'
       WHEN c.unread = c.sockets THEN 'the program does not read them any more'

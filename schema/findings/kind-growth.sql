@@ -31,14 +31,18 @@ SELECT
       WHEN g.name = 'connect-failed' THEN 'sockets whose connect() failed'
       WHEN g.name = 'unlisted' THEN 'sockets that no table lists'
       WHEN g.class = 'socket' THEN 'sockets of protocol ' || g.name
-      WHEN g.name IN ('inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
+      WHEN g.name IN ('pipe', 'inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
       WHEN g.name LIKE '%y' THEN substr(g.name, 1, length(g.name) - 1) || 'ies'
       ELSE replace(g.name, '-', ' ') || 's' END, g.count_0, g.count_4) AS title,
   p.pid, p.start_ticks,
   printf('Observed: at five times, evenly spread over the recording, there were %d, %d, %d, %d and %d. Of '
-    || 'those opened in each quarter %d, %d, %d and %d were never closed. Inferred: about %.1f an hour, as '
+    || 'those opened in each quarter %d, %d, %d and %d were never closed. Inferred: about %s, as '
     || 'long as it goes on like this.', g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
-    g.kept_2, g.kept_3, g.kept_4, (g.count_4 - g.count_0) / g.hours) AS explanation,
+    g.kept_2, g.kept_3, g.kept_4, CASE WHEN g.count_4 - g.count_0 >= 3600 * g.hours
+      THEN printf('%.1f a second', (g.count_4 - g.count_0) / g.hours / 3600)
+      WHEN g.count_4 - g.count_0 >= 60 * g.hours
+        THEN printf('%.1f a minute', (g.count_4 - g.count_0) / g.hours / 60)
+      ELSE printf('%.1f an hour', (g.count_4 - g.count_0) / g.hours) END) AS explanation,
   coalesce((SELECT text FROM advice a WHERE a.name = g.name),
     'Look where they are opened and on which path they are not closed.') AS advice,
   printf('SELECT f.fd, f.target, a.taken_at AS first_seen FROM fd_class c JOIN fd_span f USING (id, process) '

@@ -23,7 +23,8 @@ SELECT
     iif(c.changes > 1, printf(', the last of %d changes', c.changes), '')) AS title,
   p.pid, p.start_ticks,
   printf('Observed: first seen so in snapshot %d. ', c.snapshot)
-    || iif(c.soft <= c.fds, printf('The process had %d fds then: it keeps them and can open no other. ',
+    || iif(c.soft <= c.fds, printf('The process had %d fds then: it keeps them, and a new one needs a number below '
+      || 'the limit that is free. ',
                                    c.fds), '')
     || 'A limit is changed by the program itself (setrlimit) or from outside (prlimit); a setting of the '
     || 'service comes with its next start only. No forecast is made over the change.' AS explanation,

@@ -2,7 +2,7 @@
 SELECT
   'info' AS severity,
   printf('the soft limit of %d open files is far below the hard one of %d, and %d %% of it %s used',
-    f.soft_limit, f.hard_limit, f.fds_peak * 100 / f.soft_limit, iif(f.limit_reached IS NULL, 'are', 'were'))
+    f.soft_limit, f.hard_limit, f.fds_peak * 100 / f.soft_limit, iif(f.limit_reached IS NULL, 'is', 'was'))
     AS title,
   p.pid, p.start_ticks,
   printf('Observed: the process had up to %d fds. The soft limit is the one that counts; the program itself '

@@ -15,21 +15,25 @@ SELECT
   iif(f.limit_reached IS NOT NULL, 'critical', 'warning') AS severity,
   CASE WHEN f.limit_reached IS NOT NULL
     THEN printf('the limit of %d open files was reached at %sZ%s', l.soft_limit,
-                substr(s.taken_at, 1, 19), iif(n.at_end, ' and no fd is free since', ''))
+                substr(s.taken_at, 1, 19), CASE WHEN NOT n.at_end THEN ''
+                  WHEN n.snapshots = f.last_snapshot - f.limit_reached + 1 THEN ' and no fd is free since'
+                  ELSE ' and again at the end' END)
     ELSE printf('%d of %d allowed open files in use at %sZ (%d %%)', m.fds, m.soft_limit,
                 substr(t.taken_at, 1, 19), m.fds * 100 / m.soft_limit) END AS title,
   p.pid, p.start_ticks,
   CASE WHEN f.limit_reached IS NOT NULL
-    THEN printf('Observed: no fd was free in %d of the %d snapshots from number %d on. ', n.snapshots,
-        f.last_snapshot - f.limit_reached + 1, f.limit_reached)
-      || 'Inferred: each call that needs a new fd fails with EMFILE ("too many open files") then: accept4, '
-      || 'open, socket, pipe. Connections that the kernel completes wait in the accept queue meanwhile.'
+    THEN printf('Observed: it had as many fds as its limit allows in %d of the %d snapshots from snapshot '
+        || '%d on. ', n.snapshots, f.last_snapshot - f.limit_reached + 1, f.limit_reached)
+      || 'Inferred: no fd is free then, and each call that needs a new one fails with EMFILE ("too many open '
+      || 'files"): accept4, open, socket, pipe. Connections that the kernel completes wait in the accept queue meanwhile.'
     ELSE printf('Observed: it came nearest to its limit in snapshot %d. ', m.snapshot)
       || CASE WHEN g.exhaustion_from IS NOT NULL
         THEN printf('Inferred: at the growth so far, %s, the limit is reached between %sZ and %sZ. ', g.rate,
           substr(g.exhaustion_from, 1, 19), substr(g.exhaustion_to, 1, 19))
-        ELSE coalesce(printf('Not known: when it will be reached (%s). ', g.forecast_reason), '') END
-      || 'At the limit each call that needs a new fd fails with EMFILE ("too many open files").' END
+        ELSE '' END
+      || 'At the limit each call that needs a new fd fails with EMFILE ("too many open files").'
+      || iif(g.forecast_reason IS NULL, '', printf(' Not known: when it will be reached (%s).',
+        g.forecast_reason)) END
     AS explanation,
   'See in the kinds and verdicts below what the fds are. If they are live clients, the limit is too low '
     || 'for the load: raise LimitNOFILE= of the service. If they are leaked, a higher limit only moves the '

@@ -43,14 +43,19 @@ SELECT
       substr(c.first_data, 1, 19), substr(c.last_data, 1, 19)), '')
     || CASE WHEN NOT EXISTS (SELECT 1 FROM fd_span e WHERE e.process = c.process AND e.kind = 'eventpoll')
       THEN ''
+      WHEN c.ignored = 0 THEN 'No epoll watches any of them. '
+      WHEN c.forgotten = 0 THEN 'An epoll still watches each of them. '
       ELSE printf('%d %s watched by no epoll (forgotten), %d still %s (ignored). ', c.forgotten,
         iif(c.forgotten = 1, 'is', 'are'), c.ignored, iif(c.ignored = 1, 'is', 'are')) END
-    || 'Inferred: the program has forgotten them, or ignores them; nothing but the program can close '
-    || 'them. Not known: why each connection ended; the kernel keeps '
+    || CASE WHEN c.ignored = 0 THEN 'Inferred: the program has forgotten them'
+      WHEN c.forgotten = 0 THEN 'Inferred: the program ignores what the epoll reports of them'
+      ELSE 'Inferred: the program has forgotten them, or ignores them' END
+    || '; nothing but the program can close them. Not known: why each connection ended; the kernel keeps '
     || 'no reason.' AS explanation,
-  'Look in the program for the path that a connection takes when it ends with the last state listed: the '
-    || 'fd is dropped there without close(). ESTABLISHED as the last state means that the connection went '
-    || 'from one snapshot to the next, as after a reset by the peer. Closing the fd is always safe, since '
+  'Look in the program for the path that a connection takes when it ends'
+    || iif(c.first_lost IS NULL, ': the fd is dropped there without close(). ', ' with the last state listed: '
+      || 'the fd is dropped there without close(). ESTABLISHED as the last state means that the connection '
+      || 'went from one snapshot to the next, as after a reset by the peer. ') || 'Closing the fd is always safe, since '
     || 'the connection is gone. A restart frees the fds for a time.' AS advice,
   printf('SELECT fd, inode, local, remote, last_state, last_data_at, outlived_seconds, proof, watched_by '
     || 'FROM outlived WHERE open_at_end%s AND pid = %d AND start_ticks = %d ORDER BY fd',

@@ -6,7 +6,8 @@ SELECT
          iif(count(*) = 1, 'sockets without a live peer is', 'sockets without a live peer are')) AS title,
   p.pid, p.start_ticks,
   printf('Observed: up to %d fds hold one and the same socket%s. Inferred: it was inherited through fork, '
-    || 'duplicated or passed on, and to close one copy changes nothing while another is open.',
+    || 'duplicated or passed on, and to close one copy changes nothing while another is open. Not known: whether processes that are '
+    || 'not recorded hold it too.',
     max(h.holders), iif(max(h.process_count) > 1, printf(', in up to %d processes', max(h.process_count)),
     ', all in this process')) AS explanation,
   'Close the fd in every process that has it: a child after fork, the parent after handing it over. '

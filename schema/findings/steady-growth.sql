@@ -12,7 +12,8 @@ SELECT
     || 'Inferred: the rate is the middle 90 %% of the slopes between snapshots at least a third of the time '
     || 'apart%s', h.fds_first, h.fds_last, h.snapshots, h.steps,
     iif(g.exhaustion_from IS NULL, printf('. Not known: when the limit is reached (%s).', g.forecast_reason),
-        '; the forecast carries it on from the last snapshot, and knows nothing of what may change.'))
+        '; the forecast carries it on from the last snapshot, rounded outwards, and knows nothing of what may '
+        || 'change.'))
     AS explanation,
   'See in the kinds and verdicts below which fds they are. A rate that load explains follows the load down '
     || 'again; a leak does not.' AS advice,

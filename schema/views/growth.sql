@@ -11,8 +11,8 @@
 --   rate               the range in words
 --   reason             why there is no rate; NULL: there is one
 --   exhaustion_from, exhaustion_at, exhaustion_to   UTC: when the limit is reached at the highest rate, at
---                      the median and at the lowest, counted from the last snapshot; NULL: see
---                      forecast_reason
+--                      the median and at the lowest, counted from the last snapshot and rounded to
+--                      what the range allows; NULL: see forecast_reason
 --   hours_left         to exhaustion_from
 --   forecast_reason    why there is no forecast; NULL: there is one
 CREATE TABLE growth (

@@ -77,6 +77,6 @@ SELECT 5, printf('In recording %d %s are pseudonyms.', id, replace(redacted, ','
 FROM recording WHERE redacted IS NOT NULL
 UNION ALL
 SELECT 6, printf('Recording %d cost the host %.1f ms of CPU time%s and %.1f kB a snapshot.', recording,
-    cpu_us / 1e3, coalesce(printf(' (%.2f %% of one CPU)', cpu_percent), ''), stored_bytes / 1e3)
+    cpu_us / 1e3, iif(cpu_percent IS NULL, '', printf(' (%.2f %% of one CPU)', cpu_percent)), stored_bytes / 1e3)
 FROM recorder_cost
 WHERE recording > (SELECT max(recording) - 5 FROM snapshot);

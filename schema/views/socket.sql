@@ -408,7 +408,10 @@ CREATE INDEX _epoll_watch_span_by_epoll ON epoll_watch_span (process, fd, watche
 -- Every socket fd with its verdict when it was last seen: the rows of `fdanalyze sockets`.
 --   id                 fd_span.id
 --   pid, start_ticks, comm, fd, inode
---   netns              inode number of the namespace whose table lists it, else of its process's
+--   netns              inode number of its network namespace, as far as netns_source can tell; NULL: unknown
+--   netns_source       table: one of that namespace lists it; socket: the kernel told it of the socket itself;
+--                      process: nothing told it, and it is the namespace of the process, in which most of
+--                      its sockets are
 --   protocol           the kernel's name
 --   verdict, proof
 --   local, remote      NULL: unknown
@@ -429,6 +432,8 @@ WITH final AS (
 ), joined AS (
   SELECT f.id, p.pid, p.start_ticks, p.comm, f.fd, f.socket_inode AS inode,
     coalesce((SELECT inode FROM netns WHERE id = v.netns), a.netns_inode, p.netns) AS netns,
+    CASE WHEN v.netns IS NOT NULL THEN 'table' WHEN a.netns_inode IS NOT NULL THEN 'socket'
+      WHEN p.netns IS NOT NULL THEN 'process' END AS netns_source,
     coalesce(f.protocol,
       (SELECT protocol FROM net_table_name WHERE net_table = v.net_table),
       (SELECT protocol || iif(o.net_table = 11 AND o.type = 1, '-STREAM', '')
@@ -452,7 +457,7 @@ WITH final AS (
   LEFT JOIN _autopsy_detail a ON a.autopsy = v.autopsy
   LEFT JOIN _other_listed o ON o.id = f.id
 )
-SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.protocol, j.verdict, j.proof,
+SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.netns_source, j.protocol, j.verdict, j.proof,
   j.local, j.remote, j.last_state,
   first_seen.taken_at AS fd_first_seen, last_seen.taken_at AS fd_last_seen,
   (SELECT taken_at FROM snapshot WHERE id = j.connection_first) AS connection_first_seen,

@@ -1,5 +1,7 @@
 #include "analyze/growth.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace fdmortem::test {
@@ -111,7 +113,12 @@ constexpr int64_t kHourNs = 3'600'000'000'000;
 
 /// 10 to 20 an hour, at 100 of 400.
 Growth risingGrowth() {
-  return {.points = 9, .per_hour = 15, .low_per_hour = 10, .high_per_hour = 20, .reason = {}};
+  return {.points = 9,
+          .per_hour = 15,
+          .low_per_hour = 10,
+          .high_per_hour = 20,
+          .reason = {},
+          .seconds = 4 * 3600};
 }
 
 Filling filling() {
@@ -120,9 +127,10 @@ Filling filling() {
 
 TEST(Forecast, IsARange) {
   const Forecast forecast = forecastExhaustion(risingGrowth(), filling());
-  EXPECT_EQ(forecast.from_ns, 1015 * kHourNs);
+  // 1015 to 1030, in steps of 6 hours.
+  EXPECT_EQ(forecast.from_ns, 1014 * kHourNs);
   EXPECT_EQ(forecast.at_ns, 1020 * kHourNs);
-  EXPECT_EQ(forecast.to_ns, 1030 * kHourNs);
+  EXPECT_EQ(forecast.to_ns, 1032 * kHourNs);
   EXPECT_EQ(forecast.reason, "");
 }
 
@@ -137,10 +145,10 @@ TEST(Forecast, IsRefusedWithTheReason) {
   Growth spans = risingGrowth();
   spans.low_per_hour = -5;
   EXPECT_EQ(refused(spans, filling()),
-            "the range of its growth spans zero: -5.0 to +20.0 fds an hour");
+            "the range of its growth includes zero: -5.0 to +20.0 fds an hour");
   spans.low_per_hour = 0;
   EXPECT_EQ(refused(spans, filling()),
-            "the range of its growth spans zero: 0 to +20.0 fds an hour");
+            "the range of its growth includes zero: 0 to +20.0 fds an hour");
   Growth few = risingGrowth();
   few.points = 4;
   EXPECT_EQ(refused(few, filling()), "fewer than 5 snapshots");
@@ -163,6 +171,41 @@ TEST(Forecast, IsRefusedWithTheReason) {
   Filling far = filling();
   far.limit = 1'000'000;
   EXPECT_EQ(refused(risingGrowth(), far), "it is more than a year away");
+  Growth brief = risingGrowth();
+  brief.seconds = 719;
+  EXPECT_EQ(refused(brief, filling()),
+            "12 min of growth are too short for a limit that is 20 h away");
+  brief.seconds = 720;
+  EXPECT_EQ(forecastExhaustion(brief, filling()).reason, "");
+}
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+/// From so many fds at 1000 h of 1024, in s after that: from, at, to.
+std::vector<int64_t> secondsLeft(double per_second, double low, double high, double count) {
+  const Growth growth{.points = 50,
+                      .per_hour = per_second * 3600,
+                      .low_per_hour = low * 3600,
+                      .high_per_hour = high * 3600,
+                      .reason = {},
+                      .seconds = 98};
+  const int64_t now_ns = 1000 * kHourNs + 38 * kSecondNs;
+  const Forecast forecast =
+      forecastExhaustion(growth, {.count = count, .limit = 1024, .now_ns = now_ns});
+  EXPECT_EQ(forecast.reason, "");
+  std::vector<int64_t> seconds;
+  for (const int64_t time_ns : {forecast.from_ns, forecast.at_ns.value_or(0), forecast.to_ns})
+    seconds.push_back((time_ns - 1000 * kHourNs) / kSecondNs);
+  return seconds;
+}
+
+TEST(Forecast, IsNoMoreExactThanItsRangeAllows) {
+  // 680 s away, give or take 12: whole minutes.
+  EXPECT_EQ(secondsLeft(1.3, 1.28, 1.32, 140), (std::vector<int64_t>{660, 720, 780}));
+  // Half a minute away, but not before the last snapshot.
+  EXPECT_EQ(secondsLeft(1, 0.9, 1.1, 1020), (std::vector<int64_t>{38, 60, 60}));
+  // Some 20 minutes of range: 15 minutes.
+  EXPECT_EQ(secondsLeft(0.5, 0.4, 0.9, 140), (std::vector<int64_t>{900, 1800, 2700}));
 }
 
 TEST(Forecast, OfAVerySlowLowRateStaysATime) {

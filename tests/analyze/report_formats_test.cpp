@@ -173,11 +173,11 @@ std::set<std::string> elementsOf(const std::string& html) {
 
 TEST(Html, HasOnlyTheElementsThatItNeeds) {
   const std::set<std::string> known = {
-      "html",       "head", "meta",  "title", "style",   "body", "a",      "header",  "h1",
-      "h2",         "h3",   "h4",    "p",     "nav",     "ul",   "li",     "main",    "section",
-      "dl",         "div",  "dt",    "dd",    "article", "span", "strong", "details", "summary",
-      "pre",        "code", "table", "thead", "tbody",   "tr",   "th",     "td",      "figure",
-      "figcaption", "svg",  "desc",  "path",  "rect",    "text", "circle", "footer",  "time"};
+      "html", "head",  "meta",  "title",   "style", "body",   "a",       "header",  "h1",
+      "h2",   "h3",    "p",     "nav",     "ul",    "li",     "main",    "section", "dl",
+      "div",  "dt",    "dd",    "article", "span",  "strong", "details", "summary", "pre",
+      "code", "table", "thead", "tbody",   "tr",    "th",     "td",      "figure",  "figcaption",
+      "svg",  "desc",  "path",  "rect",    "text",  "circle", "footer",  "time"};
   for (const Report& report : {leakReport(), reportWith(kHostile)}) {
     for (const std::string& name : elementsOf(renderReportHtml(report)))
       EXPECT_TRUE(known.contains(name)) << name;
@@ -204,7 +204,7 @@ TEST(Html, EachChartHasItsNameItsDescriptionAndItsData) {
   const size_t charts = countOf(html, "<svg viewBox=\"0 0 640");
   EXPECT_EQ(charts, 5U);
   EXPECT_EQ(countOf(html, "<figure>"), charts);
-  EXPECT_EQ(countOf(html, "<summary>Data</summary>"), charts);
+  EXPECT_EQ(countOf(html, ">Data</summary>"), charts);
   EXPECT_EQ(countOf(html, "role=\"img\""), charts);
   const std::regex labelled("aria-labelledby=\"([^\" ]+) ([^\" ]+)\"");
   std::set<std::string> ids;
@@ -223,6 +223,30 @@ TEST(Html, HasLandmarksAndOneHeadingOfTheFirstRank) {
   for (const std::string_view element :
        {"html lang=\"en\"", "href=\"#findings\"", "id=\"findings\""})
     EXPECT_TRUE(contains(html, element)) << element;
+}
+
+// Who hears the page goes from heading to heading: no rank is left out.
+TEST(Html, HeadingsGoDownOneRankAtATime) {
+  const std::string html = renderReportHtml(leakReport());
+  const std::regex heading("<h([1-6])[ >]");
+  int before = 0;
+  for (std::sregex_iterator match(html.begin(), html.end(), heading), end; match != end; ++match) {
+    const int rank = std::stoi((*match)[1]);
+    EXPECT_LE(rank, before + 1) << match->position();
+    before = rank;
+  }
+}
+
+TEST(Html, WhatIsFoldedAndFoundHasANameOfItsOwn) {
+  const std::string html = renderReportHtml(leakReport());
+  EXPECT_TRUE(
+      contains(html, "<h3 id=\"finding-0\"><span class=\"badge\">critical</span> pid 4711: 50"));
+  EXPECT_TRUE(contains(html, "aria-labelledby=\"finding-0\""));
+  const std::regex summary("<summary( aria-label=\"([^\"]*)\")?>");
+  std::set<std::string> names;
+  for (std::sregex_iterator match(html.begin(), html.end(), summary), end; match != end; ++match)
+    EXPECT_TRUE(names.insert((*match)[2]).second) << (*match)[2];
+  EXPECT_TRUE(names.contains("Data: Open fds against the limit"));
 }
 
 TEST(Html, ASingleSnapshotHasNoCurve) {
@@ -277,6 +301,23 @@ TEST(Charts, MarksAndRestartsAreOnTheTimeAxis) {
   const std::string chart = fdsChart("x", report, report.processes[0]);
   EXPECT_EQ(countOf(chart, "class=\"mark\""), 1U) << "two at one time are one line";
   EXPECT_EQ(countOf(chart, "class=\"restart\""), 1U);
+}
+
+TEST(Charts, ManyMarksDoNotHideTheCurve) {
+  Report report = leakReport();
+  for (int64_t minute = 21; minute < 51; ++minute) {
+    MarkReport mark = report.marks[0];
+    mark.at_ns += (minute - 20) * 60'000'000'000;
+    report.marks.push_back(mark);
+  }
+  const std::string chart = fdsChart("x", report, report.processes[0]);
+  const std::regex line("class=\"mark\" d=\"M[0-9.]+ [0-9.]+V");
+  const std::regex tick("class=\"mark\" d=\"M[0-9.]+ [0-9.]+v");
+  const auto count = [&](const std::regex& what) {
+    return std::distance(std::sregex_iterator(chart.begin(), chart.end(), what), {});
+  };
+  EXPECT_EQ(count(line), 1) << chart;
+  EXPECT_GT(count(tick), 20);
 }
 
 TEST(Charts, MoreKindsThanColoursAreOthers) {

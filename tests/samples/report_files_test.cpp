@@ -54,6 +54,9 @@ TEST(ReportSchema, HoldsForEachSample) {
     files.push_back(directory.file(name + ".json"));
     writeReport(name, "json", files.back());
   }
+  files.push_back(directory.file("several.json"));
+  std::ofstream(files.back()) << analyze(
+      {"report", sample("healthy"), sample("pushgateway"), "--mark", "2026-11-23T00:06:10Z x"});
   const ProgramResult result = validate(files);
   EXPECT_EQ(result.status, 0) << result.out << result.err;
 }
@@ -177,6 +180,19 @@ TEST_P(BrowserItself, RefusesWhatThePolicyForbids) {
   std::ofstream(page) << html;
   EXPECT_EQ(openInBrowser(directory, page).requests,
             std::vector<std::string>{"http://127.0.0.1:9/x.png"});
+}
+
+TEST_P(BrowserItself, TakesSeveralArchivesAndALogAsWell) {
+  const ProgramResult result =
+      runFdanalyze({"report", sample("pushgateway"), sample("restarted"), sample("healthy"), "-f",
+                    "html", "-o", page, "--mark", "2026-11-23T00:06:10Z <b>deployed</b>", "--log",
+                    sample("pushgateway") + "=" FDMORTEM_SAMPLES_DIR "/pushgateway.log"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Opened opened = openInBrowser(directory, page);
+  EXPECT_EQ(opened.messages, std::vector<std::string>{});
+  EXPECT_EQ(opened.requests, std::vector<std::string>{});
+  EXPECT_EQ(countOf(opened.document, "<h2 id=\"archives\">3 archives</h2>"), 1U);
+  EXPECT_EQ(countOf(opened.document, "<b>"), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Browser, BrowserItself, ::testing::Values("control"));

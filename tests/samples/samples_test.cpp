@@ -177,6 +177,70 @@ TEST(Samples, ADiffBetweenTimes) {
   EXPECT_EQ(runFdanalyze({"diff", path, "first", "last", "--by", "fd"}).status, 2);
 }
 
+// --- several archives ---
+
+TEST(Samples, SeveralArchivesAreKeptApartAndSummedUp) {
+  const std::vector<std::string> paths = {sample("healthy"), sample("leak-reset"),
+                                          sample("pushgateway")};
+  std::vector<std::string> arguments = {"report"};
+  arguments.insert(arguments.end(), paths.begin(), paths.end());
+  const Json it = analyze(arguments);
+  ASSERT_EQ(it.at("databases").size(), 3U);
+  EXPECT_EQ(it.at("databases")[0].at("worst_finding"), nullptr);
+  EXPECT_EQ(it.at("databases")[1].at("worst_finding"), "outlived-connections");
+  EXPECT_EQ(it.at("databases")[2].at("worst_finding"), "limit-reached");
+  EXPECT_EQ(
+      it.at("summary").at("statements")[0].at("text"),
+      "3 archives of 1 host: 2 with critical findings, 0 with warnings only, 1 with neither.");
+  // Two processes have the pid 14; each is as it is alone, under its archive's name.
+  for (const std::string name : {"healthy", "leak-reset", "pushgateway"}) {
+    EXPECT_EQ(rowsWhere(it.at("processes"), "database", sample(name)),
+              report(name).at("processes"));
+    EXPECT_EQ(rowsWhere(it.at("findings"), "database", sample(name)), report(name).at("findings"));
+  }
+  // The worst first.
+  EXPECT_EQ(it.at("processes")[0].at("database"), sample("leak-reset"));
+  for (const std::string format : {"text", "markdown", "html"}) {
+    std::vector<std::string> formatted = arguments;
+    formatted.insert(formatted.end(), {"-f", format});
+    const std::string text = runFdanalyze(formatted).out;
+    const size_t table = text.find("3 archives");
+    ASSERT_NE(table, std::string::npos) << format;
+    const size_t findings = text.find("What to do");
+    for (const std::string& path : paths)
+      EXPECT_LT(text.find(path, text.find("worst", table)), findings) << format << ' ' << path;
+  }
+}
+
+TEST(Samples, ALogIsOfTheHostThatItIsSaidToBeOf) {
+  const std::string log = FDMORTEM_SAMPLES_DIR "/pushgateway.log";
+  const std::vector<std::string> both = {"report", sample("healthy"), sample("pushgateway")};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = both;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  // By its path, since both hosts have one name.
+  const Json it = analyze(with({"--log", sample("pushgateway") + "=" + log}));
+  EXPECT_EQ(valuesOf(it.at("logs"), "database"), Json({sample("pushgateway")}));
+  EXPECT_EQ(rowsWhere(it.at("marks"), "database", sample("healthy")), Json::array());
+  const Json alone = analyze({"report", sample("pushgateway"), "--log", log});
+  EXPECT_EQ(it.at("marks"), alone.at("marks"));
+  EXPECT_EQ(analyze({"report", sample("pushgateway"), "--log", "vm=" + log}).at("marks"),
+            alone.at("marks"));
+  EXPECT_EQ(analyze(with({"--log", "vm=" + log})).at("logs").size(), 2U);
+
+  const ProgramResult whose = runFdanalyze(with({"--log", log}));
+  EXPECT_EQ(whose.status, 2);
+  EXPECT_EQ(whose.err, "fdanalyze: --log " + log +
+                           ": of several archives, say of which host it is: --log HOST=FILE\n");
+  const ProgramResult nobody = runFdanalyze(with({"--log", "web1=" + log}));
+  EXPECT_EQ(nobody.status, 2);
+  EXPECT_EQ(nobody.err,
+            "fdanalyze: --log web1=" + log + ": no archive is of that host; there are vm\n");
+  EXPECT_EQ(nobody.out, "");
+}
+
 TEST(Samples, AReportOfOneProcess) {
   const std::string path = sample("restarted");
   const Json both = report("restarted");
@@ -187,7 +251,10 @@ TEST(Samples, AReportOfOneProcess) {
   for (const Json& finding : one.at("findings"))
     EXPECT_TRUE(finding.at("pid").is_null() || finding.at("pid") == wanted.at("pid")) << finding;
   EXPECT_EQ(analyze({"report", path, "--comm", "demo-server"}).at("processes").size(), 2U);
-  EXPECT_EQ(analyze({"report", path, "--comm", "other"}).at("processes"), Json::array());
+  const Json none = analyze({"report", path, "--comm", "other"});
+  EXPECT_EQ(none.at("processes"), Json::array());
+  EXPECT_EQ(none.at("summary").at("verdict"),
+            "no recorded process is one that was asked for, so nothing is judged");
   const Json snapshots = analyze({"snapshots", path, "--pid", wanted.at("pid").dump()});
   EXPECT_EQ(snapshots.front().at("taken_at"), wanted.at("first_seen"));
   EXPECT_EQ(snapshots.back().at("taken_at"), wanted.at("last_seen"));
@@ -251,10 +318,13 @@ TEST(Samples, RestartedHasTwoProcesses) {
 
 class EachSample : public ::testing::TestWithParam<const char*> {};
 
-/// `fdanalyze report NAME.db`, run beside it.
+/// `fdanalyze report NAME.db`, run beside it, with the log if there is one.
 std::string textReport(const std::string& name) {
-  const ProgramResult result = runProgram({FDANALYZE_PATH, "report", name + ".db"}, {}, kDeadline,
-                                          {.environment = {}, .directory = FDMORTEM_SAMPLES_DIR});
+  std::vector<std::string> command = {FDANALYZE_PATH, "report", name + ".db"};
+  if (std::filesystem::exists(FDMORTEM_SAMPLES_DIR "/" + name + ".log"))
+    command.insert(command.end(), {"--log", name + ".log"});
+  const ProgramResult result =
+      runProgram(command, {}, kDeadline, {.environment = {}, .directory = FDMORTEM_SAMPLES_DIR});
   EXPECT_EQ(result.status, 0) << result.err;
   return result.out;
 }

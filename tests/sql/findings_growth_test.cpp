@@ -95,7 +95,7 @@ TEST(GrowthFindings, AtTheLimitIsNoPlateau) {
 TEST(GrowthFindings, PipesThatOnlyGrow) {
   const std::string drawing = drawn(line(9, 2, 1));
   EXPECT_EQ(findingsOf(drawing), "kind-growth warning 100\n");
-  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipes only grow, from 2 to 10");
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grow, from 2 to 10");
 }
 
 struct Kind {
@@ -135,15 +135,21 @@ TEST(GrowthFindings, FewerThanEightMoreAreNoGrowth) {
 
 TEST(GrowthFindings, AKindWithAQuoteInItsName) {
   const std::string drawing =
-      timeOf(9) + limitOf("9000/9000", 9) + curve(line(9, 2, 2), "anon_inode:[it's]");
+      timeOf(9) + limitOf("1000/1000", 9) + curve(line(9, 2, 2), "anon_inode:[it's]");
   EXPECT_EQ(findingsOf(drawing), "kind-growth critical 100\n");
+}
+
+TEST(GrowthFindings, AShortRecordingMakesNoFarLimitUrgent) {
+  // 80 s, and the limit is more than two hours away.
+  const std::string drawing = timeOf(9) + limitOf("9000/9000", 9) + curve(line(9, 2, 2));
+  EXPECT_EQ(findingsOf(drawing), "kind-growth warning 100\n");
 }
 
 // --- connections ---
 
 /// A connection more in each snapshot, from `local` to `remote`; `{}` stands for a number.
 std::string connections(const std::string& local, const std::string& remote, size_t count = 12) {
-  std::string drawing = timeOf(count) + limitOf("10000/10000", count);
+  std::string drawing = timeOf(count) + limitOf("2000/2000", count);
   for (size_t i = 0; i < count; ++i) {
     std::string before;
     for (size_t j = 0; j < i; ++j)

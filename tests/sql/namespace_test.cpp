@@ -57,6 +57,21 @@ TEST(OtherNamespace, ARowThatNothingTiesToTheSocketProvesNothing) {
   EXPECT_EQ(Timeline(kDrawing).rows("SELECT netns, last_state FROM sockets"), "4000 ESTABLISHED\n");
 }
 
+TEST(OtherNamespace, ItIsSaidWhoToldOfIt) {
+  const auto source = [](const std::string& more) {
+    return Timeline(R"(
+      snapshots:          R     .  .  .
+      process b:          ok    .  .  .
+      process a netns=2:  ok    .  .  .
+      fd a/3:             s500  .  .  .
+    )" + more)
+        .rows("SELECT netns, netns_source FROM sockets");
+  };
+  EXPECT_EQ(source("tcp 500: EST . . .\n"), "4000 table\n");
+  EXPECT_EQ(source("autopsy a/3 inode=500 netns=1: dead . . .\n"), "4000 socket\n");
+  EXPECT_EQ(source(""), "4001 process\n") << "nothing told; it can be another";
+}
+
 TEST(OtherNamespace, NorDoesItTurnANewSocketIntoAFailedConnect) {
   EXPECT_EQ(verdictsOf(R"(
     snapshots:              R     .  .      .

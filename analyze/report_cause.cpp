@@ -1,0 +1,135 @@
+#include "analyze/report_cause.h"
+
+#include <string_view>
+
+#include <fmt/core.h>
+
+#include "analyze/report_words.h"
+
+namespace fdmortem {
+namespace {
+
+/// "gateway (pid 4711)", and on which host where there can be several.
+std::string who(const Report& report, const ProcessReport& process) {
+  return report.databases.size() > 1
+             ? fmt::format("{} on {}", nameOf(process), hostOf(report, process.database))
+             : nameOf(process);
+}
+
+bool has(const Report& report, const ProcessReport& process, std::string_view id) {
+  const Finding* found = findingOf(report, process, id);
+  return found != nullptr && found->severity != "info";
+}
+
+/// What a verdict adds on the limit.
+std::string limitClause(const ProcessReport& process) {
+  if (process.limit_reached_at)
+    return fmt::format(", and has used up its limit of {} open files", limitOf(process));
+  if (process.has_ended) return ", and ended";
+  constexpr double kSoonHours = 7 * 24;
+  if (process.hours_left && *process.hours_left < kSoonHours && process.exhaustion_from) {
+    return fmt::format("; its limit of {} is reached {} if that goes on", limitOf(process),
+                       exhaustionRange(process));
+  }
+  return {};
+}
+
+}  // namespace
+
+int64_t leaksOf(const ProcessReport& process) {
+  int64_t count = 0;
+  for (const PeerGroup& group : process.peers)
+    count += group.leaks;
+  return count;
+}
+
+int64_t liveClientsOf(const ProcessReport& process) {
+  int64_t count = 0;
+  for (const PeerGroup& group : process.peers) {
+    if (group.verdict == "connected" && group.direction == "in") count += group.count;
+  }
+  return count;
+}
+
+std::string limitOf(const ProcessReport& process) {
+  return process.soft_limit ? std::to_string(*process.soft_limit) : "?";
+}
+
+Cause causeOf(const Report& report, const ProcessReport& process) {
+  if (has(report, process, "outlived-connections")) return Cause::OutlivedFds;
+  if (has(report, process, "close-wait")) return Cause::CloseWait;
+  if (has(report, process, "kind-growth")) return Cause::Kind;
+  if (has(report, process, "growing-pool")) return Cause::Pool;
+  if (has(report, process, "idle-connections")) return Cause::Idle;
+  if (has(report, process, "limit-reached") && process.limit_reached_at) {
+    const bool are_clients =
+        liveClientsOf(process) * 2 > process.fds_last &&
+        countOf(process.verdicts, "outlived") + countOf(process.verdicts, "peer-closed") == 0;
+    return are_clients ? Cause::LiveClients : Cause::Limit;
+  }
+  if (has(report, process, "steady-growth") || has(report, process, "step-growth"))
+    return Cause::Growth;
+  return Cause::None;
+}
+
+const Finding* findingBehind(const Report& report, const ProcessReport& process, Cause cause) {
+  const auto finding = [&](std::string_view id) { return findingOf(report, process, id); };
+  switch (cause) {
+    case Cause::OutlivedFds:
+      return finding("outlived-connections");
+    case Cause::CloseWait:
+      return finding("close-wait");
+    case Cause::Kind:
+      return finding("kind-growth");
+    case Cause::Pool:
+      return finding("growing-pool");
+    case Cause::Idle:
+      return finding("idle-connections");
+    case Cause::LiveClients:
+    case Cause::Limit:
+      return finding("limit-reached");
+    case Cause::Growth:
+      return has(report, process, "step-growth") ? finding("step-growth")
+                                                 : finding("steady-growth");
+    case Cause::None:
+      break;
+  }
+  return nullptr;
+}
+
+std::string verdictOf(const Report& report, const ProcessReport& process) {
+  const std::string name = who(report, process);
+  const Cause cause = causeOf(report, process);
+  const Finding* finding = findingBehind(report, process, cause);
+  switch (cause) {
+    case Cause::OutlivedFds:
+      return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
+                         leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
+    case Cause::CloseWait:
+      return fmt::format(
+          "fd leak: {} does not close connections that their peers have closed (CLOSE_WAIT){}",
+          name, limitClause(process));
+    case Cause::Kind:
+      return fmt::format("fd leak, most likely: in {} {}{}", name, finding->title,
+                         limitClause(process));
+    case Cause::Pool:
+    case Cause::Idle:
+      return fmt::format("in {} {}{}", name, finding->title, limitClause(process));
+    case Cause::LiveClients:
+      return fmt::format(
+          "{} has too many live clients for a limit of {} open files; it is no fd leak of dead "
+          "sockets",
+          name, limitOf(process));
+    case Cause::Limit:
+      return fmt::format("{} has used up its limit of {} open files", name, limitOf(process));
+    case Cause::Growth:
+      return fmt::format(
+          "the fds of {} grow; which they are is below, why they stay is not known{}", name,
+          limitClause(process));
+    case Cause::None:
+      break;
+  }
+  return {};
+}
+
+}  // namespace fdmortem
