@@ -312,7 +312,7 @@ void addCheck(CLI::App& app, Parsed& parsed) {
   check->footer(
       "Examples:\n"
       "  fdanalyze check leak.db\n"
-      "  fdanalyze check leak.db --head 3f1c...\n");
+      "  fdanalyze check leak.db -f json\n");
 }
 
 void addShow(CLI::App& app, Parsed& parsed) {
