@@ -225,7 +225,8 @@ class TextChecker {
   void checkFoundAgain(const SecondReading& second) {
     for (const auto& [netns, inode] : state_.goneFromTcp()) {
       if (!second.lists(netns, inode) || isListed(inode) || !isHeld(inode)) continue;
-      path_ = netPath(netns, NetTable::Tcp);
+      const std::string path = netPath(netns, NetTable::Tcp);
+      path_ = path;
       differs("inet_change", fmt::format("inode {}, found when it was read again", inode));
     }
   }
