@@ -15,6 +15,8 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "capture/finally.h"
+#include "capture/write_transaction.h"
 #include "schema/format.h"
 
 namespace fdmortem {
@@ -112,26 +114,37 @@ class ArchiveWriter::Impl {
       : archive_(path, limits.max_bytes),
         database_(archive_.connection()),
         retention_(archive_, limits),
-        redactor_(redaction) {}
+        redactor_(redaction) {
+    trimmed_snapshots_ = retention_.trim();
+  }
 
   ArchiveDatabase& archive() { return archive_; }
 
+  int64_t trimmedSnapshots() const { return trimmed_snapshots_; }
+
   void beginRecording(const RecordingInfo& info) {
     boot_id_ = info.boot_id;
-    SQLite::Transaction transaction(database_);
+    WriteTransaction transaction(database_);
     statements_.emplace(database_);
-    recording_ = nextId("recording");
-    // The numbers of snapshots that were dropped are not used again.
-    snapshot_ = std::max(
-        nextId("snapshot") - 1,
-        database_.execAndGet("SELECT coalesce(max(last_snapshot), 0) FROM dropped").getInt64());
-    Insert(database_, "recording", 14)(
-        recording_, info.started_at_ns, info.boot_id, info.host_name, info.kernel_release,
-        info.machine, info.clock_ticks_per_second, std::string(FDMORTEM_VERSION), info.recorder_pid,
-        info.recorder_uid, info.interval_ms, optionsText(info.options),
-        redactor_.redaction().any() ? std::optional(redactor_.redaction().names()) : std::nullopt,
-        info.note);
+    writeRecording(info);
     transaction.commit();
+  }
+
+  std::optional<NotStored> beginAnew(const RecordingInfo& info, const Clocks& at,
+                                     const std::string& reason, const std::string& missed) {
+    const int64_t recording = recording_;
+    process_ids_.clear();
+    netns_ids_.clear();
+    statements_->text.startAnew();
+    statements_->address.startAnew();
+    database_.tryExec("PRAGMA shrink_memory");
+    const auto error = storeForSure([&] {
+      if (!missed.empty()) writeEvent(at, "missed-at-end", missed);
+      writeEnd(at.wall_ns, reason);
+      writeRecording(info);
+    });
+    if (error) recording_ = recording;
+    return error;
   }
 
   bool wantsKeyframe(const Clocks& now) const { return retention_.wantsKeyframe(now); }
@@ -177,15 +190,11 @@ class ArchiveWriter::Impl {
 
   std::optional<NotStored> note(const Clocks& at, const std::string& kind,
                                 const std::optional<std::string>& detail) {
-    return storeForSure([&] {
-      Insert(database_, "recorder_event", 5)(recording_, at.wall_ns, at.boottime_ns, kind, detail);
-    });
+    return storeForSure([&] { writeEvent(at, kind, detail); });
   }
 
   std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason) {
-    const auto store = [&] {
-      Insert(database_, "recording_end", 4)(recording_, ended_at_ns, reason, last_commit_us_);
-    };
+    const auto store = [&] { writeEnd(ended_at_ns, reason); };
     auto error = storeForSure(store);
     if (error) {
       archive_.spendBallast();
@@ -250,7 +259,7 @@ class ArchiveWriter::Impl {
   std::optional<NotStored> storeForSure(const Action& action) {
     archive_.leaveRoomForDropping(false);
     const auto done = guarded([&] {
-      SQLite::Transaction transaction(database_);
+      WriteTransaction transaction(database_);
       action();
       transaction.commit();
       return true;
@@ -265,8 +274,9 @@ class ArchiveWriter::Impl {
   std::optional<NotStored> freeSpace(const Action& action) {
     const auto done = guarded(action);
     // Also after an error some may be gone.
+    if (!done || *done) must_forget_ = true;
     const auto forgotten = guarded([&] {
-      if (!done || *done) forgetDropped();
+      forgetDropped();
       return true;
     });
     if (!done) return done.error();
@@ -276,13 +286,29 @@ class ArchiveWriter::Impl {
   /// Stores a snapshot whole or not at all.
   tl::expected<int64_t, NotStored> attempt(const Snapshot& snapshot, const ChangeSet& changes,
                                            const SnapshotTiming& timing) {
+    const auto forgotten = guarded([&] {
+      forgetDropped();
+      return true;
+    });
+    if (!forgotten) return tl::unexpected(forgotten.error());
     auto process_ids = process_ids_;
     auto netns_ids = netns_ids_;
     const int64_t number = snapshot_;
     attempted_bytes_ = 0;
+    bool is_stored = false;
+    // Whatever is thrown here: nobody has memory for certain.
+    const Finally take_back([&] {
+      if (is_stored) return;
+      // What was given a number in it is not there.
+      snapshot_ = number;
+      process_ids_.swap(process_ids);
+      netns_ids_.swap(netns_ids);
+      statements_->text.startAnew();
+      statements_->address.startAnew();
+    });
     auto stored = guarded([&] {
       const int64_t started_ns = monotonicNs();
-      SQLite::Transaction transaction(database_);
+      WriteTransaction transaction(database_);
       const int64_t bytes_before = archive_.contentBytes();
       ++snapshot_;
       writeRows(snapshot, changes, timing);
@@ -291,23 +317,19 @@ class ArchiveWriter::Impl {
       const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
       writeSnapshot(snapshot, timing, store_us, bytes);
       commit(transaction);
+      is_stored = true;
       retention_.stored(snapshot.clocks, timing.keyframe, bytes);
       return snapshot_;
     });
     if (stored) {
       archive_.checkpointSometimes();
     } else {
-      // What was given a number in it is not there.
-      snapshot_ = number;
-      process_ids_ = std::move(process_ids);
-      netns_ids_ = std::move(netns_ids);
-      statements_->text.startAnew();
-      statements_->address.startAnew();
+      stored.error().needed_bytes = static_cast<uint64_t>(attempted_bytes_);
     }
     return stored;
   }
 
-  void commit(SQLite::Transaction& transaction) {
+  void commit(WriteTransaction& transaction) {
     const int64_t started_ns = monotonicNs();
     transaction.commit();
     last_commit_us_ = (monotonicNs() - started_ns) / 1000;
@@ -330,6 +352,7 @@ class ArchiveWriter::Impl {
 
   /// What was dropped may have taken with it the rows of processes and namespaces that come back.
   void forgetDropped() {
+    if (!must_forget_) return;
     const auto forget = [&](const char* table, auto& ids) {
       std::set<int64_t> there;
       SQLite::Statement query(database_, fmt::format("SELECT id FROM {}", table));
@@ -339,6 +362,31 @@ class ArchiveWriter::Impl {
     };
     forget("process", process_ids_);
     forget("netns", netns_ids_);
+    must_forget_ = false;
+  }
+
+  void writeRecording(const RecordingInfo& info) {
+    recording_ = nextId("recording");
+    // The numbers of snapshots that were dropped are not used again.
+    snapshot_ = std::max(
+        nextId("snapshot") - 1,
+        database_.execAndGet("SELECT coalesce(max(last_snapshot), 0) FROM dropped").getInt64());
+    Insert(database_, "recording", 14)(
+        recording_, info.started_at_ns, info.boot_id, info.host_name, info.kernel_release,
+        info.machine, info.clock_ticks_per_second, std::string(FDMORTEM_VERSION), info.recorder_pid,
+        info.recorder_uid, info.interval_ms, optionsText(info.options),
+        redactor_.redaction().any() ? std::optional(redactor_.redaction().names()) : std::nullopt,
+        info.note);
+    retention_.requireKeyframe();
+  }
+
+  void writeEvent(const Clocks& at, const std::string& kind,
+                  const std::optional<std::string>& detail) {
+    Insert(database_, "recorder_event", 5)(recording_, at.wall_ns, at.boottime_ns, kind, detail);
+  }
+
+  void writeEnd(int64_t ended_at_ns, const std::string& reason) {
+    Insert(database_, "recording_end", 4)(recording_, ended_at_ns, reason, last_commit_us_);
   }
 
   int64_t nextId(const char* table) {
@@ -600,6 +648,8 @@ class ArchiveWriter::Impl {
   int64_t recording_ = 0;
   int64_t snapshot_ = 0;
   std::optional<int64_t> last_commit_us_;
+  int64_t trimmed_snapshots_ = 0;
+  bool must_forget_ = false;     ///< rows were dropped to which there still are numbers
   int64_t attempted_bytes_ = 0;  ///< of the last snapshot that was to be stored; 0: not known
 };
 
@@ -610,6 +660,16 @@ ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::beginRecording(const RecordingInfo& info) {
   impl_->beginRecording(info);
+}
+
+std::optional<NotStored> ArchiveWriter::beginAnew(const RecordingInfo& info, const Clocks& at,
+                                                  const std::string& reason,
+                                                  const std::string& missed) {
+  return impl_->beginAnew(info, at, reason, missed);
+}
+
+int64_t ArchiveWriter::trimmedSnapshots() const {
+  return impl_->trimmedSnapshots();
 }
 
 bool ArchiveWriter::wantsKeyframe(const Clocks& now) const {

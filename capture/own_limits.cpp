@@ -36,6 +36,10 @@ int64_t ownCpuUs() {
   return us(usage.ru_utime) + us(usage.ru_stime);
 }
 
+SpareDescriptors::SpareDescriptors() {
+  spares_.reserve(kSpareDescriptors);  // taking them needs no memory then
+}
+
 void SpareDescriptors::take() {
   while (spares_.size() < kSpareDescriptors) {
     FileHandle spare(open("/", O_PATH | O_CLOEXEC));

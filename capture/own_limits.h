@@ -20,6 +20,8 @@ int64_t ownCpuUs();
 /// snapshot needs about ten at a time.
 class SpareDescriptors {
  public:
+  SpareDescriptors();
+
   /// Takes as many as are missing and can be had.
   void take();
   void release() { spares_.clear(); }
