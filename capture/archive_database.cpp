@@ -98,15 +98,20 @@ uint64_t ArchiveDatabase::bytesToStartWith() const {
   return *max_bytes_ - *max_bytes_ / kWalPartOfLimit;
 }
 
+void ArchiveDatabase::refuseSize() const {
+  throw std::runtime_error(fmt::format(
+      "{}: has {} bytes, too many for --max-size, and can't be made smaller", path_, diskBytes()));
+}
+
+void ArchiveDatabase::requireShrinkable() {
+  if (database_.execAndGet("PRAGMA auto_vacuum").getInt() == 0) refuseSize();
+}
+
 void ArchiveDatabase::enforceLimit() {
   if (!max_bytes_) return;
   if (is_too_large_) {
     checkpoint();
-    const uint64_t bytes = diskBytes();
-    if (bytes > bytesToStartWith()) {
-      throw std::runtime_error(fmt::format(
-          "{}: has {} bytes, too many for --max-size, and can't be made smaller", path_, bytes));
-    }
+    if (diskBytes() > bytesToStartWith()) refuseSize();
   }
   is_too_large_ = false;
   quota_->setLimit(*max_bytes_);

@@ -56,6 +56,8 @@ class ArchiveDatabase {
   /// Whether it was larger than `max_bytes` allows when it was opened. Until enforceLimit() it may
   /// become larger by some MB, which it takes to make it smaller.
   bool isTooLarge() const { return is_too_large_; }
+  /// Throws std::runtime_error if the file has no means to become smaller.
+  void requireShrinkable();
   /// From now on `max_bytes` holds. Throws std::runtime_error if the file still is too large.
   void enforceLimit();
 
@@ -92,6 +94,7 @@ class ArchiveDatabase {
  private:
   static std::string folderOf(const std::string& path);
   int64_t walBytes() const;
+  [[noreturn]] void refuseSize() const;
   /// Snapshots need some of it to be dropped for others.
   uint64_t bytesToStartWith() const;
   /// Does `action` with fewer and fewer things at a time until it fits into --max-size. Returns

@@ -419,6 +419,7 @@ class Recorder {
     memory_failures_ = 0;
     most_memory_failures_ = std::min(2 * most_memory_failures_, kMostMemoryFailures);
     previous_.reset();
+    giveBackFreeMemory();
     has_to_begin_anew_ = true;
   }
 

@@ -101,6 +101,7 @@ bool Retention::dropOld(const Clocks& now, const std::optional<std::string>& boo
 
 int64_t Retention::trim() {
   if (!archive_.isTooLarge()) return 0;
+  archive_.requireShrinkable();  // before anything is dropped
   const auto number = [&](const char* sql) {
     return archive_.connection().execAndGet(sql).getInt64();
   };
