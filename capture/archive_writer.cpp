@@ -138,7 +138,7 @@ class ArchiveWriter::Impl {
     statements_->text.startAnew();
     statements_->address.startAnew();
     database_.tryExec("PRAGMA shrink_memory");
-    const auto error = storeForSure([&] {
+    auto error = storeForSure([&] {
       if (!missed.empty()) writeEvent(at, "missed-at-end", missed);
       writeEnd(at.wall_ns, reason);
       writeRecording(info);

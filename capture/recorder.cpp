@@ -425,8 +425,8 @@ class Recorder {
 
   /// The error, if not even that can be stored now.
   std::optional<NotStored> beginAnew() {
-    const auto error = archive_->beginAnew(describeRecording(options_, source_), readClocks(),
-                                           "memory", unstoredDelays());
+    auto error = archive_->beginAnew(describeRecording(options_, source_), readClocks(), "memory",
+                                     unstoredDelays());
     if (error) return error;
     has_to_begin_anew_ = false;
     stored_in_recording_ = 0;
