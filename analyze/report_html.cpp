@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "analyze/html.h"
+#include "analyze/report_custody.h"
 #include "analyze/report_html_elements.h"
 #include "analyze/report_html_process.h"
 #include "analyze/report_html_style.h"
@@ -269,10 +270,10 @@ class HtmlReport {
         "</section>\n<section aria-labelledby=\"custody\">\n"
         "<h2 id=\"custody\">Where this comes from</h2>\n";
     for (const DatabaseReport& database : report_.databases) {
-      html_ +=
-          paragraph(fmt::format("{}: host {}, kernel {}, boot {}", database.path, database.host,
-                                database.kernel, database.boot_id.value_or("unknown")));
+      html_ += paragraph(database.path);
       add("<pre><code>SHA-256 {}</code></pre>\n", htmlText(database.sha256));
+      for (const std::string& line : custodyOf(report_, database))
+        html_ += paragraph(line);
     }
     html_ += paragraph(fmt::format("Written by fdanalyze {}.", FDMORTEM_VERSION), "note-text");
     html_ += "</section>\n</footer>\n";

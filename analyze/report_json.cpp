@@ -42,6 +42,7 @@ Json databaseObject(const Report& report, const DatabaseReport& database) {
           {"boot_id", orNull(database.boot_id)},
           {"kernel", database.kernel},
           {"recordings", recordings},
+          {"head", orNull(database.head)},
           {"doubts", Json(database.doubts)},
           {"worst_severity", worst == nullptr ? Json(nullptr) : Json(worst->severity)},
           {"worst_finding", worst == nullptr ? Json(nullptr) : Json(worst->id)}};

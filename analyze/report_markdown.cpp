@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "analyze/markdown.h"
+#include "analyze/report_custody.h"
 #include "analyze/report_render.h"
 #include "analyze/report_summary.h"
 #include "analyze/report_tables.h"
@@ -164,9 +165,9 @@ class MarkdownReport {
   void custody() {
     line("## Where this comes from");
     for (const DatabaseReport& database : report_.databases) {
-      text_ +=
-          fmt::format("- {}: SHA-256 `{}`, host {}, kernel {}\n", markdownText(database.path),
-                      database.sha256, markdownText(database.host), markdownText(database.kernel));
+      text_ += fmt::format("- {}: SHA-256 `{}`\n", markdownText(database.path), database.sha256);
+      for (const std::string& line : custodyOf(report_, database))
+        text_ += fmt::format("  - {}\n", markdownText(line));
     }
     text_ += fmt::format("- written by fdanalyze {}\n", FDMORTEM_VERSION);
   }

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "analyze/listing.h"
+#include "analyze/report_custody.h"
 #include "analyze/report_render.h"
 #include "analyze/report_summary.h"
 #include "analyze/report_tables.h"
@@ -201,31 +202,10 @@ class TextReport {
     for (const DatabaseReport& database : report_.databases) {
       writer_.line(printableOnce(database.path));
       writer_.line("SHA-256 " + database.sha256, 2);
-      writer_.paragraph(fmt::format("host {}, kernel {}, boot {}", database.host, database.kernel,
-                                    database.boot_id.value_or("unknown")),
-                        2);
-      for (const auto& row : database.recordings)
-        recordingLine(row);
+      for (const std::string& line : custodyOf(report_, database))
+        writer_.paragraph(line, 2);
     }
     writer_.line(fmt::format("written by fdanalyze {}", FDMORTEM_VERSION));
-  }
-
-  void recordingLine(const std::vector<Value>& row) {
-    const auto cell = [&](std::string_view column) {
-      const auto found =
-          std::find(report_.recording_columns.begin(), report_.recording_columns.end(), column);
-      const Value& value = row.at(static_cast<size_t>(found - report_.recording_columns.begin()));
-      if (const auto* text = std::get_if<std::string>(&value)) return *text;
-      if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
-      return std::string("-");
-    };
-    writer_.paragraph(
-        fmt::format("recording {}: {} to {} ({}), every {} ms, by fdcapture {} with "
-                    "uid {}",
-                    cell("id"), cell("started_at"), cell("ended_at"), cell("end_reason"),
-                    cell("interval_ms"), cell("program_version"), cell("recorder_uid")),
-        2);
-    if (cell("note") != "-") writer_.paragraph("note: " + cell("note"), 4);
   }
 
   const Report& report_;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -37,21 +38,6 @@ int64_t snapshotIn(SQLite::Database& archive, const ShowOptions& options) {
                         });
 }
 
-/// What a terminal can be given: each line made printable, with its tabs.
-std::string forTerminal(std::string_view bytes) {
-  std::string text;
-  size_t begin = 0;
-  while (begin < bytes.size()) {
-    const size_t end = std::min(bytes.find_first_of("\n\t", begin), bytes.size());
-    text += printable(bytes.substr(begin, end - begin));
-    if (end < bytes.size()) text += bytes[end];
-    begin = end + 1;
-  }
-  // The prompt comes on a line of its own.
-  if (!text.empty() && text.back() != '\n') text += '\n';
-  return text;
-}
-
 void writeTo(const std::string& path, std::string_view bytes) {
   if (readArchiveHeader(path)) {
     throw UsageError(fmt::format("{}: is an archive; the file would take its place", path));
@@ -80,6 +66,20 @@ std::string listOf(SQLite::Database& archive, int64_t snapshot) {
 }
 
 }  // namespace
+
+std::string forTerminal(std::string_view bytes) {
+  std::string text;
+  size_t begin = 0;
+  while (begin < bytes.size()) {
+    const size_t end = std::min(bytes.find_first_of("\n\t", begin), bytes.size());
+    text += printable(bytes.substr(begin, end - begin));
+    if (end < bytes.size()) text += bytes[end];
+    begin = end + 1;
+  }
+  // The prompt comes on a line of its own.
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text;
+}
 
 int runShow(const ShowOptions& options) {
   const PrivateCopy copy(options.database);

@@ -234,9 +234,10 @@ class Files {
 
   Result mountInfo(const std::string& path) {
     const std::string link_path = path.substr(0, path.find('/')) + "/ns/mnt";
-    const auto link = text(link_path, TextPart::First);
-    if (!link) return link;
-    return text(link->bytes + "/mountinfo", TextPart::First);
+    const auto link = find(link_path, TextPart::First);
+    if (!link) return missing(noText(path));
+    if (!*link) return *link;
+    return text((*link)->bytes + "/mountinfo", TextPart::First);
   }
 
   Result text(const std::string& path, TextPart part) {

@@ -272,7 +272,8 @@ class ChainChecker {
       return;
     }
     const auto follower = std::find_if(links_.begin(), links_.end(), [&](const auto& stored) {
-      return stored.link.previous == *head_;
+      const bool has_one_before = stored.id > 1 || stored.link.kind == LinkKind::Rewritten;
+      return has_one_before && stored.link.previous == *head_;
     });
     if (follower != links_.end() && follower->link.kind == LinkKind::Rewritten) {
       problems_.add("chain", "the head given is that of the original; a redacted copy has another",

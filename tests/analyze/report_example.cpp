@@ -88,15 +88,30 @@ ProcessReport leakingProcess() {
 
 Report leakReport() {
   Report report;
-  report.recording_columns = {"id",          "started_at",      "ended_at",     "end_reason",
-                              "interval_ms", "program_version", "recorder_uid", "note"};
+  report.recording_columns = {"id",
+                              "started_at",
+                              "ended_at",
+                              "end_reason",
+                              "interval_ms",
+                              "program_version",
+                              "recorder_uid",
+                              "recorder_login_uid",
+                              "options",
+                              "keeps_texts",
+                              "redacted",
+                              "first_snapshot",
+                              "last_snapshot",
+                              "note"};
   report.databases = {{.path = "leak.db",
                        .sha256 = std::string(64, 'a'),
                        .host = "host-1",
                        .boot_id = "boot",
                        .kernel = "6.18",
+                       .head = std::string(64, 'c'),
                        .recordings = {{int64_t{1}, "2026-01-01T00:00:00.000Z", Value(), Value(),
-                                       int64_t{10'000}, "0.1.0", int64_t{0}, "after the alarm"}},
+                                       int64_t{10'000}, "0.1.0", int64_t{0}, int64_t{1000},
+                                       R"(["record","-o","/var/lib/leak db","--all"])", int64_t{1},
+                                       "paths", int64_t{1}, int64_t{7}, "after the alarm"}},
                        .doubts = {"recording 1 has no end"}}};
   report.coverage = {{.database = "leak.db",
                       .snapshots = 360,

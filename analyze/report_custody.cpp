@@ -1,0 +1,95 @@
+#include "analyze/report_custody.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+namespace fdmortem {
+namespace {
+
+/// A row of `recording`, by the names of its columns.
+class RecordingRow {
+ public:
+  RecordingRow(const std::vector<std::string>& columns, const std::vector<Value>& row)
+      : columns_(columns), row_(row) {}
+
+  /// A text or a number as text; empty: NULL.
+  std::optional<std::string> operator[](std::string_view column) const {
+    const auto found = std::find(columns_.begin(), columns_.end(), column);
+    if (found == columns_.end()) return {};
+    const Value& value = row_.at(static_cast<size_t>(found - columns_.begin()));
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+    return {};
+  }
+
+ private:
+  const std::vector<std::string>& columns_;
+  const std::vector<Value>& row_;
+};
+
+/// Words as a shell takes them.
+std::string commandLine(const std::string& options) {
+  std::string text = "fdcapture";
+  const auto words = nlohmann::json::parse(options, nullptr, false);
+  if (!words.is_array()) return text + " " + options;
+  for (const auto& word : words) {
+    if (!word.is_string()) continue;
+    const auto& bare = word.get_ref<const std::string&>();
+    const bool needs_quotes =
+        bare.empty() || bare.find_first_of(" \t\n'\"\\*?[]$&;|<>(){}~#!`") != std::string::npos;
+    text += needs_quotes ? " '" + bare + "'" : " " + bare;
+  }
+  return text;
+}
+
+std::string whoAndWhen(const RecordingRow& row) {
+  const auto ended = row["ended_at"];
+  std::string text =
+      fmt::format("Recording {}: from {} {}, every {} ms, by fdcapture {} with uid {}",
+                  row["id"].value_or("-"), row["started_at"].value_or("-"),
+                  ended ? fmt::format("to {} ({})", *ended, row["end_reason"].value_or("-"))
+                        : std::string("on; no end is recorded"),
+                  row["interval_ms"].value_or("-"), row["program_version"].value_or("-"),
+                  row["recorder_uid"].value_or("-"));
+  const auto login = row["recorder_login_uid"];
+  text += login ? fmt::format(", logged in as uid {}", *login) : ", of nobody's login";
+  return text + ".";
+}
+
+std::string howItWasMade(const RecordingRow& row) {
+  std::string text;
+  if (const auto options = row["options"])
+    text = fmt::format("Command: {}. ", commandLine(*options));
+  text += row["keeps_texts"] == "0" ? "The texts as they were read were not kept"
+                                    : "The texts as they were read are in it";
+  const auto redacted = row["redacted"];
+  text += redacted ? fmt::format("; {} are pseudonyms.", *redacted) : "; nothing is redacted.";
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> custodyOf(const Report& report, const DatabaseReport& database) {
+  std::vector<std::string> lines = {fmt::format("Host {}, kernel {}, boot {}.", database.host,
+                                                database.kernel,
+                                                database.boot_id.value_or("unknown"))};
+  for (const auto& values : database.recordings) {
+    const RecordingRow row(report.recording_columns, values);
+    lines.push_back(whoAndWhen(row));
+    lines.push_back(howItWasMade(row));
+    if (const auto note = row["note"]) lines.push_back("Note: " + *note);
+  }
+  if (database.head) {
+    lines.push_back(
+        fmt::format("Head of the hash chain: {} (as it stands in the file; "
+                    "'fdanalyze check' tells whether the chain holds).",
+                    *database.head));
+  }
+  return lines;
+}
+
+}  // namespace fdmortem
