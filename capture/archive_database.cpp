@@ -19,6 +19,8 @@
 
 #include "capture/archive_lock.h"
 #include "capture/drop_snapshots.h"
+#include "capture/finally.h"
+#include "capture/write_transaction.h"
 #include "schema/archive_file.h"
 
 namespace fdmortem {
@@ -44,19 +46,6 @@ int64_t sizeOf(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? int64_t{status.st_size} : 0;
 }
 
-/// Does something when it goes.
-template <class Action>
-class Finally {
- public:
-  explicit Finally(Action action) : action_(std::move(action)) {}
-  ~Finally() { action_(); }
-  Finally(const Finally&) = delete;
-  Finally& operator=(const Finally&) = delete;
-
- private:
-  Action action_;
-};
-
 SQLite::Database openDatabase(const std::string& path, const std::string& vfs) {
   SQLite::Database database(path, SQLite::OPEN_READWRITE, kBusyTimeoutMs, vfs);
   database.exec("PRAGMA temp_store = MEMORY");
@@ -72,13 +61,18 @@ SQLite::Database openDatabase(const std::string& path, const std::string& vfs) {
   return database;
 }
 
-/// What an existing file takes already, before SQLite knows of a limit.
-void requireBelow(const std::string& path, std::optional<uint64_t> max_bytes) {
-  if (!max_bytes) return;
-  const int64_t size = sizeOf(path) + sizeOf(path + "-wal");
-  if (static_cast<uint64_t>(size) <= *max_bytes - *max_bytes / kWalPartOfLimit) return;
-  throw std::runtime_error(
-      fmt::format("{}: has {} bytes already, too many for --max-size", path, size));
+/// Whether a file without a name gets that many bytes; it has gone when this returns. Where there
+/// are no such files the answer is yes.
+bool canSetAside(const std::string& folder, uint64_t bytes) {
+  const FileHandle file(open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  if (!file) return errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT;
+  return bytes == 0 || posix_fallocate(file.get(), 0, static_cast<off_t>(bytes)) == 0;
+}
+
+/// What it takes at most to make an archive smaller that is too large: its log goes into the file,
+/// and then there is one for what is dropped.
+uint64_t bytesToTrim(const std::string& path) {
+  return static_cast<uint64_t>(sizeOf(path) + 2 * sizeOf(path + "-wal") + 2 * kMaximumWalBytes);
 }
 
 }  // namespace
@@ -87,14 +81,40 @@ ArchiveDatabase::ArchiveDatabase(const std::string& path, std::optional<uint64_t
     : path_(path),
       max_bytes_(max_bytes),
       lock_(openExclusively(path)),
-      quota_(max_bytes ? std::optional<Quota>(std::in_place, *max_bytes) : std::nullopt),
-      database_((requireBelow(path, max_bytes),
-                 openDatabase(path, quota_ ? quota_->vfsName() : std::string()))) {
+      quota_(max_bytes
+                 ? std::optional<Quota>(std::in_place, std::max(*max_bytes, bytesToTrim(path)))
+                 : std::nullopt),
+      database_(openDatabase(path, quota_ ? quota_->vfsName() : std::string())) {
   markRecorder(lock_);
+  is_too_large_ = max_bytes_ && diskBytes() > bytesToStartWith();
+  if (!is_too_large_) enforceLimit();
   removeOldRemains();
   takeBallast();
   leaveRoomForDropping(true);
   checkpointed_ns_ = monotonicNs();
+}
+
+uint64_t ArchiveDatabase::bytesToStartWith() const {
+  return *max_bytes_ - *max_bytes_ / kWalPartOfLimit;
+}
+
+void ArchiveDatabase::refuseSize() const {
+  throw std::runtime_error(fmt::format(
+      "{}: has {} bytes, too many for --max-size, and can't be made smaller", path_, diskBytes()));
+}
+
+void ArchiveDatabase::requireShrinkable() {
+  if (database_.execAndGet("PRAGMA auto_vacuum").getInt() == 0) refuseSize();
+}
+
+void ArchiveDatabase::enforceLimit() {
+  if (!max_bytes_) return;
+  if (is_too_large_) {
+    checkpoint();
+    if (diskBytes() > bytesToStartWith()) refuseSize();
+  }
+  is_too_large_ = false;
+  quota_->setLimit(*max_bytes_);
 }
 
 ArchiveDatabase::~ArchiveDatabase() {
@@ -131,14 +151,17 @@ int64_t ArchiveDatabase::contentBytes() {
 }
 
 uint64_t ArchiveDatabase::diskBytes() const {
-  int64_t bytes = 0;
-  for (const char* suffix : {"", "-wal", "-shm", "-ballast"})
-    bytes += sizeOf(path_ + suffix);
-  return static_cast<uint64_t>(bytes);
+  return static_cast<uint64_t>(sizeOf(path_) + sizeOf(wal_path_) + sizeOf(shm_path_) +
+                               sizeOf(ballast_path_));
+}
+
+std::string ArchiveDatabase::folderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
 int64_t ArchiveDatabase::walBytes() const {
-  return sizeOf(path_ + "-wal");
+  return sizeOf(wal_path_);
 }
 
 void ArchiveDatabase::checkpointSometimes() {
@@ -189,7 +212,7 @@ void ArchiveDatabase::shrink(int64_t bytes) {
   const Finally restore([&] { leaveRoomForDropping(true); });
   int64_t free_pages = number("PRAGMA freelist_count");
   while (number("PRAGMA page_count") * page_bytes > bytes && free_pages > 0 && walBytes() == 0) {
-    inSmallSteps(32, [&](int pages) {
+    inSmallSteps(is_too_large_ ? 1024 : 32, [&](int pages) {
       // It gives back one page a step.
       SQLite::Statement vacuum(database_, fmt::format("PRAGMA incremental_vacuum({})", pages));
       while (vacuum.executeStep()) {
@@ -215,12 +238,12 @@ void ArchiveDatabase::removeOldRemains() {
 
 void ArchiveDatabase::removeRemainsBefore(int64_t first_kept) {
   const auto remove = [&](int rows) {
-    SQLite::Transaction transaction(database_);
+    WriteTransaction transaction(database_);
     const bool has_more = removeRemains(database_, first_kept, rows);
     transaction.commit();
     return has_more;
   };
-  while (inSmallSteps(1000, remove)) {
+  while (inSmallSteps(is_too_large_ ? 20'000 : 1000, remove)) {
   }
 }
 
@@ -228,7 +251,7 @@ void ArchiveDatabase::dropBefore(int64_t first_kept, const std::string& reason) 
   leaveRoomForDropping(false);
   const Finally restore([&] { leaveRoomForDropping(true); });
   inSmallSteps(1, [&](int) {
-    SQLite::Transaction transaction(database_);
+    WriteTransaction transaction(database_);
     dropSnapshotsBefore(database_, first_kept, reason);
     transaction.commit();
     return true;
@@ -238,17 +261,17 @@ void ArchiveDatabase::dropBefore(int64_t first_kept, const std::string& reason) 
 }
 
 void ArchiveDatabase::spendBallast() {
-  if (has_ballast_) unlink(ballastPath().c_str());
+  if (has_ballast_) unlink(ballast_path_.c_str());
   has_ballast_ = false;
   if (quota_) quota_->reserve(0);
 }
 
 bool ArchiveDatabase::takeBallast() {
   const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-  FileHandle file(open(ballastPath().c_str(), flags | O_CREAT | O_EXCL, 0600));
+  FileHandle file(open(ballast_path_.c_str(), flags | O_CREAT | O_EXCL, 0600));
   if (!file && errno == EEXIST) {
     // That of a recorder which was killed, and nothing else, is taken over.
-    file = FileHandle(open(ballastPath().c_str(), flags));
+    file = FileHandle(open(ballast_path_.c_str(), flags));
     struct stat status {};
     if (!file || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
         status.st_nlink != 1 || status.st_uid != geteuid() || status.st_size > kBallastBytes) {
@@ -265,12 +288,14 @@ bool ArchiveDatabase::takeBallast() {
 }
 
 bool ArchiveDatabase::hasRoom(uint64_t bytes) {
+  if (max_bytes_) bytes = std::min(bytes, *max_bytes_ - std::min(*max_bytes_, diskBytes()));
   struct statvfs status {};
+  // Root may have more than is free for others, nobody more than is free.
   if (statvfs(path_.c_str(), &status) == 0 &&
-      uint64_t{status.f_bavail} * status.f_frsize < bytes + kBallastBytes) {
+      uint64_t{status.f_bfree} * status.f_frsize < bytes + kBallastBytes) {
     return false;
   }
-  return takeBallast();
+  return takeBallast() && canSetAside(folder_, bytes);
 }
 
 void ArchiveDatabase::seal() {

@@ -22,7 +22,8 @@ enum class StoreFailure {
 
 struct NotStored {
   StoreFailure why = StoreFailure::InputOutput;
-  std::string message;  ///< of SQLite or of the system
+  std::string message;        ///< of SQLite or of the system
+  uint64_t needed_bytes = 0;  ///< that the snapshot takes in the archive; 0: nobody knows
 };
 
 /// Bytes beside the archive that are given up for one last row when the disk is full.
@@ -34,7 +35,7 @@ inline constexpr int64_t kDroppingBytes = 128 << 10;
 class ArchiveDatabase {
  public:
   /// Makes the archive or opens one to continue it, see openExclusively() in archive_lock.h. With
-  /// `max_bytes` nothing makes the file, and what lies beside it, larger.
+  /// `max_bytes` nothing makes the file, and what lies beside it, larger, unless isTooLarge().
   ArchiveDatabase(const std::string& path, std::optional<uint64_t> max_bytes);
   ~ArchiveDatabase();
   ArchiveDatabase(const ArchiveDatabase&) = delete;
@@ -51,6 +52,14 @@ class ArchiveDatabase {
   /// What the archive takes on disk, with what lies beside it.
   uint64_t diskBytes() const;
   std::optional<uint64_t> maxBytes() const { return max_bytes_; }
+
+  /// Whether it was larger than `max_bytes` allows when it was opened. Until enforceLimit() it may
+  /// become larger by some MB, which it takes to make it smaller.
+  bool isTooLarge() const { return is_too_large_; }
+  /// Throws std::runtime_error if the file has no means to become smaller.
+  void requireShrinkable();
+  /// From now on `max_bytes` holds. Throws std::runtime_error if the file still is too large.
+  void enforceLimit();
 
   /// Moves the write-ahead log into the main file, if it has grown or is old. What can't be done
   /// now, because somebody reads the archive, is done later.
@@ -74,15 +83,20 @@ class ArchiveDatabase {
 
   /// Gives up the ballast, so that there is room for a row.
   void spendBallast();
-  /// Takes it again. False: the file system still has no room for it and for `bytes` more.
+  /// Takes it again. False: the file system still gives no room for it and for `bytes` more, or as
+  /// much of that as --max-size leaves. Asked by setting it aside for a moment, since quotas and
+  /// reserved blocks are not seen in what the file system calls free.
   bool hasRoom(uint64_t bytes);
 
   /// Leaves one file: checkpointed, out of write-ahead mode.
   void seal();
 
  private:
-  std::string ballastPath() const { return path_ + "-ballast"; }
+  static std::string folderOf(const std::string& path);
   int64_t walBytes() const;
+  [[noreturn]] void refuseSize() const;
+  /// Snapshots need some of it to be dropped for others.
+  uint64_t bytesToStartWith() const;
   /// Does `action` with fewer and fewer things at a time until it fits into --max-size. Returns
   /// what it returns: whether there is more to do.
   template <class Action>
@@ -92,12 +106,16 @@ class ArchiveDatabase {
   void removeOldRemains();
   bool takeBallast();
 
-  std::string path_;
+  const std::string path_;
+  /// What is called when memory has run out must not need any.
+  const std::string wal_path_ = path_ + "-wal", shm_path_ = path_ + "-shm",
+                    ballast_path_ = path_ + "-ballast", folder_ = folderOf(path_);
   std::optional<uint64_t> max_bytes_;
   FileHandle
       lock_;  // closed after the database: closing any handle of the file drops SQLite's locks
   std::optional<Quota> quota_;
   SQLite::Database database_;
+  bool is_too_large_ = false;
   int64_t checkpointed_ns_ = 0;
   bool has_ballast_ = false;
 };

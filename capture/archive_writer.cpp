@@ -16,8 +16,10 @@
 #include <nlohmann/json.hpp>
 
 #include "capture/chain_writer.h"
+#include "capture/finally.h"
 #include "capture/insert.h"
 #include "capture/text_archive.h"
+#include "capture/write_transaction.h"
 #include "schema/evidence/row_digest.h"
 #include "schema/format.h"
 
@@ -68,33 +70,41 @@ class ArchiveWriter::Impl {
         database_(archive_.connection()),
         retention_(archive_, limits),
         redactor_(redaction),
-        chain_(database_) {}
+        chain_(database_) {
+    trimmed_snapshots_ = retention_.trim();
+  }
 
   ArchiveDatabase& archive() { return archive_; }
   const Digest& head() const { return chain_.head(); }
 
+  int64_t trimmedSnapshots() const { return trimmed_snapshots_; }
+
   void beginRecording(const RecordingInfo& info) {
     boot_id_ = info.boot_id;
-    texts_.startAnew();
-    SQLite::Transaction transaction(database_);
+    WriteTransaction transaction(database_);
+    chain_.begin();
     statements_.emplace(database_, digest_);
-    recording_ = nextId("recording");
-    // The numbers of snapshots that were dropped are not used again.
-    snapshot_ = std::max(
-        nextId("snapshot") - 1,
-        database_.execAndGet("SELECT coalesce(max(last_snapshot), 0) FROM dropped").getInt64());
-    Insert insert(database_, "recording", 16);
-    insert(
-        recording_, info.started_at_ns, info.boot_id, info.host_name, info.kernel_release,
-        info.machine, info.clock_ticks_per_second, std::string(FDMORTEM_VERSION), info.recorder_pid,
-        info.recorder_uid, info.recorder_login_uid, info.interval_ms, optionsText(info.options),
-        info.keeps_texts,
-        redactor_.redaction().any() ? std::optional(redactor_.redaction().names()) : std::nullopt,
-        info.note);
-    const Digest head =
-        chain_.add(LinkKind::RecordingBegan, recording_, digestOf(insert.row().view()));
+    writeRecording(info);
     transaction.commit();
-    chain_.committed(head);
+    chain_.committed();
+  }
+
+  std::optional<NotStored> beginAnew(const RecordingInfo& info, const Clocks& at,
+                                     const std::string& reason, const std::string& missed) {
+    const int64_t recording = recording_;
+    texts_.startAnew();
+    process_ids_.clear();
+    netns_ids_.clear();
+    statements_->text.startAnew();
+    statements_->address.startAnew();
+    database_.tryExec("PRAGMA shrink_memory");
+    auto error = storeForSure([&] {
+      if (!missed.empty()) writeEvent(at, "missed-at-end", missed);
+      writeEnd(at.wall_ns, reason);
+      writeRecording(info);
+    });
+    if (error) recording_ = recording;
+    return error;
   }
 
   bool wantsKeyframe(const Clocks& now) const { return retention_.wantsKeyframe(now); }
@@ -140,20 +150,11 @@ class ArchiveWriter::Impl {
 
   std::optional<NotStored> note(const Clocks& at, const std::string& kind,
                                 const std::optional<std::string>& detail) {
-    return storeForSure([&] {
-      Insert insert(database_, "recorder_event", 6);
-      const int64_t id = nextId("recorder_event");
-      insert(id, recording_, at.wall_ns, at.boottime_ns, kind, detail);
-      return chain_.add(LinkKind::RecorderEvent, id, digestOf(insert.row().view()));
-    });
+    return storeForSure([&] { writeEvent(at, kind, detail); });
   }
 
   std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason) {
-    const auto store = [&] {
-      Insert insert(database_, "recording_end", 4);
-      insert(recording_, ended_at_ns, reason, last_commit_us_);
-      return chain_.add(LinkKind::RecordingEnded, recording_, digestOf(insert.row().view()));
-    };
+    const auto store = [&] { writeEnd(ended_at_ns, reason); };
     auto error = storeForSure(store);
     if (error) {
       archive_.spendBallast();
@@ -219,10 +220,11 @@ class ArchiveWriter::Impl {
   std::optional<NotStored> storeForSure(const Action& action) {
     archive_.leaveRoomForDropping(false);
     const auto done = guarded([&] {
-      SQLite::Transaction transaction(database_);
-      const Digest head = action();
+      WriteTransaction transaction(database_);
+      chain_.begin();
+      action();
       transaction.commit();
-      chain_.committed(head);
+      chain_.committed();
       return true;
     });
     archive_.leaveRoomForDropping(true);
@@ -235,8 +237,9 @@ class ArchiveWriter::Impl {
   std::optional<NotStored> freeSpace(const Action& action) {
     const auto done = guarded(action);
     // Also after an error some may be gone.
+    if (!done || *done) must_forget_ = true;
     const auto forgotten = guarded([&] {
-      if (!done || *done) forgetDropped();
+      forgetDropped();
       return true;
     });
     if (!done) return done.error();
@@ -246,13 +249,29 @@ class ArchiveWriter::Impl {
   /// Stores a snapshot whole or not at all.
   tl::expected<int64_t, NotStored> attempt(const Snapshot& snapshot, const ChangeSet& changes,
                                            const SnapshotTiming& timing) {
+    const auto forgotten = guarded([&] {
+      forgetDropped();
+      return true;
+    });
+    if (!forgotten) return tl::unexpected(forgotten.error());
     auto process_ids = process_ids_;
     auto netns_ids = netns_ids_;
     const int64_t number = snapshot_;
     attempted_bytes_ = 0;
+    bool is_stored = false;
+    // Whatever is thrown here: nobody has memory for certain.
+    const Finally take_back([&] {
+      if (is_stored) return;
+      // What was given a number in it is not there.
+      snapshot_ = number;
+      process_ids_.swap(process_ids);
+      netns_ids_.swap(netns_ids);
+      statements_->text.startAnew();
+      statements_->address.startAnew();
+    });
     auto stored = guarded([&] {
       const int64_t started_ns = monotonicNs();
-      SQLite::Transaction transaction(database_);
+      WriteTransaction transaction(database_);
       const int64_t bytes_before = archive_.contentBytes();
       ++snapshot_;
       digest_.reset();
@@ -261,9 +280,10 @@ class ArchiveWriter::Impl {
       attempted_bytes_ = bytes;
       const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
       writeSnapshot(snapshot, timing, store_us, bytes);
-      const Digest head = chain_.add(LinkKind::Snapshot, snapshot_, digest_.finish());
+      chain_.add(LinkKind::Snapshot, snapshot_, digest_.finish());
       commit(transaction);
-      chain_.committed(head);
+      is_stored = true;
+      chain_.committed();
       texts_.stored(snapshot_, snapshot.texts);
       retention_.stored(snapshot.clocks, timing.keyframe, bytes);
       return snapshot_;
@@ -271,17 +291,12 @@ class ArchiveWriter::Impl {
     if (stored) {
       archive_.checkpointSometimes();
     } else {
-      // What was given a number in it is not there.
-      snapshot_ = number;
-      process_ids_ = std::move(process_ids);
-      netns_ids_ = std::move(netns_ids);
-      statements_->text.startAnew();
-      statements_->address.startAnew();
+      stored.error().needed_bytes = static_cast<uint64_t>(attempted_bytes_);
     }
     return stored;
   }
 
-  void commit(SQLite::Transaction& transaction) {
+  void commit(WriteTransaction& transaction) {
     const int64_t started_ns = monotonicNs();
     transaction.commit();
     last_commit_us_ = (monotonicNs() - started_ns) / 1000;
@@ -312,6 +327,7 @@ class ArchiveWriter::Impl {
 
   /// What was dropped may have taken with it the rows of processes and namespaces that come back.
   void forgetDropped() {
+    if (!must_forget_) return;
     const auto forget = [&](const char* table, auto& ids) {
       std::set<int64_t> there;
       SQLite::Statement query(database_, fmt::format("SELECT id FROM {}", table));
@@ -321,6 +337,40 @@ class ArchiveWriter::Impl {
     };
     forget("process", process_ids_);
     forget("netns", netns_ids_);
+    must_forget_ = false;
+  }
+
+  void writeRecording(const RecordingInfo& info) {
+    recording_ = nextId("recording");
+    // The numbers of snapshots that were dropped are not used again.
+    snapshot_ = std::max(
+        nextId("snapshot") - 1,
+        database_.execAndGet("SELECT coalesce(max(last_snapshot), 0) FROM dropped").getInt64());
+    Insert insert(database_, "recording", 16);
+    insert(
+        recording_, info.started_at_ns, info.boot_id, info.host_name, info.kernel_release,
+        info.machine, info.clock_ticks_per_second, std::string(FDMORTEM_VERSION), info.recorder_pid,
+        info.recorder_uid, info.recorder_login_uid, info.interval_ms, optionsText(info.options),
+        info.keeps_texts,
+        redactor_.redaction().any() ? std::optional(redactor_.redaction().names()) : std::nullopt,
+        info.note);
+    chain_.add(LinkKind::RecordingBegan, recording_, digestOf(insert.row().view()));
+    texts_.startAnew();
+    retention_.requireKeyframe();
+  }
+
+  void writeEvent(const Clocks& at, const std::string& kind,
+                  const std::optional<std::string>& detail) {
+    Insert insert(database_, "recorder_event", 6);
+    const int64_t id = nextId("recorder_event");
+    insert(id, recording_, at.wall_ns, at.boottime_ns, kind, detail);
+    chain_.add(LinkKind::RecorderEvent, id, digestOf(insert.row().view()));
+  }
+
+  void writeEnd(int64_t ended_at_ns, const std::string& reason) {
+    Insert insert(database_, "recording_end", 4);
+    insert(recording_, ended_at_ns, reason, last_commit_us_);
+    chain_.add(LinkKind::RecordingEnded, recording_, digestOf(insert.row().view()));
   }
 
   int64_t nextId(const char* table) {
@@ -590,6 +640,8 @@ class ArchiveWriter::Impl {
   int64_t recording_ = 0;
   int64_t snapshot_ = 0;
   std::optional<int64_t> last_commit_us_;
+  int64_t trimmed_snapshots_ = 0;
+  bool must_forget_ = false;     ///< rows were dropped to which there still are numbers
   int64_t attempted_bytes_ = 0;  ///< of the last snapshot that was to be stored; 0: not known
 };
 
@@ -600,6 +652,16 @@ ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::beginRecording(const RecordingInfo& info) {
   impl_->beginRecording(info);
+}
+
+std::optional<NotStored> ArchiveWriter::beginAnew(const RecordingInfo& info, const Clocks& at,
+                                                  const std::string& reason,
+                                                  const std::string& missed) {
+  return impl_->beginAnew(info, at, reason, missed);
+}
+
+int64_t ArchiveWriter::trimmedSnapshots() const {
+  return impl_->trimmedSnapshots();
 }
 
 bool ArchiveWriter::wantsKeyframe(const Clocks& now) const {

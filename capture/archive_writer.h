@@ -62,7 +62,17 @@ class ArchiveWriter {
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
 
+  /// How many snapshots an archive lost when it was opened because it was larger than --max-size.
+  int64_t trimmedSnapshots() const;
+
   void beginRecording(const RecordingInfo& info);
+
+  /// Ends the recording for `reason` and begins another one in the same file, which needs nothing
+  /// of what the first one knew: its first snapshot is compared with none. `missed`: what was due
+  /// after the last snapshot, see `missed-at-end` in schema/README.md. The error, if it could not
+  /// be stored: then no snapshot may be written before this was called again.
+  std::optional<NotStored> beginAnew(const RecordingInfo& info, const Clocks& at,
+                                     const std::string& reason, const std::string& missed);
 
   /// Whether the snapshot that is taken at `now` has to be a keyframe.
   bool wantsKeyframe(const Clocks& now) const;

@@ -29,10 +29,11 @@ Digest headOf(SQLite::Database& archive) {
   return *head;
 }
 
-ChainWriter::ChainWriter(SQLite::Database& archive) : archive_(archive), head_(headOf(archive)) {}
+ChainWriter::ChainWriter(SQLite::Database& archive)
+    : archive_(archive), head_(headOf(archive)), next_(head_) {}
 
-Digest ChainWriter::add(LinkKind kind, int64_t subject, const Digest& content) {
-  const ChainLink link{.kind = kind, .subject = subject, .previous = head_, .content = content};
+void ChainWriter::add(LinkKind kind, int64_t subject, const Digest& content) {
+  const ChainLink link{.kind = kind, .subject = subject, .previous = next_, .content = content};
   const Digest value = link.value();
   SQLite::Statement insert(archive_,
                            "INSERT INTO chain SELECT coalesce(max(id), 0) + 1, ?1, ?2, ?3, ?4 "
@@ -42,7 +43,7 @@ Digest ChainWriter::add(LinkKind kind, int64_t subject, const Digest& content) {
   bindDigest(insert, 3, link.previous);
   bindDigest(insert, 4, value);
   insert.exec();
-  return value;
+  next_ = value;
 }
 
 Digest rewriteChain(SQLite::Database& archive) {
@@ -54,14 +55,15 @@ Digest rewriteChain(SQLite::Database& archive) {
   }
   ChainWriter chain(archive);
   archive.exec("DELETE FROM chain");
-  chain.committed(chain.add(LinkKind::Rewritten, 0, {}));
+  chain.add(LinkKind::Rewritten, 0, {});
   StoredDigests digests(archive);
   for (const auto& [kind, subject] : links) {
     const auto content = kind == LinkKind::Snapshot ? std::optional(digests.ofSnapshot(subject))
                                                     : digests.ofRow(kind, subject);
     if (!content) throw std::runtime_error("its hash chain has a link to a row that is not there");
-    chain.committed(chain.add(kind, subject, *content));
+    chain.add(kind, subject, *content);
   }
+  chain.committed();
   return chain.head();
 }
 

@@ -16,16 +16,19 @@ class ChainWriter {
   /// Goes on from the last link there is. Throws std::runtime_error if that is damaged.
   explicit ChainWriter(SQLite::Database& archive);
 
-  /// Stores a link in the transaction that is open, and returns its value: the head, once that is
-  /// committed.
-  Digest add(LinkKind kind, int64_t subject, const Digest& content);
-  void committed(const Digest& head) { head_ = head; }
+  /// A transaction begins; what became of the one before does not matter.
+  void begin() { next_ = head_; }
+  /// Stores a link in it.
+  void add(LinkKind kind, int64_t subject, const Digest& content);
+  /// The transaction is committed.
+  void committed() { head_ = next_; }
 
   const Digest& head() const { return head_; }
 
  private:
   SQLite::Database& archive_;
-  Digest head_{};
+  Digest head_{};  ///< the value of the last link that is committed
+  Digest next_{};  ///< of the last one there is
 };
 
 /// Makes all links of an archive anew, behind one that refers to the head it had: its rows are

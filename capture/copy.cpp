@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 
@@ -67,11 +68,10 @@ class TemporaryFile {
   std::string path_;
 };
 
-void backUp(const std::string& from, const std::string& to) {
+void backUp(const std::string& from, SQLite::Database& copy) {
   SQLite::Database source(from, SQLite::OPEN_READONLY, kBusyTimeoutMs);
   const std::string difference = schemaDifference(source);
   if (!difference.empty()) throw std::runtime_error(fmt::format("{}: {}", from, difference));
-  SQLite::Database copy(to, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
   // All pages in one step: in parts the backup begins again each time that a snapshot is committed.
   SQLite::Backup backup(copy, source);
   if (backup.executeStep(-1) != SQLITE_DONE) {
@@ -113,16 +113,32 @@ void slice(SQLite::Database& copy, const CopyOptions& options) {
   transaction.commit();
 }
 
-/// What the copy shall hold of what was backed up.
-void shape(const std::string& path, const CopyOptions& options) {
-  if (!options.from_ns && !options.to_ns && !options.redaction.any()) return;
-  SQLite::Database copy(path, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
-  copy.exec("PRAGMA temp_store = MEMORY");
-  slice(copy, options);
-  if (options.redaction.any()) redactArchive(copy, options.redaction);
-  // What was taken out must not be found in free pages.
-  copy.exec("PRAGMA journal_mode = DELETE");
-  copy.exec("VACUUM");
+/// SQLite's files without a name lie in this folder from now on.
+void putTemporaryFilesInto(const std::string& folder) {
+  sqlite3_temp_directory = sqlite3_mprintf("%s", folder.c_str());
+  if (sqlite3_temp_directory == nullptr) throw std::bad_alloc();
+}
+
+/// Copies what the copy shall hold. The whole of it, with what is to be taken out, only comes into
+/// a database that never has a name (https://www.sqlite.org/inmemorydb.html, temporary databases):
+/// it is gone with this process, however that ends. What gets a name has the rest, and no free
+/// pages.
+void copyPart(const CopyOptions& options, const std::string& to) {
+  putTemporaryFilesInto(std::filesystem::absolute(options.to).parent_path().string());
+  SQLite::Database whole("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  whole.exec("PRAGMA journal_mode = OFF");  // nobody goes on with half of it
+  whole.exec("PRAGMA temp_store = MEMORY");
+  backUp(options.from, whole);
+  slice(whole, options);
+  if (options.redaction.any()) redactArchive(whole, options.redaction);
+  SQLite::Statement vacuum(whole, "VACUUM INTO ?");
+  vacuum.bind(1, to);
+  vacuum.exec();
+}
+
+void copyAll(const CopyOptions& options, const std::string& to) {
+  SQLite::Database copy(to, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
+  backUp(options.from, copy);
 }
 
 /// Off the write-ahead log: what is copied from here on is one file.
@@ -154,8 +170,8 @@ int copyArchive(const CopyOptions& options) {
   }
   lowerPriority();
   TemporaryFile copy(fmt::format("{}.{}.partial", options.to, getpid()));
-  backUp(options.from, copy.path());
-  shape(copy.path(), options);
+  const bool is_part = options.from_ns || options.to_ns || options.redaction.any();
+  is_part ? copyPart(options, copy.path()) : copyAll(options, copy.path());
   seal(copy.path());
   const std::string head = toHex(headOfCopy(copy.path()));
   const std::string digest = sha256OfFile(copy.path());

@@ -1,10 +1,12 @@
-#include <cstdio>
+#include <unistd.h>
+
 #include <exception>
 #include <variant>
 
 #include <fmt/core.h>
 
 #include "capture/copy.h"
+#include "capture/messages.h"
 #include "capture/options.h"
 #include "capture/recorder.h"
 #include "schema/printable.h"
@@ -30,7 +32,11 @@ int main(int argc, char** argv) {
     return std::visit([](const auto& command) { return run(command); },
                       fdmortem::parseCaptureOptions(argc, argv));
   } catch (const std::exception& error) {
-    fmt::print(stderr, "fdcapture: {}\n", fdmortem::printable(error.what()));
+    // Who has no reader must not hang at the end.
+    constexpr int kPatienceMs = 2000;
+    fdmortem::writeUnlessBlocked(STDERR_FILENO,
+                                 fmt::format("fdcapture: {}\n", fdmortem::printable(error.what())),
+                                 kPatienceMs);
     return 1;
   }
 }

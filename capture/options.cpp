@@ -192,7 +192,7 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, RawOptions& raw) {
       ->type_name("DURATION")
       ->transform(durationInMs())
       ->check(between(uint64_t{1}, uint64_t{31} * 86'400'000));
-  record->add_option("-n,--count", options.count, "End after N snapshots")
+  record->add_option("-n,--count", options.count, "End after N snapshots, with those of bursts")
       ->type_name("N")
       ->check(between(uint64_t{1}, uint64_t{1} << 40));
   record->add_option("-d,--duration", raw.duration_ms, "End after this time (default: at a signal)")
@@ -267,6 +267,11 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
     const Selection& selection = record.selection;
     if (selection.pids.empty() && !selection.scansProcesses()) {
       throw CLI::RequiredError("one of --pid, --comm, --cgroup and --all");
+    }
+    if (!raw.burst_above.empty() && raw.burst_interval_ms >= raw.interval_ms) {
+      throw CLI::ValidationError(
+          "--burst-interval: must be less than --interval, or there is nothing between two "
+          "snapshots");
     }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;

@@ -13,6 +13,9 @@ namespace fdmortem {
 /// that is set already stays. Returns whether a limit holds.
 bool limitOwnMemory(uint64_t bytes);
 
+/// Memory that was freed does not count any more.
+void giveBackFreeMemory();
+
 /// CPU time of this process, user and system, in microseconds.
 int64_t ownCpuUs();
 
@@ -20,6 +23,8 @@ int64_t ownCpuUs();
 /// snapshot needs about ten at a time.
 class SpareDescriptors {
  public:
+  SpareDescriptors();
+
   /// Takes as many as are missing and can be had.
   void take();
   void release() { spares_.clear(); }

@@ -42,14 +42,21 @@ ProcSource::ProcSource(const std::string& root)
 }
 
 OrErrno<uint64_t> ProcSource::fdCount(int32_t pid) const {
-  const std::string path = fmt::format("{}/fd", pid);
+  return fdCountAt(root_.get(), fmt::format("{}/fd", pid).c_str());
+}
+
+OrErrno<uint64_t> ProcSource::fdCount(const FileHandle& process_directory) const {
+  return fdCountAt(process_directory.get(), "fd");
+}
+
+OrErrno<uint64_t> ProcSource::fdCountAt(int directory, const char* path) const {
   if (!tells_fd_counts_) {
-    const auto names = list(root_.get(), path.c_str());
+    const auto names = list(directory, path);
     if (!names) return tl::unexpected(names.error());
     return names->size();
   }
   struct stat fds {};
-  if (fstatat(root_.get(), path.c_str(), &fds, 0) != 0) return tl::unexpected(errno);
+  if (fstatat(directory, path, &fds, 0) != 0) return tl::unexpected(errno);
   return static_cast<uint64_t>(fds.st_size);
 }
 

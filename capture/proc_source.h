@@ -61,12 +61,16 @@ class ProcSource {
   /// How many fds a process has. From its size where the kernel tells it there (Linux 6.2,
   /// fs/proc/fd.c, proc_fd_getattr), else by listing them.
   OrErrno<uint64_t> fdCount(int32_t pid) const;
+  /// The same through the handle of a process's directory.
+  OrErrno<uint64_t> fdCount(const FileHandle& process_directory) const;
 
   /// `system.sockprotoname` of the socket that fd/N below a process's directory leads to: "TCP",
   /// "UNIX-STREAM", ... (net/socket.c, sockfs_xattr_get).
   static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
 
  private:
+  OrErrno<uint64_t> fdCountAt(int directory, const char* path) const;
+
   FileHandle root_;
   bool tells_fd_counts_ = false;
 };

@@ -93,7 +93,7 @@ Progress::Progress(const RecordOptions& options)
                         (options.progress == ProgressMode::Auto && isatty(STDERR_FILENO) == 1))) {}
 
 Progress::~Progress() {
-  if (has_status_line_ && !status_.empty()) fputs("\n", stderr);
+  if (has_status_line_ && !status_.empty()) Messages::tryWrite("\n");
 }
 
 void Progress::announce(const std::string& text) {
@@ -109,7 +109,7 @@ void Progress::detail(const std::string& text) {
 void Progress::say(const std::string& text) {
   // In one piece: others may write to the same terminal or journal.
   const char* clear = has_status_line_ && !status_.empty() ? "\r\x1b[K" : "";
-  fputs(fmt::format("{}fdcapture: {}\n", clear, text).c_str(), stderr);
+  messages_.write(fmt::format("{}fdcapture: {}\n", clear, text));
   drawStatus();
 }
 
@@ -119,7 +119,7 @@ void Progress::drawStatus() {
   size_t columns = 80;
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1) columns = window.ws_col;
   // A line that wraps could not be taken back.
-  fputs(fmt::format("\r\x1b[K{}", status_.substr(0, columns - 1)).c_str(), stderr);
+  Messages::tryWrite(fmt::format("\r\x1b[K{}", status_.substr(0, columns - 1)));
 }
 
 void Progress::failures(const std::vector<Failure>& failures) {

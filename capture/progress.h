@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "capture/messages.h"
 #include "capture/options.h"
 #include "capture/snapshot.h"
 
@@ -16,8 +17,9 @@ namespace fdmortem {
 
 /// A line for each thing that changes: a process appears or ends, its fds pass a part of their
 /// limit, sockets outlive their connections, something can't be read or stored. On a terminal also
-/// one line that is always up to date. That nobody reads it, a closed terminal for instance, ends
-/// no recording.
+/// one line that is always up to date. That nobody reads it, a closed terminal or a full pipe for
+/// instance, neither ends nor stops a recording: what can't be written at once is counted and told
+/// later.
 class Progress {
  public:
   explicit Progress(const RecordOptions& options);
@@ -31,6 +33,8 @@ class Progress {
   void warn(const std::string& text);
   /// Only with --verbose.
   void detail(const std::string& text);
+  /// There was no memory for something that was to be said.
+  void addLost() { messages_.addLost(); }
 
   /// Names what can't be read, each thing once and not without end.
   void failures(const std::vector<Failure>& failures);
@@ -52,6 +56,7 @@ class Progress {
   std::string statusOf(const Snapshot& snapshot, uint64_t archive_bytes);
 
   const RecordOptions& options_;
+  Messages messages_;
   bool has_status_line_;
   std::string status_;
   uint64_t snapshots_ = 0;

@@ -15,8 +15,16 @@ namespace fdmortem {
 namespace {
 
 constexpr uint64_t kWalIndexBytes = 32 << 10;
-constexpr uint64_t kPagesPerWalIndex = 4096;
-constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kFramesPerWalIndex = 4096;
+/// The first block holds so much fewer for its header, in frames.
+constexpr uint64_t kWalIndexHeaderFrames = 34;
+constexpr uint64_t kFrameBytes = 4096 + 24;
+
+/// Of the -shm of a -wal that was so large once.
+uint64_t walIndexBytes(uint64_t wal_bytes) {
+  const uint64_t frames = wal_bytes / kFrameBytes + kWalIndexHeaderFrames;
+  return (frames + kFramesPerWalIndex - 1) / kFramesPerWalIndex * kWalIndexBytes;
+}
 
 }  // namespace
 
@@ -58,6 +66,7 @@ class Quota::Impl {
 
   const std::string& name() const { return name_; }
   uint64_t limit() const { return limit_; }
+  void setLimit(uint64_t bytes) { limit_ = bytes; }
   void reserve(uint64_t bytes) { reserved_ = bytes; }
   bool takeRefused() { return std::exchange(refused_, false); }
 
@@ -65,9 +74,7 @@ class Quota::Impl {
     uint64_t bytes = reserved_;
     for (const Extra* file : files_) {
       bytes += file->size;
-      if (file->is_wal) {
-        bytes += (1 + file->size / (kPageBytes * kPagesPerWalIndex)) * kWalIndexBytes;
-      }
+      if (file->is_wal) bytes += walIndexBytes(file->largest_size);
     }
     return bytes;
   }
@@ -78,8 +85,21 @@ class Quota::Impl {
     const sqlite3_io_methods* parent = nullptr;
     sqlite3_io_methods methods{};
     uint64_t size = 0;
+    uint64_t largest_size = 0;
     bool is_wal = false;
+
+    void setSize(uint64_t bytes) {
+      size = bytes;
+      largest_size = std::max(largest_size, bytes);
+    }
   };
+
+  /// After an error part of what was asked for may have been done.
+  static void askSize(sqlite3_file* file, Extra& extra) {
+    sqlite3_int64 size = 0;
+    if (extra.parent->xFileSize(file, &size) == SQLITE_OK && size >= 0)
+      extra.setSize(static_cast<uint64_t>(size));
+  }
 
   static size_t extraOffset(const sqlite3_vfs* parent) {
     const size_t alignment = alignof(Extra);
@@ -107,10 +127,7 @@ class Quota::Impl {
     extra->methods.xTruncate = truncate;
     extra->methods.xClose = close;
     extra->is_wal = (flags & SQLITE_OPEN_WAL) != 0;
-    sqlite3_int64 size = 0;
-    if (extra->parent->xFileSize(file, &size) == SQLITE_OK && size > 0) {
-      extra->size = static_cast<uint64_t>(size);
-    }
+    askSize(file, *extra);
     try {
       self->files_.insert(extra);
     } catch (...) {  // no exception may pass through SQLite
@@ -124,25 +141,33 @@ class Quota::Impl {
   static int write(sqlite3_file* file, const void* data, int length, sqlite3_int64 offset) {
     Extra* extra = of(file);
     Impl* self = extra->quota;
-    const uint64_t size_before = extra->size;
-    extra->size = std::max(size_before, static_cast<uint64_t>(offset + length));
+    const uint64_t size_before = extra->size, largest_before = extra->largest_size;
+    extra->setSize(std::max(size_before, static_cast<uint64_t>(offset + length)));
     // A checkpoint is never refused: what it needs was set aside when the log was written.
     const uint64_t needed =
         extra->is_wal ? self->used() + extra->size : self->used() - self->reserved_;
     if (extra->size > size_before && needed > self->limit_) {
       extra->size = size_before;
+      extra->largest_size = largest_before;
       self->refused_ = true;
       return SQLITE_FULL;
     }
     const int result = extra->parent->xWrite(file, data, length, offset);
-    if (result != SQLITE_OK) extra->size = size_before;
+    if (result != SQLITE_OK) {
+      extra->largest_size = largest_before;
+      askSize(file, *extra);
+    }
     return result;
   }
 
   static int truncate(sqlite3_file* file, sqlite3_int64 size) {
     Extra* extra = of(file);
     const int result = extra->parent->xTruncate(file, size);
-    if (result == SQLITE_OK) extra->size = static_cast<uint64_t>(size);
+    if (result == SQLITE_OK) {
+      extra->setSize(static_cast<uint64_t>(size));
+    } else {
+      askSize(file, *extra);
+    }
     return result;
   }
 
@@ -174,6 +199,9 @@ uint64_t Quota::limitBytes() const {
 }
 uint64_t Quota::usedBytes() const {
   return impl_->used();
+}
+void Quota::setLimit(uint64_t bytes) {
+  impl_->setLimit(bytes);
 }
 void Quota::reserve(uint64_t bytes) {
   impl_->reserve(bytes);

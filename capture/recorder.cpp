@@ -1,8 +1,6 @@
 #include "capture/recorder.h"
 
-#include <signal.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,63 +10,40 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <utility>
 
+#include <SQLiteCpp/Exception.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <sqlite3.h>
 
 #include "capture/archive_writer.h"
 #include "capture/burst.h"
 #include "capture/changes.h"
 #include "capture/collector.h"
+#include "capture/disk_retry.h"
 #include "capture/own_limits.h"
 #include "capture/priority.h"
 #include "capture/progress.h"
 #include "capture/schedule.h"
+#include "capture/stop_signals.h"
 #include "schema/printable.h"
 #include "schema/readers/host.h"
 
 namespace fdmortem {
 namespace {
 
-/// A disk that was full is written to again when it has so much room.
-constexpr uint64_t kRoomBytes = 4 << 20;
+constexpr const char* kExhausted = "the selected processes have ended";
 constexpr int kPartlyRead = 3;
 constexpr uint64_t kSnapshotsBetweenHeads = 360;  // an hour at the interval that is the default
+constexpr int kFailed = 1;
 
-/// SIGINT, SIGTERM and SIGHUP as events to wait for: a snapshot that has begun is always finished.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      // Who started us with a signal ignored, nohup for instance, wants us to outlive it.
-      struct sigaction action {};
-      sigaction(signal, nullptr, &action);
-      if (action.sa_handler != SIG_IGN) sigaddset(&signals_, signal);
-    }
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);  // a limit of the size of files is an error of a write
-  }
-
-  /// Waits until CLOCK_BOOTTIME says `deadline_ns`. Returns the signal that came first, or 0.
-  int waitUntil(int64_t deadline_ns) const {
-    while (true) {
-      const int64_t left_ns = std::max<int64_t>(deadline_ns - readClocks().boottime_ns, 0);
-      // sigtimedwait stands still in suspend, so it must not be asked to wait for long.
-      const int64_t slice_ns = std::min<int64_t>(left_ns, 1'000'000'000);
-      const timespec slice{.tv_sec = slice_ns / 1'000'000'000, .tv_nsec = slice_ns % 1'000'000'000};
-      const int signal = sigtimedwait(&signals_, nullptr, &slice);
-      if (signal > 0) return signal;
-      if (errno == EAGAIN && slice_ns == left_ns) return 0;
-    }
-  }
-
- private:
-  sigset_t signals_{};
-};
+/// After so many snapshots in a row that needed more memory than there is, what they are compared
+/// with is given up; more, up to a bound, where that did not help for long.
+constexpr int kMemoryFailures = 3;
+constexpr int kMostMemoryFailures = 96;
 
 /// Who logged in, whatever he became since; empty if nobody did (-1) or the kernel does not tell.
 std::optional<uint32_t> loginUid() {
@@ -122,6 +97,27 @@ RetentionLimits retentionOf(const RecordOptions& options) {
   return limits;
 }
 
+/// Whether an archive that can't be opened for that may be opened later: the host is out of disk,
+/// of files or of memory, or somebody has locked it.
+bool mayPass(const std::system_error& error) {
+  const int number = error.code().value();
+  return number == ENOSPC || number == EDQUOT || number == ENFILE || number == ENOMEM;
+}
+bool mayPass(const SQLite::Exception& error) {
+  switch (error.getErrorCode() & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+      return true;
+    default:
+      return error.getExtendedErrorCode() == SQLITE_IOERR_WRITE ||
+             error.getExtendedErrorCode() == SQLITE_IOERR_SHMSIZE ||
+             error.getExtendedErrorCode() == SQLITE_IOERR_SHMMAP;
+  }
+}
+
 class Recorder {
  public:
   explicit Recorder(const RecordOptions& options)
@@ -132,8 +128,10 @@ class Recorder {
                     .keeps_environ = options.keeps_environ,
                     .redaction = options.redaction}),
         progress_(options),
-        schedule_(readClocks().boottime_ns, options.interval.count() * 1'000'000) {
-    if (options.burst_above_percent) burst_.emplace(source_, *options.burst_above_percent);
+        schedule_(0, options.interval.count() * 1'000'000) {
+    if (options.burst_above_percent) {
+      burst_.emplace(source_, *options.burst_above_percent, spares_);
+    }
   }
 
   int run() {
@@ -143,20 +141,102 @@ class Recorder {
     if (!limitOwnMemory(options_.max_memory_bytes)) {
       progress_.detail("its memory could not be limited");
     }
-    archive_.emplace(options_.output, retentionOf(options_), options_.redaction);
-    archive_->beginRecording(describeRecording(options_, source_));
-    progress_.announce(fmt::format("recording into {} every {} ms", printable(options_.output),
-                                   options_.interval.count()));
-    const std::string reason = loop();
-    tellUnstoredDelays();
-    const auto error = archive_->endRecording(readClocks().wall_ns, reason);
-    if (error) progress_.warn("the end of the recording could not be stored: " + error->message);
-    progress_.announce(fmt::format("{} snapshots in {}, ended: {}; head {}", taken_,
-                                   printable(options_.output), reason, toHex(archive_->head())));
-    return progress_.hadFailures() || has_lost_ || error ? kPartlyRead : 0;
+    if (!begin()) return kFailed;
+    const char* reason = loop();
+    // The end is to be stored in any case.
+    previous_.reset();
+    unlessOutOfMemory([&] { tellUnstoredDelays(); });
+    std::string problem = "out of memory";
+    unlessOutOfMemory([&] {
+      const auto error = archive_->endRecording(readClocks().wall_ns, reason);
+      problem = error ? error->message : "";
+    });
+    unlessOutOfMemory([&] {
+      if (!problem.empty())
+        progress_.warn("the end of the recording could not be stored: " + problem);
+      progress_.announce(fmt::format("{} snapshots in {}, ended: {}; head {}", taken_,
+                                     printable(options_.output), reason, toHex(archive_->head())));
+    });
+    return progress_.hadFailures() || has_lost_ || !problem.empty() ? kPartlyRead : 0;
   }
 
  private:
+  /// Does it; without memory for it what was to be said is lost, and the recording goes on.
+  template <class Action>
+  void unlessOutOfMemory(const Action& action) {
+    try {
+      action();
+    } catch (const std::bad_alloc&) {
+      progress_.addLost();
+    }
+  }
+
+  /// Opens the archive and begins the recording, as soon as that can be done. False: it was to end
+  /// before.
+  bool begin() {
+    const int64_t start_ns = readClocks().boottime_ns;
+    Backoff backoff;
+    std::string first_problem;
+    while (true) {
+      const std::string problem = tryToBegin();
+      const int64_t now_ns = readClocks().boottime_ns;
+      schedule_ = Schedule(now_ns, options_.interval.count() * 1'000'000);
+      if (problem.empty()) {
+        tellBegin(now_ns - start_ns, first_problem);
+        return true;
+      }
+      if (std::exchange(first_problem, problem) != problem) {
+        unlessOutOfMemory([&] {
+          progress_.warn(fmt::format("{}: can't be recorded into now, tries again: {}",
+                                     printable(options_.output), printable(problem)));
+        });
+      }
+      backoff.failed(now_ns);
+      int64_t until_ns = backoff.nextNs();
+      const int64_t end_ns =
+          options_.duration ? start_ns + options_.duration->count() * 1'000'000 : until_ns;
+      if (signals_.waitUntil(std::min(until_ns, end_ns)) != nullptr || until_ns > end_ns) {
+        progress_.warn("ended, nothing was recorded");
+        return false;
+      }
+    }
+  }
+
+  /// Returns what it can't be done for, if that may pass. Throws everything else.
+  std::string tryToBegin() {
+    try {
+      archive_.emplace(options_.output, retentionOf(options_), options_.redaction);
+      archive_->beginRecording(describeRecording(options_, source_));
+      return {};
+    } catch (const std::system_error& error) {
+      if (!mayPass(error)) throw;
+      archive_.reset();
+      return error.code().message();
+    } catch (const SQLite::Exception& error) {
+      if (!mayPass(error)) throw;
+      archive_.reset();
+      return error.what();
+    } catch (const std::bad_alloc&) {
+      archive_.reset();
+      return "out of memory";
+    }
+  }
+
+  void tellBegin(int64_t waited_ns, const std::string& problem) {
+    unlessOutOfMemory([&] {
+      progress_.announce(fmt::format("recording into {} every {} ms", printable(options_.output),
+                                     options_.interval.count()));
+      if (archive_->trimmedSnapshots() > 0) {
+        progress_.warn(fmt::format(
+            "the archive was larger than --max-size: its oldest snapshots were dropped, {} of them",
+            archive_->trimmedSnapshots()));
+      }
+      if (!problem.empty()) {
+        tell("began-late", fmt::format("{} s: {}", waited_ns / 1'000'000'000, problem));
+      }
+    });
+  }
+
   /// A mistyped pid is told at once, before there is a file.
   void requireOneProcess() const {
     const Selection& selection = options_.selection;
@@ -169,40 +249,40 @@ class Recorder {
   }
 
   /// Returns why it ended.
-  std::string loop() {
+  const char* loop() {
     const int64_t start_ns = schedule_.dueNs();
     std::optional<int64_t> end_ns;
     if (options_.duration) end_ns = start_ns + options_.duration->count() * 1'000'000;
     while (true) {
       takeSnapshot(false);
-      if (collector_.isExhausted()) return "the selected processes have ended";
+      if (collector_.isExhausted()) return kExhausted;
       if (options_.count && taken_ >= *options_.count) return "count";
       const int64_t now_ns = readClocks().boottime_ns;
       schedule_.advance(now_ns, std::max(now_ns, earliest_ns_));
       const bool is_last = end_ns && schedule_.dueNs() >= *end_ns;
-      if (const auto reason = waitAndWatch(is_last ? *end_ns : schedule_.dueNs())) return *reason;
+      if (const char* reason = waitAndWatch(is_last ? *end_ns : schedule_.dueNs())) return reason;
       if (is_last) return "duration";
     }
   }
 
   /// Waits, and takes the snapshots of bursts meanwhile. Returns why the recording ends, if it
   /// does.
-  std::optional<std::string> waitAndWatch(int64_t until_ns) {
+  const char* waitAndWatch(int64_t until_ns) {
     const Clocks before = readClocks();
     const int64_t step_ns = options_.burst_interval.count() * 1'000'000;
     while (burst_) {
       const int64_t look_ns = std::max(readClocks().boottime_ns + step_ns, earliest_ns_);
       if (look_ns >= until_ns) break;
-      if (const int signal = signals_.waitUntil(look_ns)) return signalName(signal);
+      if (const char* signal = signals_.waitUntil(look_ns)) return signal;
       if (!seesBurst()) continue;
       takeSnapshot(true);
-      if (collector_.isExhausted()) return "the selected processes have ended";
+      if (collector_.isExhausted()) return kExhausted;
       if (options_.count && taken_ >= *options_.count) return "count";
     }
     // What the bursts took counts as well.
     const int64_t woken_ns = std::max(until_ns, earliest_ns_);
     const bool is_slow = readClocks().boottime_ns > woken_ns;
-    if (const int signal = signals_.waitUntil(woken_ns)) return signalName(signal);
+    if (const char* signal = signals_.waitUntil(woken_ns)) return signal;
     const Clocks now = readClocks();
     const int64_t suspended_ns =
         (now.boottime_ns - before.boottime_ns) - (now.monotonic_ns - before.monotonic_ns);
@@ -211,20 +291,29 @@ class Recorder {
     if (is_slow) reason = delay_reason::kSlow;
     if (woken_ns > until_ns) reason = delay_reason::kCpuBudget;
     schedule_.wake(now.boottime_ns, reason);
-    return {};
+    return nullptr;
   }
 
-  static std::string signalName(int signal) {
-    return signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM";
-  }
-
-  /// Whether a process has that many fds now; its beginning and its end are events.
+  /// Whether a process has that many fds now; its beginning and its end are events. Without memory
+  /// to look it is as it was.
   bool seesBurst() {
-    const std::string who = burst_->look();
-    if (who.empty() == !in_burst_) return in_burst_;
-    in_burst_ = !who.empty();
-    tell(in_burst_ ? "burst-began" : "burst-ended", who);
+    const int64_t started_ns = readClocks().boottime_ns;
+    const int64_t cpu_before_us = ownCpuUs();
+    unlessOutOfMemory([&] {
+      const std::string who = burst_->look();
+      if (who.empty() == !in_burst_) return;
+      in_burst_ = !who.empty();
+      tell(in_burst_ ? "burst-began" : "burst-ended", who);
+    });
+    chargeCpu(started_ns, cpu_before_us);
     return in_burst_;
+  }
+
+  /// With --max-cpu: what follows has to wait for what was used since then.
+  void chargeCpu(int64_t started_ns, int64_t cpu_before_us) {
+    if (!options_.max_cpu_percent) return;
+    const int64_t cpu_ns = (ownCpuUs() - cpu_before_us) * 1000;
+    earliest_ns_ = std::max(earliest_ns_, started_ns) + cpu_ns * 100 / *options_.max_cpu_percent;
   }
 
   /// Says what the recorder has to tell of itself, and writes it into the archive.
@@ -233,24 +322,28 @@ class Recorder {
     archive_->note(readClocks(), kind, detail.empty() ? std::nullopt : std::optional(detail));
   }
 
-  /// What was missed since the last snapshot that is in the archive, if that is the last because
-  /// none could be stored any more.
-  void tellUnstoredDelays() {
-    if (!is_failing_) return;
+  /// What was missed since the last snapshot that is in the archive, if none could be stored since.
+  std::string unstoredDelays() const {
     std::string text;
+    if (!is_failing_) return text;
     for (const Delay& delay : schedule_.delays()) {
       if (delay.missed == 0) continue;
       text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", delay.reason, delay.missed);
     }
+    return text;
+  }
+
+  void tellUnstoredDelays() {
+    const std::string text = unstoredDelays();
     if (!text.empty()) archive_->note(readClocks(), "missed-at-end", text);
   }
 
   void takeSnapshot(bool is_burst) {
-    if (is_full_ && !hasRoomAgain()) {
+    if (disk_.isFull() && !hasRoomAgain()) {
       if (!is_burst) schedule_.miss(delay_reason::kDiskFull);
       return;
     }
-    const Clocks started = readClocks();
+    const int64_t started_ns = readClocks().boottime_ns;
     const int64_t cpu_before_us = ownCpuUs();
     try {
       store(is_burst);
@@ -258,13 +351,13 @@ class Recorder {
       notStored({StoreFailure::NoMemory, {}}, is_burst);
     }
     spares_.take();
-    if (!options_.max_cpu_percent) return;
-    const int64_t cpu_ns = (ownCpuUs() - cpu_before_us) * 1000;
-    earliest_ns_ =
-        std::max(earliest_ns_, started.boottime_ns) + cpu_ns * 100 / *options_.max_cpu_percent;
+    chargeCpu(started_ns, cpu_before_us);
   }
 
   void store(bool is_burst) {
+    if (has_to_begin_anew_) {
+      if (const auto error = beginAnew()) return notStored(*error, is_burst);
+    }
     // If there is too little room even for dropping, storing says so.
     archive_->makeRoom(readClocks());
     const Snapshot* previous = previous_ ? &*previous_ : nullptr;
@@ -282,8 +375,10 @@ class Recorder {
     const int64_t cpu_us = ownCpuUs();
     timing.cpu_us = cpu_us - stored_cpu_us_;
     const auto id = archive_->write(now, changes, timing);
-    progress_.failures(now.failures);
-    if (!id) return notStored(id.error(), is_burst);
+    if (!id) {
+      unlessOutOfMemory([&] { progress_.failures(now.failures); });
+      return notStored(id.error(), is_burst);
+    }
     // First of all what the next one is compared with: what follows may run out of memory.
     previous_ = std::move(now);
     stored_cpu_us_ = cpu_us;
@@ -292,11 +387,21 @@ class Recorder {
     // Only what the next one is compressed against is needed on.
     if (previous_->texts) previous_->texts->again = {};
     is_failing_ = false;
-    if (taken_ % kSnapshotsBetweenHeads == 0) {
-      progress_.announce(fmt::format("snapshot {}: head {}", *id, toHex(archive_->head())));
-    }
-    progress_.stored(*id, *previous_, archive_->archive().diskBytes());
+    memory_failures_ = 0;
+    if (stored_in_recording_++ > 0) most_memory_failures_ = kMemoryFailures;
+    unlessOutOfMemory([&] { tellStored(*id); });
+  }
+
+  void tellStored(int64_t id) {
+    const bool was_full = disk_.isFull();
+    disk_.stored();
     if (burst_) burst_->follow(*previous_);
+    if (was_full) tell("disk-room", "there is room again");
+    progress_.failures(previous_->failures);
+    progress_.stored(id, *previous_, archive_->archive().diskBytes());
+    if (taken_ % kSnapshotsBetweenHeads == 0) {
+      progress_.announce(fmt::format("snapshot {}: head {}", id, toHex(archive_->head())));
+    }
   }
 
   /// A snapshot is lost, and the recording goes on.
@@ -304,27 +409,62 @@ class Recorder {
     has_lost_ = true;
     // Those of a burst were not due.
     if (!is_burst) schedule_.miss(reasonOf(error.why));
-    if (!std::exchange(is_failing_, true)) {
-      progress_.warn(fmt::format(
-          "a snapshot could not be stored: {}",
-          error.why == StoreFailure::NoMemory ? "it needs more than --max-memory" : error.message));
+    const bool is_news = !std::exchange(is_failing_, true);
+    const bool was_full = disk_.isFull();
+    if (error.why == StoreFailure::DiskFull) {
+      disk_.snapshotFailed(readClocks().boottime_ns, error.needed_bytes);
     }
-    if (error.why != StoreFailure::DiskFull) return;
-    is_full_ = true;
+    if (error.why == StoreFailure::NoMemory) giveUpMemory();
+    unlessOutOfMemory([&] {
+      if (is_news) {
+        progress_.warn(fmt::format("a snapshot could not be stored: {}",
+                                   error.why == StoreFailure::NoMemory
+                                       ? "it needs more than --max-memory"
+                                       : error.message));
+      }
+      if (disk_.isFull() && !was_full) tellDiskFull();
+    });
+  }
+
+  void tellDiskFull() {
     archive_->archive().spendBallast();
     if (archive_->note(readClocks(), "disk-full")) {
       progress_.warn("not even that the disk is full could be stored");
     }
   }
 
+  /// A snapshot that is compared with none takes less. Nothing may be derived from the gap: the
+  /// next one begins a recording.
+  void giveUpMemory() {
+    if (++memory_failures_ < most_memory_failures_ || !previous_) return;
+    memory_failures_ = 0;
+    most_memory_failures_ = std::min(2 * most_memory_failures_, kMostMemoryFailures);
+    previous_.reset();
+    giveBackFreeMemory();
+    has_to_begin_anew_ = true;
+  }
+
+  /// The error, if not even that can be stored now.
+  std::optional<NotStored> beginAnew() {
+    auto error = archive_->beginAnew(describeRecording(options_, source_), readClocks(), "memory",
+                                     unstoredDelays());
+    if (error) return error;
+    has_to_begin_anew_ = false;
+    stored_in_recording_ = 0;
+    schedule_.stored();
+    unlessOutOfMemory(
+        [&] { progress_.warn("begins a new recording in the archive, to need less memory"); });
+    return {};
+  }
+
   bool hasRoomAgain() {
+    const int64_t now_ns = readClocks().boottime_ns;
+    if (!disk_.mayTry(now_ns)) return false;
     spares_.release();
-    const bool has_room = archive_->archive().hasRoom(kRoomBytes);
+    const bool has_room = archive_->archive().hasRoom(disk_.roomBytes());
     spares_.take();
-    if (!has_room) return false;
-    is_full_ = false;
-    tell("disk-room", "there is room again");
-    return true;
+    if (!has_room) disk_.roomRefused(now_ns);
+    return has_room;
   }
 
   const RecordOptions& options_;
@@ -338,12 +478,16 @@ class Recorder {
   std::optional<ArchiveWriter> archive_;
   std::optional<Snapshot> previous_;  ///< the last one that is in the archive
   uint64_t taken_ = 0;
+  int64_t stored_in_recording_ = 0;
   int64_t stored_cpu_us_ = 0;
   int64_t earliest_ns_ = 0;  ///< of the next snapshot, by --max-cpu; CLOCK_BOOTTIME
+  int memory_failures_ = 0;  ///< in a row
+  int most_memory_failures_ = kMemoryFailures;
+  DiskRetry disk_;
   bool in_burst_ = false;
-  bool is_full_ = false;
   bool is_failing_ = false;  ///< the last snapshot could not be stored
   bool has_lost_ = false;
+  bool has_to_begin_anew_ = false;
 };
 
 }  // namespace

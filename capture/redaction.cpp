@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <vector>
 
@@ -25,6 +26,24 @@ bool isLocalIpv6(const IpAddress& address) {
   return std::all_of(address.bytes.begin(), address.bytes.end() - 1,
                      [](uint8_t byte) { return byte == 0; }) &&
          address.bytes.back() <= 1;
+}
+
+/// A value of an option that tells nothing but itself: a number, also with a unit, or a word of
+/// fdcapture's own.
+bool isHarmless(std::string_view value) {
+  static constexpr std::string_view kWords[] = {"",      "record",  "auto",  "always",
+                                                "never", "cmdline", "paths", "addresses"};
+  if (!value.empty() && value.front() >= '0' && value.front() <= '9') {
+    return std::all_of(value.begin(), value.end(), [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '%';
+    });
+  }
+  while (true) {
+    const std::string_view word = value.substr(0, value.find(','));
+    if (std::find(std::begin(kWords), std::end(kWords), word) == std::end(kWords)) return false;
+    if (word.size() == value.size()) return true;
+    value.remove_prefix(word.size() + 1);
+  }
 }
 
 }  // namespace
@@ -95,13 +114,19 @@ std::string Redactor::cmdline(std::string_view arguments) const {
 }
 
 std::string Redactor::argument(const std::string& argument) const {
-  if (!redaction_.paths) return argument;
   const size_t slash = argument.find('/');
-  if (slash == std::string::npos) return argument;
-  // Of --output=/path only the path; of a relative path all.
   const size_t equals = argument.find('=');
-  const size_t start = equals != std::string::npos && equals < slash ? equals + 1 : 0;
-  return argument.substr(0, start) + name(argument.substr(start));
+  size_t start = 0;  // of the value
+  if (argument.starts_with("--")) {
+    if (equals == std::string::npos) return argument;
+    start = equals + 1;
+  } else if (argument.starts_with('-')) {
+    start = 2;  // -o or -oVALUE
+  }
+  const std::string value = argument.substr(std::min(start, argument.size()));
+  const bool is_hidden = (redaction_.paths && slash != std::string::npos) ||
+                         (redaction_.cmdline && !isHarmless(value));
+  return is_hidden ? argument.substr(0, start) + name(value) : argument;
 }
 
 std::array<uint8_t, 4> Redactor::ipv4(const std::array<uint8_t, 4>& address) {

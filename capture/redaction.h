@@ -43,7 +43,8 @@ class Redactor {
   /// IPv4 in 240.0.0.0/4, which nobody has (RFC 1112, section 4), IPv6 in 2001:db8::/32 (RFC 3849);
   /// a mapped IPv4 address stays one. The unspecified and the loopback addresses stay as they are.
   IpAddress address(const IpAddress& address);
-  /// A command line argument that may hold a path.
+  /// An argument of fdcapture's own: a value with a slash is a path; as a command line all values
+  /// are hidden but numbers and fdcapture's own words.
   std::string argument(const std::string& argument) const;
 
  private:

@@ -99,6 +99,27 @@ bool Retention::dropOld(const Clocks& now, const std::optional<std::string>& boo
   return has_dropped;
 }
 
+int64_t Retention::trim() {
+  if (!archive_.isTooLarge()) return 0;
+  archive_.requireShrinkable();  // before anything is dropped
+  const auto number = [&](const char* sql) {
+    return archive_.connection().execAndGet(sql).getInt64();
+  };
+  const int64_t before = number("SELECT count(*) FROM snapshot");
+  archive_.checkpoint();
+  while (isTooLarge()) {
+    const auto stretch = oldestStretch();
+    // A recording begins with a keyframe: it needs nothing of what was there.
+    const int64_t first_kept =
+        stretch ? stretch->next_keyframe : number("SELECT coalesce(max(id), 0) + 1 FROM snapshot");
+    archive_.dropBefore(first_kept, "max-size");
+    if (!stretch) break;
+  }
+  archive_.shrink(roomBytes());
+  archive_.enforceLimit();
+  return before - number("SELECT count(*) FROM snapshot");
+}
+
 bool Retention::dropAllButNewest() {
   bool has_dropped = false;
   while (const auto stretch = oldestStretch()) {

@@ -33,6 +33,10 @@ class Retention {
   /// the next snapshot. Each stretch is a transaction of its own. Returns whether anything went.
   bool dropOld(const Clocks& now, const std::optional<std::string>& boot_id);
 
+  /// If the file was larger than the limit when it was opened: drops the oldest snapshots, all of
+  /// them if it must be, until it is not. Returns how many. Also throws what enforceLimit() does.
+  int64_t trim();
+
   /// The next snapshot has to be a keyframe.
   void requireKeyframe() { is_keyframe_required_ = true; }
 

@@ -24,8 +24,9 @@ inline constexpr const char* kInputOutput = "io-error";
 /// Snapshots are due at whole intervals after the first, none twice. Times are CLOCK_BOOTTIME.
 class Schedule {
  public:
-  Schedule(int64_t start_ns, int64_t interval_ns)
-      : start_ns_(start_ns), interval_ns_(interval_ns) {}
+  Schedule(int64_t start_ns, int64_t interval_ns) : start_ns_(start_ns), interval_ns_(interval_ns) {
+    delays_.reserve(kReasons);
+  }
 
   int64_t dueNs() const { return start_ns_ + slot_ * interval_ns_; }
 
@@ -38,7 +39,7 @@ class Schedule {
   /// (100 ms at least) is told as well.
   void wake(int64_t now_ns, const char* reason);
 
-  /// A snapshot that was due could not be taken or stored.
+  /// A snapshot that was due could not be taken or stored. Takes no memory.
   void miss(const char* reason) { add(reason, 1); }
 
   /// What was missed since this was told to be stored.
@@ -46,6 +47,8 @@ class Schedule {
   void stored() { delays_.clear(); }
 
  private:
+  static constexpr size_t kReasons = 8;
+
   void add(const char* reason, int64_t missed);
   /// The first slot that is not before `time_ns`.
   int64_t slotAt(int64_t time_ns) const {

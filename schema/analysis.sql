@@ -69,7 +69,7 @@ CREATE TABLE recorder_event (
   at TEXT,                    -- UTC, ISO 8601, by the host's wall clock
   wall_ns INTEGER,
   boottime_ns INTEGER,
-  kind TEXT,                  -- disk-full, disk-room, burst-began, burst-ended, missed-at-end
+  kind TEXT,                  -- disk-full, disk-room, began-late, burst-began, burst-ended, missed-at-end
   detail TEXT
 );
 

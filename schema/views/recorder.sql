@@ -57,6 +57,7 @@ UNION ALL
 SELECT 3, printf('%sZ: %s%s.', substr(at, 1, 19),
     CASE kind WHEN 'disk-full' THEN 'the disk was full, and nothing more could be stored'
       WHEN 'disk-room' THEN 'there was room on the disk again'
+      WHEN 'began-late' THEN 'the recording could not begin before'
       WHEN 'burst-began' THEN 'a burst of snapshots began' WHEN 'burst-ended' THEN 'it ended'
       WHEN 'missed-at-end' THEN 'no snapshot was stored from then to the end of the recording'
       ELSE kind END,

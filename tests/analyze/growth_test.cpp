@@ -86,6 +86,7 @@ TEST(Growth, PointsOfOneTimeAreNoSlope) {
 
 TEST(Growth, OfVeryManyPoints) {
   std::vector<double> counts;
+  counts.reserve(5000);
   for (int i = 0; i < 5000; ++i)
     counts.push_back(i);
   const Growth growth = growthOf(counts);

@@ -44,6 +44,15 @@ TEST(CaptureOptions, Durations) {
   EXPECT_EQ(intervalOf("1d"), 86'400'000);
 }
 
+TEST(CaptureOptions, LooksOfABurstLieBetweenTwoSnapshots) {
+  EXPECT_EQ(statusOf({"record", "-o", "x.db", "--all", "--burst-above", "80%"}), -1);
+  for (const char* interval : {"1s", "500ms"}) {
+    EXPECT_EQ(statusOf({"record", "-o", "x.db", "--all", "-i", interval, "--burst-above", "80%"}),
+              kWrongUsage);
+  }
+  EXPECT_EQ(statusOf({"record", "-o", "x.db", "--all", "-i", "500ms"}), -1);
+}
+
 TEST(CaptureOptions, RefusesWhatIsNoDuration) {
   for (const char* text : {"", "10", "10 parsecs", "10S", "-1s", "1w", "99999999999999999999s",
                            "0s", "1e3s", "1.5s"}) {

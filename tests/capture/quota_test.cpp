@@ -1,5 +1,8 @@
 #include "capture/quota.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <filesystem>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -57,6 +60,33 @@ TEST_F(QuotaTest, ARolledBackTransactionLeavesTheFileWhole) {
   EXPECT_EQ(database_.execAndGet("SELECT count(*) FROM t").getInt(), 0);
   database_.exec("INSERT INTO t VALUES (1)");
   EXPECT_EQ(database_.execAndGet("PRAGMA integrity_check").getString(), "ok");
+}
+
+TEST_F(QuotaTest, WhatLiesBesideStaysAsLargeAsItWas) {
+  quota_.setLimit(64 << 20);
+  database_.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0");
+  database_.exec("CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(18000000))");
+  EXPECT_GE(quota_.usedBytes(), bytesOnDisk());
+  database_.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  EXPECT_EQ(std::filesystem::file_size(directory_.path() / "a.db-wal"), 0u);
+  EXPECT_GE(std::filesystem::file_size(directory_.path() / "a.db-shm"), 65536u);
+  EXPECT_GE(quota_.usedBytes(), bytesOnDisk());
+}
+
+TEST_F(QuotaTest, WhatAFailedWriteLeftIsCounted) {
+  quota_.setLimit(64 << 20);
+  database_.exec("PRAGMA journal_mode = WAL");
+  database_.exec("CREATE TABLE t (x)");
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  // In the middle of a page.
+  const rlimit limit{.rlim_cur = 30'001, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  EXPECT_THROW(database_.exec("INSERT INTO t VALUES (zeroblob(100000))"), SQLite::Exception);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_GE(std::filesystem::file_size(directory_.path() / "a.db-wal"), 30'001u);
+  EXPECT_GE(quota_.usedBytes(), bytesOnDisk());
 }
 
 TEST_F(QuotaTest, WhatIsReservedIsKeptFromTheDatabase) {

@@ -95,11 +95,23 @@ TEST(Redaction, TwoAddressesNeverBecomeOne) {
 }
 
 TEST(Redaction, PathsInArgumentsGo) {
-  const Redactor redactor(kAll);
+  const Redactor redactor({.paths = true});
   EXPECT_EQ(redactor.argument("--comm"), "--comm");
   EXPECT_EQ(redactor.argument("pushgateway"), "pushgateway");
   EXPECT_TRUE(redactor.argument("--output=/srv/x.db").starts_with("--output=r-"));
   EXPECT_TRUE(redactor.argument("srv/x.db").starts_with("r-"));
+}
+
+TEST(Redaction, AsACommandLineOnesOwnArgumentsAreHiddenButForNumbers) {
+  const Redactor redactor({.cmdline = true});
+  for (const char* plain : {"record", "--comm", "-p4711", "4711", "10s", "--max-size=200M", "80%",
+                            "cmdline,paths", "--redact=cmdline", "-v", "--progress=never"}) {
+    EXPECT_EQ(redactor.argument(plain), plain);
+  }
+  EXPECT_TRUE(redactor.argument("secret").starts_with("r-"));
+  EXPECT_TRUE(redactor.argument("10.0.0.1").starts_with("r-"));
+  EXPECT_TRUE(redactor.argument("--note=for secret").starts_with("--note=r-"));
+  EXPECT_TRUE(redactor.argument("-osecret.db").starts_with("-or-"));
 }
 
 }  // namespace

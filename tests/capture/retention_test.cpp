@@ -208,14 +208,44 @@ TEST_F(RetentionTest, ProcessesAndNamespacesThatComeBackAreThereAgain) {
   EXPECT_EQ(number("SELECT count(*) FROM netns"), 1);
 }
 
-TEST_F(RetentionTest, AFileThatIsTooLargeAlreadyIsRefusedAndLeftAsItWas) {
+TEST_F(RetentionTest, AFileThatIsTooLargeAlreadyLosesItsOldest) {
+  open({.max_bytes = 4 << 20});
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(write(1500));
+  close();
+  const int64_t newest = number("SELECT max(id) FROM snapshot");
+  ASSERT_GT(bytesOnDisk(), 2u << 20);
+  open({.max_bytes = 2 << 20});
+  EXPECT_GT(writer_->trimmedSnapshots(), 0);
+  EXPECT_LE(bytesOnDisk(), 2u << 20);
+  EXPECT_EQ(number("SELECT max(id) FROM snapshot"), newest);
+  EXPECT_GT(number("SELECT snapshots FROM dropped WHERE reason = 'max-size'"), 0);
+  expectWhole();
+  ASSERT_TRUE(write(1500));
+  expectWhole();
+}
+
+TEST_F(RetentionTest, AFileThatIsTooLargeAndCanNotShrinkIsLeftAsItIs) {
   open({});
   for (int i = 0; i < 20; ++i)
     ASSERT_TRUE(write(1500));
   close();
-  const uint64_t before = bytesOnDisk();
+  SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("PRAGMA auto_vacuum = NONE; VACUUM");
   EXPECT_THROW(open({.max_bytes = 1 << 20}), std::runtime_error);
-  EXPECT_EQ(bytesOnDisk(), before);
+  EXPECT_EQ(number("SELECT count(*) FROM snapshot"), 20);
+}
+
+TEST_F(RetentionTest, OneStretchThatIsTooLargeGoesWhole) {
+  open({});
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(write(1500));
+  close();
+  open({.max_bytes = 1 << 20});
+  EXPECT_EQ(writer_->trimmedSnapshots(), 20);
+  EXPECT_LE(bytesOnDisk(), 1u << 20);
+  ASSERT_TRUE(write());
+  EXPECT_EQ(number("SELECT min(id) FROM snapshot"), 21);
+  expectWhole();
 }
 
 }  // namespace

@@ -95,13 +95,13 @@ std::string timeOf(const std::string& path, int snapshot) {
 
 TEST(Samples, PushgatewaysLogIsPutOnTheTimeline) {
   // Its lines begin with 2026/11/22 09:47:05, in UTC.
-  const std::string log = contentOf(FDMORTEM_SAMPLES_DIR "/pushgateway.log");
+  const std::string path = FDMORTEM_SAMPLES_DIR "/pushgateway.log";
+  const std::string log = contentOf(path);
   const std::string second = firstSecondOf(log, "too many open files");
   const std::string at = isoOf(second);
   const auto lines = static_cast<int64_t>(count(log, "too many open files"));
-  const Json it =
-      analyze({"report", sample("pushgateway"), "--log", FDMORTEM_SAMPLES_DIR "/pushgateway.log",
-               "--mark", "2026-11-22T01:00:00Z more clients <b>\x1b[31m"});
+  const Json it = analyze({"report", sample("pushgateway"), "--log", path, "--mark",
+                           "2026-11-22T01:00:00Z more clients <b>\x1b[31m"});
   ASSERT_EQ(it.at("logs").size(), 1U);
   EXPECT_EQ(it.at("logs")[0].at("matched"), lines);
   EXPECT_EQ(it.at("logs")[0].at("without_time"), 0);
@@ -121,8 +121,8 @@ TEST(Samples, PushgatewaysLogIsPutOnTheTimeline) {
                 .dump(),
             snapshot);
   // Earlier, as if the log were of another zone: before the recording.
-  const Json early = analyze({"report", sample("pushgateway"), "--log",
-                              FDMORTEM_SAMPLES_DIR "/pushgateway.log", "--log-timezone", "+14:00"});
+  const Json early =
+      analyze({"report", sample("pushgateway"), "--log", path, "--log-timezone", "+14:00"});
   EXPECT_LT(early.at("marks")[0].at("at"), at);
   EXPECT_EQ(early.at("marks")[0].at("snapshot"), nullptr);
   EXPECT_EQ(report("pushgateway").at("marks"), Json::array());

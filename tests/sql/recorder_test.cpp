@@ -53,12 +53,14 @@ TEST(RecorderNote, WhatWasDroppedAndWhatHappenedIsTold) {
       "'2026-01-01T00:00:10.000Z', 0)");
   timeline.exec(
       "INSERT INTO recorder_event VALUES (1, '2026-01-01T00:00:05.000Z', 5, 5, 'disk-full', NULL), "
+      "(1, '2026-01-01T00:00:05.500Z', 5, 5, 'began-late', '3 s: No space left on device'), "
       "(1, '2026-01-01T00:00:06.000Z', 6, 6, 'burst-began', 'process 7: 90 fds of 100')");
   EXPECT_EQ(
       timeline.rows("SELECT text FROM recorder_note WHERE place IN (2, 3) ORDER BY place"),
       "2 snapshots (2026-01-01T00:00:00Z to 2026-01-01T00:00:10Z) are no longer in the archive: "
       "dropped for --max-size.\n"
       "2026-01-01T00:00:05Z: the disk was full, and nothing more could be stored.\n"
+      "2026-01-01T00:00:05Z: the recording could not begin before (3 s: No space left on device).\n"
       "2026-01-01T00:00:06Z: a burst of snapshots began (process 7: 90 fds of 100).\n");
 }
 
