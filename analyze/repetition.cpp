@@ -48,8 +48,10 @@ bool Repetitions::isRepetition(const ColumnValue& value) {
     found->second.snapshot = row_[kSnapshot];
     return true;
   }
-  if (kind_ == Kind::Fd) told_of_[row_[kFdLinkNumber]] = row_[kSnapshot];
-  if (kind_ == Kind::Inet) told_of_[row_[kInetInode]] = row_[kSnapshot];
+  if (kind_ == Kind::Fd || kind_ == Kind::Inet) {
+    int64_t& told = told_of_[row_[kind_ == Kind::Fd ? kFdLinkNumber : kInetInode]];
+    told = std::max(told, row_[kSnapshot]);
+  }
   if (is_gone) {
     forget(key);
   } else {

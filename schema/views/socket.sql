@@ -460,8 +460,8 @@ WITH joined AS (
       (SELECT protocol || iif(o.net_table = 11 AND o.type = 1, '-STREAM', '')
        FROM net_table_name WHERE net_table = o.net_table)) AS protocol,
     v.verdict, v.proof,
-    CASE WHEN v.verdict = 'other' THEN o.local WHEN v.local NOT LIKE '%:0' THEN v.local END AS local,
-    CASE WHEN v.verdict = 'other' THEN o.remote WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
+    CASE WHEN v.verdict = 'other' THEN o.local WHEN substr(v.local, -2) <> ':0' THEN v.local END AS local,
+    CASE WHEN v.verdict = 'other' THEN o.remote WHEN substr(v.remote, -2) <> ':0' THEN v.remote END AS remote,
     (SELECT name FROM tcp_state WHERE state = v.state) AS last_state,
     f.first_snapshot, f.last_snapshot, v.outlived_since, v.outlived_until, v.net_table, f.process,
     f.closed_by IS NULL OR f.closed_by IS p.ended_by AS open_at_end,
