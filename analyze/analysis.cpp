@@ -129,7 +129,10 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
     ArchiveReader archive(copy.path());
     const auto damage = archive.damage(1);
     if (!damage.empty()) throw std::runtime_error(damage.front());
-    importArchive(archive.database(), *database_, {}, options.on_progress);
+    // A part of the time is cut out by its keyframe.
+    const bool keeps_repetitions =
+        options.shows_changes || options.range.from_ns || options.range.to_ns;
+    importArchive(archive.database(), *database_, {}, options.on_progress, keeps_repetitions);
     SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();

@@ -32,6 +32,8 @@ struct AnalysisOptions {
   std::chrono::milliseconds grace{30'000};  ///< how long an fd may outlive its connection
   MarkOptions marks;
   TimeRange range;  ///< nothing else is imported
+  /// Whether somebody may ask for the change tables: then they have all rows of the archive.
+  bool shows_changes = true;
   OnProgress on_progress;
 };
 

@@ -15,6 +15,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 
+#include "analyze/repetition.h"
 #include "schema/address.h"
 #include "schema/evidence/digest.h"
 #include "schema/evidence/text_codec.h"
@@ -127,13 +128,6 @@ const std::vector<Table>& plainTables() {
         {Kind::Integer, false, 1, 4},
         {Kind::Integer, false, 1, 2},
         kNumberOrNull}},
-      {"autopsy",
-       {kSnapshotId,   kProcessId,       kFd,           kNumber,          kTime,
-        kByte,         kEndpointOrNull,  kPortOrNull,   kEndpointOrNull,  kPortOrNull,
-        kNumberOrNull, kAnyNumberOrNull, kByte,         kNumberOrNull,    kNumberOrNull,
-        kAgeMsOrNull,  kAgeMsOrNull,     kAgeMsOrNull,  kAnyNumberOrNull, kAnyNumberOrNull,
-        kNumberOrNull, kNumberOrNull,    kNumberOrNull, kNumberOrNull,    kNumberOrNull,
-        kNumberOrNull}},
       {"net_table_change", {kSnapshotId, kNetnsId, kNetTable, {Kind::Integer, false, 0, 4}}},
       {"inet_change",
        {kSnapshotId,
@@ -147,6 +141,13 @@ const std::vector<Table>& plainTables() {
         kPort,
         kByteOrNull,
         kUidOrNull}},
+      {"autopsy",
+       {kSnapshotId,   kProcessId,       kFd,           kNumber,          kTime,
+        kByte,         kEndpointOrNull,  kPortOrNull,   kEndpointOrNull,  kPortOrNull,
+        kNumberOrNull, kAnyNumberOrNull, kByte,         kNumberOrNull,    kNumberOrNull,
+        kAgeMsOrNull,  kAgeMsOrNull,     kAgeMsOrNull,  kAnyNumberOrNull, kAnyNumberOrNull,
+        kNumberOrNull, kNumberOrNull,    kNumberOrNull, kNumberOrNull,    kNumberOrNull,
+        kNumberOrNull}},
       {"inet_queue_change",
        {kSnapshotId,
         kNetnsId,
@@ -219,6 +220,14 @@ class RowReader {
     return number;
   }
 
+  /// Unchecked: `other` where there is no number.
+  int64_t numberOr(int column, int64_t other) const {
+    const SQLite::Column value = columnOf(column);
+    return value.isInteger() ? value.getInt64() : other;
+  }
+
+  int columnCount() const { return query_.getColumnCount(); }
+
   std::string text(int column) const {
     const SQLite::Column value = columnOf(column);
     if (!value.isText()) fail(column, "not a text");
@@ -250,11 +259,10 @@ class RowReader {
 class Importer {
  public:
   Importer(SQLite::Database& archive, SQLite::Database& analysis, const ImportProblem& on_problem,
-           const OnProgress& on_progress)
-      : archive_(archive),
-        analysis_(analysis),
-        on_problem_(on_problem),
-        on_progress_(on_progress) {}
+           const OnProgress& on_progress, bool keeps_repetitions)
+      : archive_(archive), analysis_(analysis), on_problem_(on_problem), on_progress_(on_progress) {
+    if (!keeps_repetitions) repetitions_.emplace();
+  }
 
   void run() {
     SQLite::Transaction transaction(analysis_);
@@ -363,6 +371,9 @@ class Importer {
       if (!boot_ids_.contains(recording)) rows.fail(1, "no such recording");
       const bool is_keyframe = rows.integer(2, 0, 1) == 1;
       if (!is_keyframe && recording != previous_recording) rows.fail(2, "no keyframe at the start");
+      // That without a commit before it is the first of its recording, or may be.
+      const bool is_repeating = is_keyframe && recording == previous_recording && !rows.isNull(16);
+      if (repetitions_ && is_repeating) repetitions_->addKeyframe(id);
       previous_id = id;
       previous_recording = recording;
       snapshots_.push_back(id);
@@ -448,6 +459,7 @@ class Importer {
     RowReader rows(archive_, "text");
     while (rows.next())
       texts_[rows.integer(0)] = std::string(rows.blob(2));
+    if (repetitions_) alike_texts_ = firstAlike(texts_);
   }
 
   void readAddresses() {
@@ -457,6 +469,17 @@ class Importer {
       if (address.size() != 4 && address.size() != 16) rows.fail(2, "not an Internet address");
       addresses_[rows.integer(0)] = std::string(address);
     }
+    if (repetitions_) alike_addresses_ = firstAlike(addresses_);
+  }
+
+  /// For each of the values the number of one that is alike.
+  static std::unordered_map<int64_t, int64_t> firstAlike(
+      const std::unordered_map<int64_t, std::string>& values) {
+    std::unordered_map<std::string_view, int64_t> known;
+    std::unordered_map<int64_t, int64_t> result;
+    for (const auto& [id, value] : values)
+      result[id] = known.emplace(value, id).first->second;
+    return result;
   }
 
   /// NULL as a boot of its own for each recording: two unknown ones must not be taken for the same.
@@ -502,6 +525,17 @@ class Importer {
     }
   }
 
+  /// The number in a column; the same for texts and addresses that are alike, for each stretch of
+  /// snapshots stores its own.
+  int64_t comparable(const RowReader& rows, const Table& table, int column) const {
+    const int64_t number = rows.numberOr(column, Repetitions::kNone);
+    const Kind kind = table.columns[static_cast<size_t>(column)].kind;
+    if (kind != Kind::TextId && kind != Kind::Endpoint) return number;
+    const auto& alike = kind == Kind::TextId ? alike_texts_ : alike_addresses_;
+    const auto found = alike.find(number);
+    return found == alike.end() ? number : found->second;
+  }
+
   void importTable(const Table& table) {
     std::string placeholders = "?";
     for (size_t i = 1; i < table.columns.size(); ++i)
@@ -509,17 +543,23 @@ class Importer {
     SQLite::Statement insert(analysis_,
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
     RowReader rows(archive_, table.name);
+    const auto number = [&](int column) { return comparable(rows, table, column); };
+    if (repetitions_) repetitions_->begin(table.name, rows.columnCount());
+    const bool is_of_tables = std::string_view(table.name) == "net_table_change";
     while (rows.next()) {
       tellProgress();
       // Each begins with its snapshot. What is left of one that was dropped says nothing.
       const bool is_remains = !snapshots_.empty() && rows.integer(0, kAny) < snapshots_.front();
       if (is_remains) continue;
+      if (repetitions_ && repetitions_->isRepetition(number)) continue;
       insert.reset();
       insert.clearBindings();
       for (size_t i = 0; i < table.columns.size(); ++i) {
         importValue(rows, table.columns[i], static_cast<int>(i), insert);
       }
       insert.exec();
+      if (repetitions_ && is_of_tables && number(3) == 0)
+        repetitions_->addEnd(number(1), number(2), number(0));
     }
   }
 
@@ -579,10 +619,13 @@ class Importer {
   const OnProgress& on_progress_;
   int64_t all_rows_ = 0;
   int64_t rows_ = 0;
+  std::optional<Repetitions> repetitions_;
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted
   std::unordered_map<int64_t, std::string> texts_;
   std::unordered_map<int64_t, std::string> addresses_;
+  std::unordered_map<int64_t, int64_t> alike_texts_;
+  std::unordered_map<int64_t, int64_t> alike_addresses_;
   std::unordered_map<int64_t, int64_t> processes_;
   std::unordered_map<int64_t, int64_t> namespaces_;
 };
@@ -590,8 +633,9 @@ class Importer {
 }  // namespace
 
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
-                   const ImportProblem& on_problem, const OnProgress& on_progress) {
-  Importer(archive, analysis, on_problem, on_progress).run();
+                   const ImportProblem& on_problem, const OnProgress& on_progress,
+                   bool keeps_repetitions) {
+  Importer(archive, analysis, on_problem, on_progress, keeps_repetitions).run();
 }
 
 }  // namespace fdmortem

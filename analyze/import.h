@@ -19,7 +19,10 @@ using ImportProblem = std::function<void(const std::string&)>;
 /// `analysis`. Each value is checked for type and range, each reference for what it refers to.
 /// Throws std::runtime_error, one line that names the table and the row. With `on_problem` that of
 /// a table to which no other refers goes there instead; the rest of that table is left out.
+/// `keeps_repetitions`: also the rows of keyframes that say what is known already (see
+/// Repetitions).
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
-                   const ImportProblem& on_problem = {}, const OnProgress& on_progress = {});
+                   const ImportProblem& on_problem = {}, const OnProgress& on_progress = {},
+                   bool keeps_repetitions = true);
 
 }  // namespace fdmortem

@@ -370,6 +370,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
                            .marks = parsed.marks};
   if (app.got_subcommand("report")) {
     analysis.range = range;
+    analysis.shows_changes = false;
     parsed.report.analysis = analysis;
     return parsed.report;
   }
@@ -384,6 +385,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   }
   if (app.got_subcommand("show")) return parsed.show;
   if (parsed.listing.what == What::Sql) analysis.range = range;
+  analysis.shows_changes = parsed.listing.what == What::Sql;
   parsed.listing.analysis = analysis;
   if (!parsed.database.empty()) parsed.listing.databases = {parsed.database};
   parsed.listing.filter.from_ns = range.from_ns;

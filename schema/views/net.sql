@@ -78,6 +78,39 @@ JOIN _tcp_read_span r ON r.netns = p.netns AND r.first_snapshot <= p.last_snapsh
 CREATE INDEX _own_tcp_read_span_by_start ON _own_tcp_read_span (process, first_snapshot);
 CREATE INDEX _own_tcp_read_span_by_end ON _own_tcp_read_span (process, last_snapshot);
 
+-- The rows of inet_change, those of a row of a table one after the other, as _fd_row.
+--   place, row (inet_change.rowid), netns, net_table, inode, local, remote, snapshot, change, state
+--   life, life_last    the first and last snapshot of its _net_life; NULL: it is in none, or change is 0
+CREATE TABLE _inet_row (
+  place INTEGER PRIMARY KEY, row INTEGER, netns INTEGER, net_table INTEGER, inode INTEGER, local TEXT,
+  remote TEXT, snapshot INTEGER, change INTEGER, state INTEGER, life INTEGER, life_last INTEGER
+);
+INSERT INTO _inet_row
+SELECT NULL, c.rowid, c.netns, c.net_table, c.inode, c.local, c.remote, c.snapshot, c.change, c.state,
+  l.first_snapshot, l.last_snapshot
+FROM inet_change c
+LEFT JOIN _net_life l ON c.change <> 0 AND l.netns = c.netns AND l.net_table = c.net_table
+  AND c.snapshot BETWEEN l.first_snapshot AND l.last_snapshot
+ORDER BY c.netns, c.net_table, c.inode, c.local, c.remote, c.snapshot;
+
+-- Where a row appeared, changed its state or went, as _fd_edge.   id, place, starts
+CREATE TABLE _inet_edge (id INTEGER PRIMARY KEY, place INTEGER, starts INTEGER);
+INSERT INTO _inet_edge
+SELECT NULL, r.place, r.change <> 0
+FROM _inet_row r
+LEFT JOIN _inet_row b ON b.place = r.place - 1 AND b.inode = r.inode AND b.remote = r.remote
+  AND b.local = r.local AND b.net_table = r.net_table AND b.netns = r.netns
+WHERE r.change = 0 OR (r.life IS NOT NULL AND (r.change = 1 OR b.place IS NULL OR b.change = 0
+  OR r.state IS NOT b.state OR b.snapshot < r.life))
+ORDER BY r.place;
+
+-- Whether a row with change 3 tells that it was seen. A keyframe also repeats what nobody saw, because the
+-- table could not be read; not so the first snapshot of a recording, which has nothing to repeat.
+--   id (snapshot.id), recording, is_telling
+CREATE TABLE _telling (id INTEGER PRIMARY KEY, recording INTEGER, is_telling INTEGER);
+INSERT INTO _telling
+SELECT id, recording, NOT keyframe OR previous_commit_us IS NULL FROM snapshot;
+
 -- A row of an Internet socket table as long as its state stayed the same.
 --   netns              netns.id
 --   net_table          1 tcp, 2 tcp6, ...
@@ -91,42 +124,38 @@ CREATE INDEX _own_tcp_read_span_by_end ON _own_tcp_read_span (process, last_snap
 --   known_until        the last before it is known to have gone or changed: after last_snapshot the table
 --                      was not read whole
 CREATE TABLE inet_span AS
-WITH ordered AS (
-  SELECT c.*,
-    lag(c.change) OVER w AS previous_change, lag(c.state) OVER w AS previous_state,
-    lag(c.snapshot) OVER w AS previous_snapshot,
-    lead(c.snapshot) OVER w AS next_snapshot
-  FROM inet_change c
-  WINDOW w AS (PARTITION BY c.netns, c.net_table, c.inode, c.local, c.remote ORDER BY c.snapshot)
-), bounded AS (
-  -- What is still there when another recording starts is repeated in its first snapshot.
-  SELECT o.*, min(coalesce(o.next_snapshot - 1, l.last_snapshot), l.last_snapshot, r.last_snapshot)
-      AS known_until,
-    l.first_snapshot AS life,
-    -- A keyframe also repeats what nobody saw, because the table could not be read; not so the first
-    -- snapshot of a recording, which has nothing to repeat.
-    o.change <> 3 OR NOT s.keyframe OR s.previous_commit_us IS NULL AS is_seen
-  FROM ordered o
-  JOIN snapshot s ON s.id = o.snapshot
-  JOIN recording r ON r.id = s.recording
-  JOIN _net_life l ON l.netns = o.netns AND l.net_table = o.net_table
-    AND o.snapshot BETWEEN l.first_snapshot AND l.last_snapshot
-  WHERE o.change <> 0
-), marked AS (
-  SELECT *,
-    change = 1 OR coalesce(previous_change, 0) = 0 OR state IS NOT previous_state
-      OR previous_snapshot < life AS starts
+WITH bounded AS (
+  SELECT e.id, e.place, coalesce(n.place - 1, (SELECT max(place) FROM _inet_row)) AS end
+  FROM _inet_edge e
+  LEFT JOIN _inet_edge n ON n.id = e.id + 1
+  WHERE e.starts
+), closed AS (
+  -- Most are of one row.
+  SELECT *, iif(place = end, place, (SELECT max(r.place) FROM _inet_row r
+    WHERE r.place BETWEEN bounded.place AND bounded.end AND r.life IS NOT NULL)) AS last_place
   FROM bounded
-), numbered AS (
-  SELECT *, sum(starts) OVER (PARTITION BY netns, net_table, inode, local, remote ORDER BY snapshot)
-      AS episode
-  FROM marked
 ), stretch AS (
-  SELECT netns, net_table, inode, local, local_port, remote, remote_port, state, max(uid) AS uid,
-    min(snapshot) AS known_from, max(known_until) AS known_until,
-    min(iif(is_seen, snapshot, NULL)) AS first_seen, max(iif(is_seen, snapshot, NULL)) AS last_seen
-  FROM numbered
-  GROUP BY netns, net_table, inode, local, remote, episode
+  SELECT c.id, f.row, f.netns, f.net_table, f.inode, f.local, f.remote, f.state,
+    f.snapshot AS known_from,
+    -- What is still there when another recording starts is repeated in its first snapshot.
+    min(coalesce(x.snapshot - 1, l.life_last), l.life_last, r.last_snapshot) AS known_until,
+    iif(c.place = c.last_place, iif(f.change <> 3 OR s.is_telling, f.snapshot, NULL),
+      (SELECT min(y.snapshot) FROM _inet_row y JOIN _telling t ON t.id = y.snapshot
+       WHERE y.place BETWEEN c.place AND c.last_place AND y.life IS NOT NULL
+         AND (y.change <> 3 OR t.is_telling))) AS first_seen,
+    iif(c.place = c.last_place, iif(f.change <> 3 OR s.is_telling, f.snapshot, NULL),
+      (SELECT max(y.snapshot) FROM _inet_row y JOIN _telling t ON t.id = y.snapshot
+       WHERE y.place BETWEEN c.place AND c.last_place AND y.life IS NOT NULL
+         AND (y.change <> 3 OR t.is_telling))) AS last_seen,
+    iif(c.place = c.last_place, NULL, (SELECT max(z.uid) FROM _inet_row y JOIN inet_change z ON z.rowid = y.row
+       WHERE y.place BETWEEN c.place AND c.last_place AND y.life IS NOT NULL)) AS uid
+  FROM closed c
+  JOIN _inet_row f ON f.place = c.place
+  JOIN _inet_row l ON l.place = c.last_place
+  LEFT JOIN _inet_row x ON x.place = c.last_place + 1 AND x.inode = f.inode AND x.remote = f.remote
+    AND x.local = f.local AND x.net_table = f.net_table AND x.netns = f.netns
+  JOIN _telling s ON s.id = l.snapshot
+  JOIN recording r ON r.id = s.recording
 ), seen AS (
   -- A table that was read whole lists all that has no Gone row.
   SELECT s.*,
@@ -142,10 +171,15 @@ WITH ordered AS (
     max(coalesce(last_seen, last_whole), coalesce(last_whole, last_seen)) AS last_snapshot
   FROM seen
 )
-SELECT netns, net_table, inode, local, local_port, remote, remote_port, state, uid, first_snapshot,
-  last_snapshot, known_until
-FROM listed
-WHERE first_snapshot <= last_snapshot;
+SELECT l.netns, l.net_table, l.inode, l.local, c.local_port, l.remote, c.remote_port, l.state,
+  coalesce(l.uid, c.uid) AS uid, l.first_snapshot, l.last_snapshot, l.known_until
+FROM listed l
+JOIN inet_change c ON c.rowid = l.row
+WHERE l.first_snapshot <= l.last_snapshot
+ORDER BY l.id;
+DROP TABLE _inet_edge;
+DROP TABLE _inet_row;
+DROP TABLE _telling;
 CREATE INDEX _inet_span_by_inode ON inet_span (inode, first_snapshot);
 CREATE INDEX _inet_span_by_state ON inet_span (net_table, state, local_port);
 

@@ -6,20 +6,35 @@
 
 -- The life of a socket: the longest stretch of snapshots that such a chain covers.
 --   inode, first_snapshot, last_snapshot
-CREATE TABLE _socket_life AS
+CREATE TABLE _socket_life (
+  inode INTEGER, first_snapshot INTEGER, last_snapshot INTEGER, PRIMARY KEY (inode, first_snapshot)
+) WITHOUT ROWID;
+-- Nearly always all sightings of a number have a snapshot in common: then they are a chain.
+CREATE TABLE _sighted_inode AS
+SELECT inode, min(first_snapshot) AS first_snapshot, max(last_snapshot) AS last_snapshot,
+  max(first_snapshot) <= min(last_snapshot) AS is_one
+FROM (SELECT socket_inode AS inode, first_snapshot, last_snapshot FROM fd_span
+      WHERE socket_inode IS NOT NULL
+      UNION ALL
+      SELECT inode, first_snapshot, last_snapshot FROM inet_span WHERE inode <> 0 AND net_table IN (1, 2))
+GROUP BY inode;
+INSERT INTO _socket_life
+SELECT inode, first_snapshot, last_snapshot FROM _sighted_inode WHERE is_one;
+INSERT INTO _socket_life
 WITH sighting AS (
-  SELECT socket_inode AS inode, first_snapshot, last_snapshot FROM fd_span
-  WHERE socket_inode IS NOT NULL
+  SELECT i.inode, f.first_snapshot, f.last_snapshot
+  FROM _sighted_inode i CROSS JOIN fd_span f ON f.socket_inode = i.inode
+  WHERE NOT i.is_one
   UNION ALL
   -- One row in all its states is one sighting.
   SELECT inode, min(first_snapshot), max(last_snapshot) FROM (
     SELECT *, sum(starts) OVER (PARTITION BY netns, net_table, inode, local, remote
                                 ORDER BY first_snapshot) AS stretch
     FROM (
-      SELECT *, first_snapshot IS NOT 1 + lag(known_until) OVER (
-          PARTITION BY netns, net_table, inode, local, remote ORDER BY first_snapshot) AS starts
-      FROM inet_span
-      WHERE inode <> 0 AND net_table IN (1, 2)
+      SELECT s.*, s.first_snapshot IS NOT 1 + lag(s.known_until) OVER (
+          PARTITION BY s.netns, s.net_table, s.inode, s.local, s.remote ORDER BY s.first_snapshot) AS starts
+      FROM _sighted_inode i CROSS JOIN inet_span s ON s.inode = i.inode
+      WHERE NOT i.is_one AND i.inode <> 0 AND s.net_table IN (1, 2)
     )
   )
   GROUP BY netns, net_table, inode, local, remote, stretch
@@ -36,7 +51,7 @@ WITH sighting AS (
 SELECT inode, min(first_snapshot) AS first_snapshot, max(last_snapshot) AS last_snapshot
 FROM numbered
 GROUP BY inode, life;
-CREATE INDEX _socket_life_by_inode ON _socket_life (inode, first_snapshot);
+DROP TABLE _sighted_inode;
 
 -- What the kernel said of the socket behind an fd. An fd that was asked itself has its own answers, and
 -- only those count: a socket of another process may have the same number at the same time. An fd without
@@ -56,7 +71,12 @@ CREATE INDEX _asked_by_id ON _asked (id, snapshot);
 
 -- Socket fds with the life of their socket, the namespace of their process (netns), and the one that the
 -- socket itself tells (told_netns, its inode number; NULL: not told).
-CREATE TABLE _socket_fd AS
+CREATE TABLE _socket_fd (
+  id INTEGER PRIMARY KEY, process INTEGER, fd INTEGER, inode INTEGER, first_snapshot INTEGER,
+  last_snapshot INTEGER, protocol TEXT, life_first INTEGER, life_last INTEGER, netns INTEGER,
+  told_netns INTEGER
+);
+INSERT INTO _socket_fd
 SELECT f.id, f.process, f.fd, f.socket_inode AS inode, f.first_snapshot, f.last_snapshot, f.protocol,
   l.first_snapshot AS life_first, l.last_snapshot AS life_last,
   (SELECT p.netns FROM process_span p WHERE p.process = f.process
@@ -65,10 +85,10 @@ SELECT f.id, f.process, f.fd, f.socket_inode AS inode, f.first_snapshot, f.last_
   (SELECT a.netns_inode FROM _asked q JOIN autopsy a ON a.rowid = q.autopsy
    WHERE q.id = f.id AND a.netns_inode IS NOT NULL LIMIT 1) AS told_netns
 FROM fd_span f
-JOIN _socket_life l ON l.inode = f.socket_inode
+CROSS JOIN _socket_life l ON l.inode = f.socket_inode
   AND f.first_snapshot BETWEEN l.first_snapshot AND l.last_snapshot
-WHERE f.socket_inode IS NOT NULL;
-CREATE INDEX _socket_fd_by_id ON _socket_fd (id);
+WHERE f.socket_inode IS NOT NULL
+ORDER BY f.id;
 CREATE INDEX _socket_fd_by_inode ON _socket_fd (inode, life_first);
 
 -- When a TCP table lists the socket behind an fd. Only tables of the namespace that the socket tells
@@ -362,7 +382,7 @@ SELECT * FROM (
   FROM bounded
   WHERE holds_until < last_snapshot
 );
-CREATE INDEX _verdict_span_by_id ON verdict_span (id, last_snapshot);
+CREATE INDEX _verdict_span_by_id ON verdict_span (id, last_snapshot DESC, first_snapshot);
 
 -- What the kernel said of a socket, once for each asking.
 --   autopsy            autopsy.rowid
@@ -425,11 +445,17 @@ CREATE INDEX _epoll_watch_span_by_epoll ON epoll_watch_span (process, fd, watche
 --   watched_by         JSON array of the epoll fds of its process that watch it
 --   leak               1: outlived for longer than the grace period
 --   process, first_snapshot, last_snapshot, net_table, local_port, remote_address   for joining
-CREATE TABLE sockets AS
-WITH final AS (
-  SELECT v.*, row_number() OVER (PARTITION BY id ORDER BY last_snapshot DESC, first_snapshot) AS rank
-  FROM verdict_span v
-), joined AS (
+CREATE TABLE sockets (
+  id INTEGER PRIMARY KEY, pid INTEGER, start_ticks INTEGER, comm TEXT, fd INTEGER, inode INTEGER,
+  netns INTEGER, protocol TEXT, verdict TEXT, proof TEXT, local TEXT, remote TEXT, last_state TEXT,
+  fd_first_seen TEXT, fd_last_seen TEXT, connection_first_seen TEXT, connection_last_seen TEXT,
+  outlived_since TEXT, last_data_at TEXT, outlived_seconds REAL, open_at_end INTEGER,
+  bytes_received INTEGER, bytes_acked INTEGER, watched_by TEXT, leak INTEGER, process INTEGER,
+  first_snapshot INTEGER, last_snapshot INTEGER, net_table INTEGER, local_port INTEGER,
+  remote_address TEXT
+);
+INSERT INTO sockets
+WITH joined AS (
   SELECT f.id, p.pid, p.start_ticks, p.comm, f.fd, f.socket_inode AS inode,
     coalesce((SELECT inode FROM netns WHERE id = v.netns), a.netns_inode, p.netns) AS netns,
     CASE WHEN v.netns IS NOT NULL THEN 'table' WHEN a.netns_inode IS NOT NULL THEN 'socket'
@@ -439,8 +465,8 @@ WITH final AS (
       (SELECT protocol || iif(o.net_table = 11 AND o.type = 1, '-STREAM', '')
        FROM net_table_name WHERE net_table = o.net_table)) AS protocol,
     v.verdict, v.proof,
-    CASE WHEN v.verdict = 'other' THEN o.local WHEN v.local NOT LIKE '%:0' THEN v.local END AS local,
-    CASE WHEN v.verdict = 'other' THEN o.remote WHEN v.remote NOT LIKE '%:0' THEN v.remote END AS remote,
+    CASE WHEN v.verdict = 'other' THEN o.local WHEN substr(v.local, -2) <> ':0' THEN v.local END AS local,
+    CASE WHEN v.verdict = 'other' THEN o.remote WHEN substr(v.remote, -2) <> ':0' THEN v.remote END AS remote,
     (SELECT name FROM tcp_state WHERE state = v.state) AS last_state,
     f.first_snapshot, f.last_snapshot, v.outlived_since, v.outlived_until, v.net_table, f.process,
     f.closed_by IS NULL OR f.closed_by IS p.ended_by AS open_at_end,
@@ -453,7 +479,8 @@ WITH final AS (
     a.last_data_at, a.bytes_received, a.bytes_acked, a.local_port, a.remote_address
   FROM fd_span f
   JOIN processes p USING (process)
-  JOIN final v ON v.id = f.id AND v.rank = 1
+  JOIN verdict_span v ON v.rowid = (SELECT x.rowid FROM verdict_span x WHERE x.id = f.id
+                                    ORDER BY x.last_snapshot DESC, x.first_snapshot LIMIT 1)
   LEFT JOIN _autopsy_detail a ON a.autopsy = v.autopsy
   LEFT JOIN _other_listed o ON o.id = f.id
 )
@@ -467,10 +494,12 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.netns_sourc
   (until.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
   j.open_at_end,
   j.bytes_received, j.bytes_acked,
-  (SELECT json_group_array(fd) FROM (
-    SELECT DISTINCT w.fd FROM epoll_watch_span w
-    WHERE w.process = j.process AND w.inode = j.inode
-      AND j.last_snapshot BETWEEN w.first_snapshot AND w.last_snapshot ORDER BY 1)) AS watched_by,
+  -- Where nothing watches there is nothing to sort.
+  iif(EXISTS (SELECT 1 FROM epoll_watch_span w WHERE w.process = j.process AND w.inode = j.inode),
+    (SELECT json_group_array(fd) FROM (
+      SELECT DISTINCT w.fd FROM epoll_watch_span w
+      WHERE w.process = j.process AND w.inode = j.inode
+        AND j.last_snapshot BETWEEN w.first_snapshot AND w.last_snapshot ORDER BY 1)), '[]') AS watched_by,
   j.verdict = 'outlived' AND (until.boottime_ns - since.boottime_ns)
     > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS leak,
   j.process, j.first_snapshot, j.last_snapshot, j.net_table,
@@ -482,8 +511,8 @@ FROM joined j
 JOIN snapshot first_seen ON first_seen.id = j.first_snapshot
 JOIN snapshot last_seen ON last_seen.id = j.last_snapshot
 LEFT JOIN snapshot since ON since.id = j.outlived_since
-LEFT JOIN snapshot until ON until.id = j.outlived_until;
-CREATE UNIQUE INDEX _sockets_by_id ON sockets (id);
+LEFT JOIN snapshot until ON until.id = j.outlived_until
+ORDER BY j.id;
 
 -- The fds that outlived their connections: the rows of `fdanalyze outlived`.
 CREATE VIEW outlived AS
