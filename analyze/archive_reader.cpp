@@ -12,22 +12,15 @@
 namespace fdmortem {
 namespace {
 
-/// No check of the file and no reading of it takes longer, whatever the file makes SQLite do.
-constexpr std::chrono::minutes kTimeLimit{10};
-
-int stopWhenLate(void* deadline) {
-  return std::chrono::steady_clock::now() >
-                 *static_cast<const std::chrono::steady_clock::time_point*>(deadline)
-             ? 1
-             : 0;
-}
+/// The longest value that is read, in bytes.
+constexpr int kMaximumValueBytes = 1 << 26;
 
 }  // namespace
 
-ArchiveReader::ArchiveReader(const std::string& path)
-    : deadline_(std::chrono::steady_clock::now() + kTimeLimit),
-      database_(path, SQLite::OPEN_READONLY) {
+ArchiveReader::ArchiveReader(const std::string& path, LimitGuard& limits)
+    : database_(path, SQLite::OPEN_READONLY) {
   harden();
+  limits.watch(database_);
   const std::string difference = schemaDifference(database_);
   if (!difference.empty()) throw std::runtime_error(difference);
 }
@@ -40,12 +33,17 @@ void ArchiveReader::harden() {
         std::pair(SQLITE_DBCONFIG_DQS_DDL, 0), std::pair(SQLITE_DBCONFIG_DQS_DML, 0)}) {
     sqlite3_db_config(handle, option, value, nullptr);
   }
-  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1 << 26);
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kMaximumValueBytes);
   sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_progress_handler(handle, 10'000, stopWhenLate, &deadline_);
   database_.exec("PRAGMA cell_size_check = ON");
   database_.exec("PRAGMA mmap_size = 0");
+  database_.exec("PRAGMA temp_store = MEMORY");
   database_.exec("PRAGMA query_only = ON");
+}
+
+bool ArchiveReader::isSound(const std::string& table) {
+  SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", table));
+  return query.executeStep() && query.getColumn(0).getString() == "ok";
 }
 
 std::vector<std::string> ArchiveReader::damage(int maximum) {

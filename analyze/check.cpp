@@ -30,14 +30,21 @@ bool holds(CheckResult& result, Function check) {
   try {
     check();
     return true;
+  } catch (const SQLite::Exception& error) {
+    // It tells nothing of the archive that it was not read to its end.
+    if (isLimit(error)) throw;
+    result.problems.push_back(printable(error.what()));
+    return false;
   } catch (const std::runtime_error& error) {
     result.problems.push_back(printable(error.what()));
     return false;
   }
 }
 
-void checkRows(const PrivateCopy& copy, ArchiveReader& archive, CheckResult& result) {
+void checkRows(const PrivateCopy& copy, ArchiveReader& archive, LimitGuard& limits,
+               CheckResult& result) {
   SQLite::Database rows(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  limits.watch(rows);
   for (const auto& file : sql::analysis())
     rows.exec(std::string(file.text));
   const bool is_imported = holds(result, [&] {
@@ -87,7 +94,7 @@ std::string asJson(const std::string& path, const CheckResult& result) {
 
 }  // namespace
 
-CheckResult checkArchive(const std::string& path) {
+CheckResult checkArchive(const std::string& path, const LimitOptions& limit_options) {
   // That a file can't be opened says nothing about it.
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
@@ -102,16 +109,21 @@ CheckResult checkArchive(const std::string& path) {
     return result;
   }
   result.sha256 = sha256OfFile(copy->path());
-  holds(result, [&] {
-    ArchiveReader archive(copy->path());
-    result.problems = archive.damage(kMaximumDamageLines);
-    if (result.problems.empty()) checkRows(*copy, archive, result);
-  });
+  LimitGuard limits(Limits(limit_options, static_cast<uint64_t>(copy->fileBytes())));
+  try {
+    holds(result, [&] {
+      ArchiveReader archive(copy->path(), limits);
+      result.problems = archive.damage(kMaximumDamageLines);
+      if (result.problems.empty()) checkRows(*copy, archive, limits, result);
+    });
+  } catch (const std::exception& reason) {
+    throw std::runtime_error(fmt::format("{}: {}", path, limits.reasonOf(reason)));
+  }
   return result;
 }
 
 int runCheck(const CheckOptions& options) {
-  const CheckResult result = checkArchive(options.database);
+  const CheckResult result = checkArchive(options.database, options.limits);
   fmt::print("{}", options.format == CheckFormat::Json ? asJson(options.database, result)
                                                        : asText(options.database, result));
   if (result.problems.empty()) return 0;

@@ -19,8 +19,9 @@ struct CheckResult {
 
 /// Checks, one after the other: the header, the schema, SQLite's integrity_check, the type and
 /// range of each value and what it refers to, and the rules between rows. A check that makes no
-/// sense after a problem is left out. Throws std::system_error if the file can't be read.
-CheckResult checkArchive(const std::string& path);
+/// sense after a problem is left out. Throws std::system_error if the file can't be read, and
+/// std::runtime_error, one line with the path, if it takes more than `limits`.
+CheckResult checkArchive(const std::string& path, const LimitOptions& limits = {});
 
 /// Prints the result. 0: all holds; else 1.
 int runCheck(const CheckOptions& options);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "analyze/progress.h"
 
@@ -12,6 +13,8 @@ class Database;
 
 namespace fdmortem {
 
+class Salvage;
+
 /// Takes one line that says what is wrong in a table.
 using ImportProblem = std::function<void(const std::string&)>;
 
@@ -19,7 +22,12 @@ using ImportProblem = std::function<void(const std::string&)>;
 /// `analysis`. Each value is checked for type and range, each reference for what it refers to.
 /// Throws std::runtime_error, one line that names the table and the row. With `on_problem` that of
 /// a table to which no other refers goes there instead; the rest of that table is left out.
+/// With `salvage`, rows that can't be read or are wrong are left out and told to it.
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
-                   const ImportProblem& on_problem = {}, const OnProgress& on_progress = {});
+                   const ImportProblem& on_problem = {}, const OnProgress& on_progress = {},
+                   Salvage* salvage = nullptr);
+
+/// The tables, of the archive and of schema/analysis.sql alike, whose rows are each of a snapshot.
+std::vector<std::string> tablesOfSnapshots();
 
 }  // namespace fdmortem

@@ -59,6 +59,7 @@ enum class CheckFormat { Text, Json };
 struct CheckOptions {
   std::string database;
   CheckFormat format = CheckFormat::Text;
+  LimitOptions limits;
 };
 
 struct ExportOptions {
