@@ -142,8 +142,8 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
 
 void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
   ArchiveReader archive(copy.path(), *limits_);
-  const auto damage = archive.damage(1);
   if (!options.is_salvage) {
+    const auto damage = archive.damage(1);
     if (!damage.empty()) throw std::runtime_error(damage.front());
     importArchive(archive.database(), *database_, {}, options.on_progress);
     doubts_ = doubtsOf(copy, *database_);
@@ -157,7 +157,6 @@ void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
                   fmt::format("damaged: the file is cut: {} of {} bytes are there",
                               copy.fileBytes(), copy.fileBytes() + copy.missingBytes()));
   }
-  losses.insert(losses.end(), damage.begin(), damage.end());
   is_damaged_ = !losses.empty();
   doubts_ = doubtsOf(copy, *database_);
   doubts_.insert(doubts_.begin(), losses.begin(), losses.end());

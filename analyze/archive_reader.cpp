@@ -1,5 +1,6 @@
 #include "analyze/archive_reader.h"
 
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -42,16 +43,32 @@ void ArchiveReader::harden() {
 }
 
 bool ArchiveReader::isSound(const std::string& table) {
-  SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", table));
-  return query.executeStep() && query.getColumn(0).getString() == "ok";
+  try {
+    SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", table));
+    return query.executeStep() && query.getColumn(0).getString() == "ok";
+  } catch (const SQLite::Exception& error) {
+    if (isLimit(error)) throw;
+    return false;
+  }
 }
 
 std::vector<std::string> ArchiveReader::damage(int maximum) {
   std::vector<std::string> lines;
-  SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", maximum));
-  while (query.executeStep())
-    lines.push_back("damaged: " + printable(query.getColumn(0).getString()));
-  if (lines == std::vector<std::string>{"damaged: ok"}) lines.clear();
+  try {
+    SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", maximum));
+    while (query.executeStep()) {
+      // What is wrong with the pages is one text of several lines under a heading.
+      std::istringstream text(query.getColumn(0).getString());
+      for (std::string line; std::getline(text, line);) {
+        if (!line.starts_with("***") && line != "ok")
+          lines.push_back("damaged: " + printable(line));
+      }
+    }
+  } catch (const SQLite::Exception& error) {
+    if (isLimit(error)) throw;
+    // After what it could tell.
+    lines.push_back(fmt::format("damaged: {}", error.what()));
+  }
   return lines;
 }
 

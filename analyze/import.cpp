@@ -25,7 +25,7 @@ namespace {
 constexpr int64_t kAny = std::numeric_limits<int64_t>::min();
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
 /// The longest command line that Linux takes is 6 MiB, and no other text is longer.
-constexpr int kMaximumTextBytes = 8 << 20;
+constexpr size_t kMaximumTextBytes = size_t{8} << 20;
 
 enum class Kind {
   Integer,
@@ -69,7 +69,6 @@ constexpr Column kAgeMsOrNull{Kind::Integer, true, 0, std::numeric_limits<uint32
 constexpr Column kEndpointOrNull{Kind::Endpoint, true};
 constexpr Column kPortOrNull{Kind::Integer, true, 0, 65535};
 constexpr Column kByte{Kind::Integer, false, 0, 255};
-constexpr Column kFlag{Kind::Integer, false, 0, 1};
 constexpr Column kChange{Kind::Integer, false, 0, 3};
 constexpr Column kFd{Kind::Integer, false, 0, std::numeric_limits<int32_t>::max()};
 constexpr Column kPid{Kind::Integer, false, 1, std::numeric_limits<int32_t>::max()};
@@ -204,7 +203,8 @@ class RowReader {
       : table_(std::move(table)),
         query_(archive,
                fmt::format("SELECT *, rowid FROM {} WHERE rowid >= {} ORDER BY rowid", table_,
-                           from == kAny ? "-9223372036854775808" : std::to_string(from))) {}
+                           from == kAny ? "-9223372036854775808" : std::to_string(from))),
+        row_(from == kAny ? 0 : from - 1) {}
 
   bool next() {
     ++row_;
@@ -231,7 +231,8 @@ class RowReader {
   std::string text(int column) const {
     const SQLite::Column value = columnOf(column);
     if (!value.isText()) fail(column, "not a text");
-    if (value.getBytes() > kMaximumTextBytes) fail(column, "longer than any name");
+    if (static_cast<size_t>(value.getBytes()) > kMaximumTextBytes)
+      fail(column, "longer than any name");
     return printable(value.getString());
   }
 
@@ -248,7 +249,7 @@ class RowReader {
 
   std::string table_;
   mutable SQLite::Statement query_;
-  int64_t row_ = 0;
+  int64_t row_;
 };
 
 class Importer {
@@ -339,10 +340,13 @@ class Importer {
   void saveRow(const RowReader& rows, TableDamage& damage, const Take& take) {
     try {
       const int64_t snapshot = damage.hasSnapshots() ? rows.integer(0, kAny) : 0;
-      if (damage.hasSnapshots() && snapshot < damage.lastSnapshot()) {
-        rows.fail(0, "it is older than the row before");
+      if (!damage.isInOrder(snapshot)) {
+        damage.disordered(snapshot, fmt::format("table {}, row {}: it is older than the row before",
+                                                damage.name(), rows.rowid()));
+        return;
       }
-      take(rows);
+      // That the snapshot itself is missing was said.
+      if (damage.name() == "snapshot" || !salvage_->lacksSnapshot(snapshot)) take(rows);
       damage.good(snapshot);
     } catch (const SQLite::Exception& error) {
       if (isLimit(error)) throw;
@@ -473,8 +477,11 @@ class Importer {
   }
 
   void readTexts() {
-    forEachRow("text",
-               [&](const RowReader& rows) { texts_[rows.integer(0)] = std::string(rows.blob(2)); });
+    forEachRow("text", [&](const RowReader& rows) {
+      const std::string_view text = rows.blob(2);
+      if (text.size() > kMaximumTextBytes) rows.fail(2, "longer than any name");
+      texts_[rows.integer(0)] = text;
+    });
   }
 
   void readAddresses() {

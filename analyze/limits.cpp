@@ -79,8 +79,8 @@ std::string LimitGuard::reasonOf(const std::exception& error) const {
   const auto* of_sqlite = dynamic_cast<const SQLite::Exception*>(&error);
   const int code = of_sqlite != nullptr ? of_sqlite->getErrorCode() : SQLITE_OK;
   if (code == SQLITE_INTERRUPT) {
-    return fmt::format("takes more than {} s of CPU time; --max-time allows more",
-                       std::chrono::duration_cast<std::chrono::seconds>(limits_.time).count());
+    return fmt::format("takes more than {:g} s of CPU time; --max-time allows more",
+                       std::chrono::duration<double>(limits_.time).count());
   }
   if (code == SQLITE_NOMEM || dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
     return fmt::format("takes more than {} MiB of memory; --max-memory allows more",

@@ -15,6 +15,8 @@ namespace {
 
 /// Of one table; damage can be everywhere.
 constexpr size_t kMaximumLosses = 5;
+/// Lines of SQLite's own check.
+constexpr int kMaximumDamage = 1000;
 
 /// A stretch of snapshots without a hole, of one recording.
 struct Part {
@@ -102,6 +104,41 @@ std::vector<std::string> splitRecordings(SQLite::Database& analysis,
   return lines;
 }
 
+/// A column that is empty if and only if the row says that something is gone. A page of another
+/// table in the wrong place can look like rows with the last columns left out.
+constexpr std::pair<const char*, const char*> kFilled[] = {{"process_change", "fd_list_status"},
+                                                           {"fd_change", "link_type"},
+                                                           {"epoll_watch_change", "events"},
+                                                           {"inet_change", "state"},
+                                                           {"unix_change", "flags"},
+                                                           {"netlink_change", "groups"},
+                                                           {"packet_change", "type"}};
+
+void findUnfilled(SQLite::Database& analysis, std::vector<SnapshotHole>& holes,
+                  std::vector<std::string>& lines) {
+  for (const auto& [table, column] : kFilled) {
+    SQLite::Statement rows(
+        analysis,
+        fmt::format("SELECT count(*), min(snapshot), max(snapshot), min(rowid), max(rowid)"
+                    " FROM {} WHERE (change = 0) <> ({} IS NULL)",
+                    table, column));
+    rows.executeStep();
+    const auto at = [&](int index) { return rows.getColumn(index).getInt64(); };
+    if (at(0) == 0) continue;
+    const auto edge = [&](const char* function, const char* comparison, int64_t rowid,
+                          int64_t otherwise) {
+      SQLite::Statement row(analysis, fmt::format("SELECT coalesce({}(snapshot), {}) FROM {} WHERE"
+                                                  " rowid {} {}",
+                                                  function, otherwise, table, comparison, rowid));
+      row.executeStep();
+      return row.getColumn(0).getInt64();
+    };
+    holes.push_back({std::min(at(1), edge("max", "<", at(3), at(1))),
+                     std::max(at(2), edge("min", ">", at(4), at(2)))});
+    lines.push_back(fmt::format("damaged: table {}: {} rows lack their {}", table, at(0), column));
+  }
+}
+
 void takeOut(SQLite::Database& analysis, const Kept& kept) {
   for (const auto& [first, last] : kept.dropped) {
     analysis.exec(fmt::format("DELETE FROM snapshot WHERE id BETWEEN {} AND {}", first, last));
@@ -136,11 +173,12 @@ TableDamage::TableDamage(std::string table, bool is_sound, bool has_snapshots)
 
 bool TableDamage::follows(int64_t rowid) {
   if (rowid <= last_rowid_) return false;
-  const bool is_gap = !is_sound_ && rowid != last_rowid_ + 1;
-  if (is_gap) open();
-  // What was before the first row may have been dropped by the recorder. Numbers of other tables
-  // can be left out by it.
-  if (is_gap && last_rowid_ != 0 && has_snapshots_) {
+  // What was before the first row may have been dropped by the recorder.
+  const bool is_first = last_rowid_ == 0;
+  const bool is_gap = rowid != last_rowid_ + 1 && (!is_first || !is_sound_);
+  if (is_gap) open(lastSnapshot());
+  // Numbers of other tables can be left out by it.
+  if (is_gap && !is_first && has_snapshots_) {
     say(fmt::format("rows {} to {} could not be read", last_rowid_ + 1, rowid - 1));
   }
   last_rowid_ = rowid;
@@ -150,16 +188,26 @@ bool TableDamage::follows(int64_t rowid) {
 void TableDamage::good(int64_t snapshot) {
   if (open_since_) holes_.push_back({*open_since_, snapshot});
   open_since_.reset();
-  last_snapshot_ = snapshot;
+  if (seen_.empty() || seen_.back() != snapshot) seen_.push_back(snapshot);
 }
 
 void TableDamage::bad(const std::string& reason) {
-  open();
+  open(lastSnapshot());
   say(reason);
 }
 
+void TableDamage::disordered(int64_t snapshot, const std::string& reason) {
+  const auto after = std::upper_bound(seen_.begin(), seen_.end(), snapshot);
+  open(after == seen_.begin() ? SnapshotHole{}.first : *(after - 1));
+  say(reason);
+}
+
+bool TableDamage::isHole(int64_t snapshot) const {
+  return isIn(holes_, snapshot);
+}
+
 void TableDamage::lose(std::optional<int64_t> next) {
-  open();
+  open(lastSnapshot());
   say(next ? fmt::format("rows {} to {} could not be read", last_rowid_ + 1, *next - 1)
            : fmt::format("what comes after row {} could not be read", last_rowid_));
   // The gap was told.
@@ -167,9 +215,16 @@ void TableDamage::lose(std::optional<int64_t> next) {
 }
 
 void TableDamage::end() {
-  if (!is_sound_) open();
+  if (!is_sound_) open(lastSnapshot());
   if (open_since_) holes_.push_back({*open_since_, SnapshotHole{}.last});
   if (!has_snapshots_) holes_.clear();
+  // What lies between two damages may be a page of another table that looks like one of this.
+  if (!holes_.empty()) {
+    SnapshotHole all = holes_.front();
+    for (const SnapshotHole& hole : holes_)
+      all = {std::min(all.first, hole.first), std::max(all.last, hole.last)};
+    holes_.assign(1, all);
+  }
   if (losses_.size() > kMaximumLosses) {
     const size_t more = losses_.size() - kMaximumLosses;
     losses_.resize(kMaximumLosses);
@@ -181,8 +236,8 @@ void TableDamage::end() {
   }
 }
 
-void TableDamage::open() {
-  if (!open_since_) open_since_ = last_snapshot_;
+void TableDamage::open(int64_t since) {
+  open_since_ = std::min(since, open_since_.value_or(since));
 }
 
 void TableDamage::say(const std::string& what) {
@@ -191,8 +246,22 @@ void TableDamage::say(const std::string& what) {
                     (what.starts_with(table + ",") ? what : fmt::format("{}: {}", table, what)));
 }
 
+Salvage::Salvage(ArchiveReader& archive)
+    : archive_(archive), damage_(archive.damage(kMaximumDamage)) {
+  has_lost_pages_ = damage_.size() >= static_cast<size_t>(kMaximumDamage) ||
+                    std::any_of(damage_.begin(), damage_.end(), [](const std::string& line) {
+                      return line.find("never used") != std::string::npos;
+                    });
+}
+
 TableDamage& Salvage::begin(const std::string& table, bool has_snapshots) {
-  return tables_.emplace_back(table, archive_.isSound(table), has_snapshots);
+  return tables_.emplace_back(table, !has_lost_pages_ && archive_.isSound(table), has_snapshots);
+}
+
+bool Salvage::lacksSnapshot(int64_t snapshot) const {
+  return std::any_of(tables_.begin(), tables_.end(), [&](const TableDamage& table) {
+    return table.name() == "snapshot" && table.isHole(snapshot);
+  });
 }
 
 std::optional<int64_t> Salvage::reachedFromEnd(const std::string& table, int64_t after) {
@@ -224,7 +293,13 @@ std::vector<std::string> Salvage::finish(SQLite::Database& analysis) const {
   for (const TableDamage& table : tables_)
     holes.insert(holes.end(), table.holes().begin(), table.holes().end());
   std::vector<std::string> lines = losses();
+  if (!damage_.empty()) lines.push_back(damage_.front());
+  if (damage_.size() > 1) {
+    lines.push_back(fmt::format("damaged: {} more lines of SQLite's check, which 'check' prints",
+                                damage_.size() - 1));
+  }
   SQLite::Transaction transaction(analysis);
+  findUnfilled(analysis, holes, lines);
   const Kept kept = keep(analysis, holes);
   if (kept.parts.empty() && !lines.empty()) {
     throw std::runtime_error("nothing can be saved: no snapshot is whole; " + lines.front());

@@ -28,10 +28,13 @@ class TableDamage {
   /// first row and after its last is not known. `has_snapshots`: its first column is a snapshot.
   TableDamage(std::string table, bool is_sound, bool has_snapshots);
 
+  const std::string& name() const { return table_; }
   bool hasSnapshots() const { return has_snapshots_; }
   int64_t lastRowid() const { return last_rowid_; }
-  /// Of the last row that was good; the least number: there was none.
-  int64_t lastSnapshot() const { return last_snapshot_; }
+  /// A row of `snapshot` may come next: rows are in the order of time.
+  bool isInOrder(int64_t snapshot) const { return seen_.empty() || snapshot >= seen_.back(); }
+  /// Whether rows of this snapshot may be missing, as far as the table was read.
+  bool isHole(int64_t snapshot) const;
 
   /// The rowid of the next row. False: it does not come after the one before, and nothing that
   /// follows in this order can be trusted.
@@ -41,6 +44,9 @@ class TableDamage {
   void good(int64_t snapshot);
   /// It is not, and was left out.
   void bad(const std::string& reason);
+  /// It is not in the order of time, or the rows before it are not: what tells is the last row
+  /// before all of them.
+  void disordered(int64_t snapshot, const std::string& reason);
   /// Rows after the last one could not be read, up to but not including rowid `next`; empty: all.
   void lose(std::optional<int64_t> next);
   /// There are no more.
@@ -51,14 +57,15 @@ class TableDamage {
   const std::vector<std::string>& losses() const { return losses_; }
 
  private:
-  void open();
+  void open(int64_t since);
+  int64_t lastSnapshot() const { return seen_.empty() ? SnapshotHole{}.first : seen_.back(); }
   void say(const std::string& what);
 
   std::string table_;
   bool is_sound_;
   bool has_snapshots_;
   int64_t last_rowid_ = 0;
-  int64_t last_snapshot_ = std::numeric_limits<int64_t>::min();
+  std::vector<int64_t> seen_;  ///< snapshots of good rows, ascending
   std::optional<int64_t> open_since_;
   std::vector<SnapshotHole> holes_;
   std::vector<std::string> losses_;
@@ -68,10 +75,12 @@ class TableDamage {
 class Salvage {
  public:
   /// `archive` must outlive this object.
-  explicit Salvage(ArchiveReader& archive) : archive_(archive) {}
+  explicit Salvage(ArchiveReader& archive);
 
   /// Of the table that is read next; valid as long as this object.
   TableDamage& begin(const std::string& table, bool has_snapshots);
+  /// Whether the table of snapshots may lack this one.
+  bool lacksSnapshot(int64_t snapshot) const;
   /// The first row after rowid `after` that can be reached, row by row, from the end of the table.
   /// Empty: none.
   std::optional<int64_t> reachedFromEnd(const std::string& table, int64_t after);
@@ -85,6 +94,9 @@ class Salvage {
   std::vector<std::string> losses() const;
 
   ArchiveReader& archive_;
+  std::vector<std::string> damage_;  ///< what SQLite finds
+  /// Pages belong to no table any more: any table may have lost them without a sign.
+  bool has_lost_pages_;
   std::deque<TableDamage> tables_;
 };
 

@@ -180,12 +180,20 @@ class Hunt {
     (void)bytes;
 #endif
     const auto lines = std::count(run.err.begin(), run.err.end(), '\n');
-    if (run.status == 1 && (lines != 1 || run.err.find(file) == std::string::npos)) {
-      problem += "not one line that names the file; ";
-    }
+    if (run.status == 1 && !namesFile(run.err, file)) problem += "a line does not name the file; ";
     if (run.status == 3 && lines < 1) problem += "nothing says what is missing; ";
     if (!isPlain(run.err) || !isPlain(run.out)) problem += "a control character was printed; ";
     return problem;
+  }
+
+  /// What there is to doubt may be told before the reason.
+  static bool namesFile(const std::string& errors, const std::string& file) {
+    std::istringstream lines(errors);
+    std::string line;
+    bool names = std::getline(lines, line) && line.find(file) != std::string::npos;
+    while (std::getline(lines, line))
+      names = names && line.starts_with("fdanalyze: " + file + ": ");
+    return names;
   }
 
   std::vector<std::string> originals_;
@@ -263,7 +271,8 @@ std::string writesIn(const std::string& trace, const std::vector<std::string>& a
     const bool reads =
         line.find("O_RDONLY") != std::string::npos && line.find("O_CREAT") == std::string::npos;
     const bool is_allowed = std::any_of(allowed.begin(), allowed.end(), [&](const auto& path) {
-      return line.find('"' + path) != std::string::npos;
+      return line.find('"' + path) != std::string::npos ||
+             line.find('<' + path) != std::string::npos;
     });
     if (!is_exec && !is_exit && !reads && !is_allowed) writes += line + '\n';
   }
@@ -287,14 +296,12 @@ TEST(Hostile, MutantsMakeItWriteNowhere) {
     fs::remove(file + "-wal");
     if (!mutant.wal.empty()) writeFile(file + "-wal", mutant.wal);
     for (const auto& command : commandsFor(number, file, output)) {
-      std::vector<std::string> argv = {"strace", "-f",     "-qq", "-s",  "4096",
-                                       "-e",     kChanges, "-o",  trace, FDANALYZE_PATH};
+      std::vector<std::string> argv = {"strace", "-f",     "-y", "-qq", "-s",          "4096",
+                                       "-e",     kChanges, "-o", trace, FDANALYZE_PATH};
       argv.insert(argv.end(), command.begin(), command.end());
       runProgram(argv, {}, kDeadline,
                  {.environment = {{"TMPDIR", folder.path() / "tmp"}}, .directory = {}});
-      EXPECT_EQ(writesIn(contentOf(trace), {(folder.path() / "tmp").string() + "/", output,
-                                            folder.path().string() + "\", O_RDWR|O_TMPFILE"}),
-                "")
+      EXPECT_EQ(writesIn(contentOf(trace), {(folder.path() / "tmp").string() + "/", output}), "")
           << mutant.what << ", " << command[0];
       fs::remove_all(output);
     }
