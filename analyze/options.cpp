@@ -8,6 +8,7 @@
 #include "schema/duration.h"
 #include "schema/size.h"
 #include "schema/time_text.h"
+#include "schema/usage_failure.h"
 
 namespace fdmortem {
 namespace {
@@ -347,7 +348,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
   app.set_version_flag("--version", "fdanalyze " FDMORTEM_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message(usageFailure);
   app.footer(
       "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
       "Examples:\n"

@@ -9,6 +9,7 @@
 #include "schema/duration.h"
 #include "schema/size.h"
 #include "schema/time_text.h"
+#include "schema/usage_failure.h"
 
 namespace fdmortem {
 namespace {
@@ -226,7 +227,7 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
                "fdcapture");
   app.set_version_flag("--version", "fdcapture " FDMORTEM_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message(usageFailure);
   app.footer(
       "'fdcapture COMMAND --help' tells the options; fdcapture(1) is the manual.\n\n"
       "Examples:\n"
