@@ -231,7 +231,7 @@ TEST(EveryCommand, IsKnownToTheTests) {
   std::getline(lines, line);
   while (std::getline(lines, line) && line.starts_with("  ")) {
     const std::string name = line.substr(2, line.find(' ', 2) - 2);
-    if (!name.empty()) EXPECT_TRUE(tested.contains(name)) << name;
+    EXPECT_TRUE(name.empty() || tested.contains(name)) << name;
   }
   EXPECT_GE(tested.size(), 9U);
 }

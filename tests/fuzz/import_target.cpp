@@ -51,7 +51,7 @@ void analyse(const std::string& file, bool is_salvage) {
     Report report;
     addToReport(analysis, {}, report);
     sortReport(report);
-    for (const auto* render : {&renderReportMarkdown, &renderReportHtml, &renderReportJson})
+    for (auto* render : {&renderReportMarkdown, &renderReportHtml, &renderReportJson})
       fuzz::require(!(*render)(report).empty());
     fuzz::require(!renderReportText(report).empty());
   } catch (const std::exception& error) {
