@@ -116,7 +116,9 @@ constexpr std::pair<const char*, const char*> kFilled[] = {{"process_change", "f
 
 void findUnfilled(SQLite::Database& analysis, std::vector<SnapshotHole>& holes,
                   std::vector<std::string>& lines) {
-  for (const auto& [table, column] : kFilled) {
+  for (const auto& filled : kFilled) {
+    const char* const table = filled.first;
+    const char* const column = filled.second;
     SQLite::Statement rows(
         analysis,
         fmt::format("SELECT count(*), min(snapshot), max(snapshot), min(rowid), max(rowid)"
