@@ -16,6 +16,7 @@
 #include "analyze/growth_table.h"
 #include "analyze/import.h"
 #include "analyze/private_copy.h"
+#include "analyze/salvage.h"
 #include "schema/printable.h"
 #include "schema/sha256.h"
 #include "schema/sql.h"
@@ -113,40 +114,64 @@ void requireOneStatement(SQLite::Database& database, const std::string& sql) {
 
 }  // namespace
 
+template <class Step>
+void Analysis::ofArchive(const Step& step) const {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{}: {}", path_, limits_->reasonOf(error)));
+  }
+}
+
 Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : path_(path) {
-  const PrivateCopy copy(path);
+  const PrivateCopy copy(path, options.is_salvage);
+  limits_ = std::make_unique<LimitGuard>(
+      Limits(options.limits, static_cast<uint64_t>(copy.fileBytes() + copy.missingBytes())));
   sha256_ = sha256OfFile(copy.path());
+  copy.fill();
   database_ = openInMemory();
+  limits_->watch(*database_);
   runAll(*database_, sql::analysis());
-  const auto of_archive = [&](const auto& step) {
-    try {
-      step();
-    } catch (const std::exception& error) {
-      throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
-    }
-  };
-  of_archive([&] {
-    ArchiveReader archive(copy.path());
+  ofArchive([&] {
+    import(copy, options);
+    SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
+    set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
+    set_grace.exec();
+    const std::string narrowed = narrow(options.range, *database_);
+    if (!narrowed.empty()) doubts_.push_back(narrowed);
+  });
+  importMarks(options.marks, path, *database_);
+  ofArchive([&] {
+    deriveViews(*database_, options.on_progress);
+    fillGrowth(*database_, limits_.get());
+    database_->exec("ANALYZE");
+  });
+  lock(*database_);
+}
+
+void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
+  ArchiveReader archive(copy.path(), *limits_);
+  if (!options.is_salvage) {
     const auto damage = archive.damage(1);
     if (!damage.empty()) throw std::runtime_error(damage.front());
     // A part of the time is cut out by its keyframe.
     const bool keeps_repetitions =
         options.shows_changes || options.range.from_ns || options.range.to_ns;
     importArchive(archive.database(), *database_, {}, options.on_progress, keeps_repetitions);
-    SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
-    set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
-    set_grace.exec();
     doubts_ = doubtsOf(copy, *database_);
-    const std::string narrowed = narrow(options.range, *database_);
-    if (!narrowed.empty()) doubts_.push_back(narrowed);
-  });
-  importMarks(options.marks, path, *database_);
-  of_archive([&] {
-    deriveViews(*database_, options.on_progress);
-    fillGrowth(*database_);
-  });
-  database_->exec("ANALYZE");
-  lock(*database_);
+    return;
+  }
+  Salvage salvage(archive);
+  importArchive(archive.database(), *database_, {}, options.on_progress, true, &salvage);
+  std::vector<std::string> losses = salvage.finish(*database_);
+  if (copy.missingBytes() > 0) {
+    losses.insert(losses.begin(),
+                  fmt::format("damaged: the file is cut: {} of {} bytes are there",
+                              copy.fileBytes(), copy.fileBytes() + copy.missingBytes()));
+  }
+  is_damaged_ = !losses.empty();
+  doubts_ = doubtsOf(copy, *database_);
+  doubts_.insert(doubts_.begin(), losses.begin(), losses.end());
 }
 
 Analysis::~Analysis() = default;
@@ -162,6 +187,16 @@ ResultTable Analysis::query(const std::string& sql, const std::vector<Value>& pa
 
 void Analysis::stream(const std::string& sql, const std::vector<Value>& parameters,
                       const OnColumns& on_columns, const OnRow& on_row) const {
+  try {
+    run(sql, parameters, on_columns, on_row);
+  } catch (const SQLite::Exception& error) {
+    if (!isLimit(error)) throw;
+    throw std::runtime_error(fmt::format("{}: {}", path_, limits_->reasonOf(error)));
+  }
+}
+
+void Analysis::run(const std::string& sql, const std::vector<Value>& parameters,
+                   const OnColumns& on_columns, const OnRow& on_row) const {
   requireOneStatement(*database_, sql);
   SQLite::Statement statement(*database_, sql);
   for (size_t i = 0; i < parameters.size(); ++i) {

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "analyze/limits.h"
 #include "analyze/mark_import.h"
 #include "analyze/narrow.h"
 #include "analyze/progress.h"
@@ -18,6 +19,8 @@ class Database;
 }
 
 namespace fdmortem {
+
+class PrivateCopy;
 
 /// A value that a query gave.
 using Value = std::variant<std::monostate, int64_t, double, std::string>;
@@ -34,6 +37,8 @@ struct AnalysisOptions {
   TimeRange range;  ///< nothing else is imported
   /// Whether somebody may ask for the change tables: then they have all rows of the archive.
   bool shows_changes = true;
+  LimitOptions limits;
+  bool is_salvage = false;  ///< of a damaged archive all that is whole is taken
   OnProgress on_progress;
 };
 
@@ -50,9 +55,13 @@ class Analysis {
   const std::string& sha256() const { return sha256_; }
   /// What the file itself gives reason to doubt: one line each. "it is still being recorded, ..."
   const std::vector<std::string>& doubts() const { return doubts_; }
+  /// It is damaged, and `doubts` begin with what is missing.
+  bool isDamaged() const { return is_damaged_; }
 
   /// Runs one statement, with `parameters` for its `?`. It can only read. Throws std::runtime_error
-  /// with SQLite's words, also where the text holds no statement or more than one.
+  /// with SQLite's words, also where the text holds no statement or more than one, and where it
+  /// takes more time or memory than `AnalysisOptions::limits` allow for all that is done with the
+  /// archive.
   ResultTable query(const std::string& sql, const std::vector<Value>& parameters = {}) const;
 
   using OnColumns = std::function<void(const std::vector<std::string>&)>;
@@ -62,9 +71,18 @@ class Analysis {
               const OnColumns& on_columns, const OnRow& on_row) const;
 
  private:
+  void import(const PrivateCopy& copy, const AnalysisOptions& options);
+  void run(const std::string& sql, const std::vector<Value>& parameters,
+           const OnColumns& on_columns, const OnRow& on_row) const;
+  /// Runs `step`; what it throws becomes one line with the path.
+  template <class Step>
+  void ofArchive(const Step& step) const;
+
   std::string path_;
   std::string sha256_;
   std::vector<std::string> doubts_;
+  bool is_damaged_ = false;
+  std::unique_ptr<LimitGuard> limits_;  ///< outlives the database
   std::unique_ptr<SQLite::Database> database_;
 };
 

@@ -1,5 +1,6 @@
 #include "analyze/archive_reader.h"
 
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -13,25 +14,15 @@
 namespace fdmortem {
 namespace {
 
-/// No check of the file and no reading of it takes longer, whatever the file makes SQLite do.
-constexpr std::chrono::minutes kTimeLimit{10};
-
 /// A little more than the longest frame of a text that can't be compressed.
 constexpr int kLongestValue = static_cast<int>(kMaximumTextBytes + (kMaximumTextBytes >> 6));
 
-int stopWhenLate(void* deadline) {
-  return std::chrono::steady_clock::now() >
-                 *static_cast<const std::chrono::steady_clock::time_point*>(deadline)
-             ? 1
-             : 0;
-}
-
 }  // namespace
 
-ArchiveReader::ArchiveReader(const std::string& path)
-    : deadline_(std::chrono::steady_clock::now() + kTimeLimit),
-      database_(path, SQLite::OPEN_READONLY) {
+ArchiveReader::ArchiveReader(const std::string& path, LimitGuard& limits)
+    : database_(path, SQLite::OPEN_READONLY) {
   harden();
+  limits.watch(database_);
   const std::string difference = schemaDifference(database_);
   if (!difference.empty()) throw std::runtime_error(difference);
 }
@@ -46,18 +37,39 @@ void ArchiveReader::harden() {
   }
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kLongestValue);
   sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_progress_handler(handle, 10'000, stopWhenLate, &deadline_);
   database_.exec("PRAGMA cell_size_check = ON");
   database_.exec("PRAGMA mmap_size = 0");
+  database_.exec("PRAGMA temp_store = MEMORY");
   database_.exec("PRAGMA query_only = ON");
+}
+
+bool ArchiveReader::isSound(const std::string& table) {
+  try {
+    SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", table));
+    return query.executeStep() && query.getColumn(0).getString() == "ok";
+  } catch (const SQLite::Exception& error) {
+    if (isLimit(error)) throw;
+    return false;
+  }
 }
 
 std::vector<std::string> ArchiveReader::damage(int maximum) {
   std::vector<std::string> lines;
-  SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", maximum));
-  while (query.executeStep())
-    lines.push_back("damaged: " + printable(query.getColumn(0).getString()));
-  if (lines == std::vector<std::string>{"damaged: ok"}) lines.clear();
+  try {
+    SQLite::Statement query(database_, fmt::format("PRAGMA integrity_check({})", maximum));
+    while (query.executeStep()) {
+      // What is wrong with the pages is one text of several lines under a heading.
+      std::istringstream text(query.getColumn(0).getString());
+      for (std::string line; std::getline(text, line);) {
+        if (!line.starts_with("***") && line != "ok")
+          lines.push_back("damaged: " + printable(line));
+      }
+    }
+  } catch (const SQLite::Exception& error) {
+    if (isLimit(error)) throw;
+    // After what it could tell.
+    lines.push_back(fmt::format("damaged: {}", error.what()));
+  }
   return lines;
 }
 

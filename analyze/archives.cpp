@@ -17,6 +17,7 @@ constexpr int kPartlyRead = 3;
 int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions& options,
                    bool says_doubts, const std::function<void(const Analysis&)>& visit) {
   size_t unread = 0;
+  bool is_partial = false;
   for (const std::string& path : paths) {
     std::optional<Analysis> analysis;
     try {
@@ -31,14 +32,16 @@ int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions&
       fmt::print(stderr, "fdanalyze: {}\n", printable(error.what()));
       continue;
     }
-    if (says_doubts) {
+    is_partial = is_partial || analysis->isDamaged();
+    // What is missing is said in any case.
+    if (says_doubts || analysis->isDamaged()) {
       for (const std::string& doubt : analysis->doubts()) {
         fmt::print(stderr, "fdanalyze: {}: {}\n", printable(path), doubt);
       }
     }
     visit(*analysis);
   }
-  return unread > 0 ? kPartlyRead : 0;
+  return unread > 0 || is_partial ? kPartlyRead : 0;
 }
 
 }  // namespace fdmortem

@@ -16,8 +16,9 @@ class UsageError : public std::runtime_error {
 };
 
 /// Opens one archive after the other and calls `visit` for each, with what there is to doubt about
-/// it said on stderr if `says_doubts`. Of several, one that can't be read is named on stderr and
-/// the others are done: returns 3 then, else 0. Throws if none could be read.
+/// it said on stderr if `says_doubts` or if it is damaged. Of several, one that can't be read is
+/// named on stderr and the others are done: returns 3 then and if one is damaged, else 0. Throws if
+/// none could be read.
 int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions& options,
                    bool says_doubts, const std::function<void(const Analysis&)>& visit);
 

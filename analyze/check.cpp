@@ -33,6 +33,11 @@ bool holds(CheckResult& result, Function check) {
   try {
     check();
     return true;
+  } catch (const SQLite::Exception& error) {
+    // It tells nothing of the archive that it was not read to its end.
+    if (isLimit(error)) throw;
+    result.problems.push_back(printable(error.what()));
+    return false;
   } catch (const std::runtime_error& error) {
     result.problems.push_back(printable(error.what()));
     return false;
@@ -59,9 +64,10 @@ void checkEvidence(SQLite::Database& archive, const std::optional<Digest>& head,
   add(result, texts.problems);
 }
 
-void checkRows(const PrivateCopy& copy, ArchiveReader& archive, const std::optional<Digest>& head,
-               const OnProgress& on_progress, CheckResult& result) {
+void checkRows(const PrivateCopy& copy, ArchiveReader& archive, LimitGuard& limits,
+               const CheckOptions& options, const OnProgress& on_progress, CheckResult& result) {
   SQLite::Database rows(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  limits.watch(rows);
   for (const auto& file : sql::analysis())
     rows.exec(std::string(file.text));
   const bool is_imported = holds(result, [&] {
@@ -74,7 +80,7 @@ void checkRows(const PrivateCopy& copy, ArchiveReader& archive, const std::optio
   result.snapshots = rows.execAndGet("SELECT count(*) FROM snapshot").getInt64();
   result.doubts = doubtsOf(copy, rows);
   if (result.problems.empty()) result.problems = brokenRules(archive.database());
-  checkEvidence(archive.database(), head, on_progress, result);
+  checkEvidence(archive.database(), options.head, on_progress, result);
 }
 
 std::string withoutPath(const std::string& text, const std::string& path) {
@@ -128,8 +134,8 @@ std::string asJson(const std::string& path, const CheckResult& result) {
 
 }  // namespace
 
-CheckResult checkArchive(const std::string& path, const std::optional<Digest>& head,
-                         const OnProgress& on_progress) {
+CheckResult checkArchive(const CheckOptions& options, const OnProgress& on_progress) {
+  const std::string& path = options.database;
   // That a file can't be opened says nothing about it.
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
@@ -144,11 +150,16 @@ CheckResult checkArchive(const std::string& path, const std::optional<Digest>& h
     return result;
   }
   result.sha256 = sha256OfFile(copy->path());
-  holds(result, [&] {
-    ArchiveReader archive(copy->path());
-    result.problems = archive.damage(kMaximumDamageLines);
-    if (result.problems.empty()) checkRows(*copy, archive, head, on_progress, result);
-  });
+  LimitGuard limits(Limits(options.limits, static_cast<uint64_t>(copy->fileBytes())));
+  try {
+    holds(result, [&] {
+      ArchiveReader archive(copy->path(), limits);
+      result.problems = archive.damage(kMaximumDamageLines);
+      if (result.problems.empty()) checkRows(*copy, archive, limits, options, on_progress, result);
+    });
+  } catch (const std::exception& reason) {
+    throw std::runtime_error(fmt::format("{}: {}", path, limits.reasonOf(reason)));
+  }
   return result;
 }
 
@@ -156,7 +167,7 @@ int runCheck(const CheckOptions& options) {
   const CheckResult result = [&] {
     ProgressLine progress(options.database, writeToTerminal());
     const auto show = [&](std::string_view stage, int percent) { progress.show(stage, percent); };
-    return checkArchive(options.database, options.head, show);
+    return checkArchive(options, show);
   }();
   fmt::print("{}", options.format == CheckFormat::Json ? asJson(options.database, result)
                                                        : asText(options.database, result));

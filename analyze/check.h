@@ -27,9 +27,9 @@ struct CheckResult {
 /// Checks, one after the other: the header, the schema, SQLite's integrity_check, the type and
 /// range of each value and what it refers to, the rules between rows, the hash chain, and the texts
 /// as they were read against the rows. A check that makes no sense after a problem is left out.
-/// `head` is a value that the chain must have. Throws std::system_error if the file can't be read.
-CheckResult checkArchive(const std::string& path, const std::optional<Digest>& head = {},
-                         const OnProgress& on_progress = {});
+/// Throws std::system_error if the file can't be read, and std::runtime_error, one line with the
+/// path, if it takes more than the limits.
+CheckResult checkArchive(const CheckOptions& options, const OnProgress& on_progress = {});
 
 /// Prints the result. 0: all holds; else 1.
 int runCheck(const CheckOptions& options);

@@ -8,6 +8,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "analyze/growth.h"
+#include "analyze/limits.h"
 #include "schema/time_text.h"
 
 namespace fdmortem {
@@ -99,7 +100,7 @@ void store(SQLite::Statement& insert, const Counted& counted, const Growth& grow
 
 }  // namespace
 
-void fillGrowth(SQLite::Database& database) {
+void fillGrowth(SQLite::Database& database, const LimitGuard* limits) {
   SQLite::Statement points(
       database,
       "WITH read AS (SELECT s.id, s.boottime_ns, row_number() OVER (ORDER BY s.id) - 1 AS place,"
@@ -114,6 +115,7 @@ void fillGrowth(SQLite::Database& database) {
                            "INSERT INTO growth VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
                            " ?11, ?12)");
   for (const Counted& counted : countedProcesses(database)) {
+    if (limits != nullptr) limits->check();
     const Growth growth = estimateGrowth(pointsOf(points, counted));
     const Forecast forecast = counted.limit_reached ? Forecast{.reason = "it was reached"}
                                                     : forecastExhaustion(growth, counted.filling);

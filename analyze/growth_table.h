@@ -7,8 +7,10 @@ class Database;
 
 namespace fdmortem {
 
+class LimitGuard;
+
 /// Fills the table `growth` (schema/views/growth.sql) from the views before it. Throws
-/// SQLite::Exception.
-void fillGrowth(SQLite::Database& database);
+/// SQLite::Exception, also when the time of `limits` is over; null: there is no limit.
+void fillGrowth(SQLite::Database& database, const LimitGuard* limits = nullptr);
 
 }  // namespace fdmortem

@@ -16,6 +16,7 @@
 #include <fmt/core.h>
 
 #include "analyze/repetition.h"
+#include "analyze/salvage.h"
 #include "schema/address.h"
 #include "schema/evidence/digest.h"
 #include "schema/evidence/text_codec.h"
@@ -27,6 +28,8 @@ namespace {
 
 constexpr int64_t kAny = std::numeric_limits<int64_t>::min();
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+/// The longest command line that Linux takes is 6 MiB, and no other text is longer.
+constexpr size_t kMaximumNameBytes = size_t{8} << 20;
 
 enum class Kind {
   Integer,
@@ -61,12 +64,15 @@ constexpr Column kTextIdOrNull{Kind::TextId, true};
 constexpr Column kCmdlineOrNull{Kind::Cmdline, true};
 constexpr Column kEndpoint{Kind::Endpoint};
 /// Until 2096; far from where the arithmetic of times ends.
-constexpr Column kTime{Kind::Integer, false, 0, 4'000'000'000'000'000'000};
+/// Sums and differences of them stay numbers.
+constexpr int64_t kMaxSum = 1'000'000'000'000'000;
+constexpr int64_t kMaxTime = 4'000'000'000'000'000'000;
+constexpr Column kCount{Kind::Integer, false, 0, kMaxSum};
+constexpr Column kTime{Kind::Integer, false, 0, kMaxTime};
 constexpr Column kAgeMsOrNull{Kind::Integer, true, 0, std::numeric_limits<uint32_t>::max()};
 constexpr Column kEndpointOrNull{Kind::Endpoint, true};
 constexpr Column kPortOrNull{Kind::Integer, true, 0, 65535};
 constexpr Column kByte{Kind::Integer, false, 0, 255};
-constexpr Column kFlag{Kind::Integer, false, 0, 1};
 constexpr Column kChange{Kind::Integer, false, 0, 3};
 constexpr Column kFd{Kind::Integer, false, 0, std::numeric_limits<int32_t>::max()};
 constexpr Column kPid{Kind::Integer, false, 1, std::numeric_limits<int32_t>::max()};
@@ -84,8 +90,8 @@ struct Table {
 /// them.
 const std::vector<Table>& plainTables() {
   static const std::vector<Table> kTables = {
-      {"delay", {kSnapshotId, kText, kNumber}},
-      {"failure", {kSnapshotId, kText, kText, kNumberOrNull, kNumberOrNull, kTextOrNull, kNumber}},
+      {"delay", {kSnapshotId, kText, kCount}},
+      {"failure", {kSnapshotId, kText, kText, kNumberOrNull, kNumberOrNull, kTextOrNull, kCount}},
       {"process_change",
        {kSnapshotId,
         kProcessId,
@@ -164,7 +170,7 @@ const std::vector<Table>& plainTables() {
         kNetnsId,
         {Kind::Integer, false, 1, 10},
         {Kind::Integer, true, 0, 65535},
-        kNumber}},
+        kCount}},
       {"unix_change",
        {kSnapshotId, kNetnsId, kChange, kNumber, kTextId, kNumber, kNumber, kNumberOrNull,
         kNumberOrNull, kNumberOrNull}},
@@ -196,9 +202,13 @@ std::string printableCmdline(std::string arguments) {
 /// Reads the rows of one table and says where it is when something is wrong.
 class RowReader {
  public:
-  RowReader(SQLite::Database& archive, std::string table)
+  /// Begins at rowid `from`.
+  RowReader(SQLite::Database& archive, std::string table, int64_t from = kAny)
       : table_(std::move(table)),
-        query_(archive, fmt::format("SELECT * FROM {} ORDER BY rowid", table_)) {}
+        query_(archive,
+               fmt::format("SELECT *, rowid FROM {} WHERE rowid >= {} ORDER BY rowid", table_,
+                           from == kAny ? "-9223372036854775808" : std::to_string(from))),
+        row_(from == kAny ? 0 : from - 1) {}
 
   bool next() {
     ++row_;
@@ -209,6 +219,8 @@ class RowReader {
     throw std::runtime_error(fmt::format("table {}, row {}, column {}: {}", table_, row_,
                                          query_.getColumnName(column), reason));
   }
+
+  int64_t rowid() const { return columnOf(query_.getColumnCount() - 1).getInt64(); }
 
   bool isNull(int column) const { return query_.isColumnNull(column); }
 
@@ -231,6 +243,8 @@ class RowReader {
   std::string text(int column) const {
     const SQLite::Column value = columnOf(column);
     if (!value.isText()) fail(column, "not a text");
+    if (static_cast<size_t>(value.getBytes()) > kMaximumNameBytes)
+      fail(column, "longer than any name");
     return printable(value.getString());
   }
 
@@ -253,15 +267,20 @@ class RowReader {
 
   std::string table_;
   mutable SQLite::Statement query_;
-  int64_t row_ = 0;
+  int64_t row_;
 };
 
 class Importer {
  public:
   Importer(SQLite::Database& archive, SQLite::Database& analysis, const ImportProblem& on_problem,
-           const OnProgress& on_progress, bool keeps_repetitions)
-      : archive_(archive), analysis_(analysis), on_problem_(on_problem), on_progress_(on_progress) {
-    if (!keeps_repetitions) repetitions_.emplace();
+           const OnProgress& on_progress, bool keeps_repetitions, Salvage* salvage)
+      : archive_(archive),
+        analysis_(analysis),
+        on_problem_(on_problem),
+        on_progress_(on_progress),
+        salvage_(salvage) {
+    // What is saved begins at any keyframe.
+    if (!keeps_repetitions && salvage == nullptr) repetitions_.emplace();
   }
 
   void run() {
@@ -288,6 +307,9 @@ class Importer {
   void tolerantly(Import import) {
     try {
       import();
+    } catch (const SQLite::Exception& error) {
+      if (!on_problem_ || isLimit(error)) throw;
+      on_problem_(error.what());
     } catch (const std::runtime_error& error) {
       if (!on_problem_) throw;
       on_problem_(error.what());
@@ -299,12 +321,75 @@ class Importer {
     std::string reason;
   };
 
+  /// Gives each row of a table to `take`, in the order in which they were added.
+  template <class Take>
+  void forEachRow(const std::string& table, const Take& take) {
+    if (salvage_ != nullptr) return saveRows(table, take);
+    RowReader rows(archive_, table);
+    while (rows.next())
+      take(rows);
+  }
+
+  /// Those that can be read, from both ends of the table.
+  template <class Take>
+  void saveRows(const std::string& table, const Take& take) {
+    const auto of_snapshots = tablesOfSnapshots();
+    // That one was late is known of no snapshot that lacks anything else.
+    const bool has_snapshots =
+        table == "snapshot" ||
+        (table != "delay" &&
+         std::find(of_snapshots.begin(), of_snapshots.end(), table) != of_snapshots.end());
+    TableDamage& damage = salvage_->begin(table, has_snapshots);
+    if (!saveRowsFrom(kAny, table, damage, take)) {
+      const auto next = salvage_->reachedFromEnd(table, damage.lastRowid());
+      damage.lose(next);
+      if (next && !saveRowsFrom(*next, table, damage, take)) damage.lose({});
+    }
+    damage.end();
+  }
+
+  /// False: it could not get to the end.
+  template <class Take>
+  bool saveRowsFrom(int64_t from, const std::string& table, TableDamage& damage, const Take& take) {
+    RowReader rows(archive_, table, from);
+    while (true) {
+      try {
+        if (!rows.next()) return true;
+      } catch (const SQLite::Exception& error) {
+        if (isLimit(error)) throw;
+        return false;
+      }
+      if (!damage.follows(rows.rowid())) return false;
+      saveRow(rows, damage, take);
+    }
+  }
+
+  template <class Take>
+  void saveRow(const RowReader& rows, TableDamage& damage, const Take& take) {
+    try {
+      const int64_t snapshot = damage.hasSnapshots() ? rows.integer(0, kAny) : 0;
+      if (!damage.isInOrder(snapshot)) {
+        damage.disordered(snapshot, fmt::format("table {}, row {}: it is older than the row before",
+                                                damage.name(), rows.rowid()));
+        return;
+      }
+      // That the snapshot itself is missing was said.
+      if (damage.name() == "snapshot" || !salvage_->lacksSnapshot(snapshot)) take(rows);
+      damage.good(snapshot);
+    } catch (const SQLite::Exception& error) {
+      if (isLimit(error)) throw;
+      damage.bad(error.what());
+    } catch (const std::runtime_error& error) {
+      damage.bad(error.what());
+    }
+  }
+
   /// About how many there are; without deleted ones exactly.
   void countRows() {
-    if (!on_progress_) return;
+    if (!on_progress_ || salvage_ != nullptr) return;
     for (const Table& table : plainTables()) {
       const std::string last = fmt::format("SELECT coalesce(max(rowid), 0) FROM {}", table.name);
-      all_rows_ += std::max(archive_.execAndGet(last).getInt64(), int64_t{0});
+      all_rows_ += std::clamp(archive_.execAndGet(last).getInt64(), int64_t{0}, kMaxSum);
     }
   }
 
@@ -318,22 +403,19 @@ class Importer {
 
   void importRecordings() {
     std::map<int64_t, End> ends;
-    RowReader end_rows(archive_, "recording_end");
-    while (end_rows.next()) {
-      ends[end_rows.integer(0)] = {end_rows.integer(1, kAny), end_rows.text(2)};
-    }
+    forEachRow("recording_end", [&](const RowReader& end_rows) {
+      ends[end_rows.integer(0)] = {end_rows.integer(1, 0, kMaxTime), end_rows.text(2)};
+    });
     SQLite::Statement insert(
         analysis_, "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL)");
-    RowReader rows(archive_, "recording");
-    while (rows.next()) {
+    forEachRow("recording", [&](const RowReader& rows) {
       const int64_t id = rows.integer(0);
       const auto boot_id = rows.isNull(2) ? std::nullopt : std::optional(rows.text(2));
-      boot_ids_[id] = boot_id;
       const auto end = ends.find(id);
       insert.reset();
       insert.clearBindings();
       insert.bind(1, id);
-      insert.bind(2, formatTime(rows.integer(1, kAny)));
+      insert.bind(2, formatTime(rows.integer(1, 0, kMaxTime)));
       if (end != ends.end()) {
         insert.bind(3, formatTime(end->second.ended_at_ns));
         insert.bind(4, end->second.reason);
@@ -351,9 +433,10 @@ class Importer {
       for (const int column : {14, 15})
         if (!rows.isNull(column)) insert.bind(column + 3, rows.text(column));
       insert.exec();
+      boot_ids_[id] = boot_id;
       if (end != ends.end()) ends.erase(end);
-    }
-    if (!ends.empty()) {
+    });
+    if (!ends.empty() && salvage_ == nullptr) {
       throw std::runtime_error(
           fmt::format("table recording_end: no such recording: {}", ends.begin()->first));
     }
@@ -362,11 +445,10 @@ class Importer {
   void importSnapshots() {
     SQLite::Statement insert(
         analysis_, "INSERT INTO snapshot VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
-    RowReader rows(archive_, "snapshot");
     int64_t previous_id = 0;
     int64_t previous_recording = 0;
-    while (rows.next()) {
-      const int64_t id = rows.integer(0, previous_id + 1);
+    forEachRow("snapshot", [&](const RowReader& rows) {
+      const int64_t id = rows.integer(0, previous_id + 1, kMaxSum);
       const int64_t recording = rows.integer(1, previous_recording);
       if (!boot_ids_.contains(recording)) rows.fail(1, "no such recording");
       const bool is_keyframe = rows.integer(2, 0, 1) == 1;
@@ -381,14 +463,18 @@ class Importer {
       insert.clearBindings();
       for (int column = 0; column <= 3; ++column)
         insert.bind(column + 1, rows.integer(column, 0, column < 2 ? kMax : 1));
-      insert.bind(5, formatTime(rows.integer(4, kAny)));
+      insert.bind(5, formatTime(rows.integer(4, 0, kMaxTime)));
       for (int column = 4; column <= 21; ++column) {
         const bool is_nullable = column >= 16;
         if (is_nullable && rows.isNull(column)) continue;
-        insert.bind(column + 2, rows.integer(column, column == 4 || is_nullable ? kAny : 0));
+        // The clocks are 4 to 6; what the kernel says of the host is as large as it likes.
+        insert.bind(column + 2, rows.integer(column, is_nullable && column > 16 ? kAny : 0,
+                                             column <= 6    ? kMaxTime
+                                             : column <= 16 ? kMaxSum
+                                                            : kMax));
       }
       insert.exec();
-    }
+    });
     analysis_.exec(
         "UPDATE recording SET (first_snapshot, last_snapshot) = "
         "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");
@@ -396,47 +482,44 @@ class Importer {
 
   void importRecorderEvents() {
     SQLite::Statement insert(analysis_, "INSERT INTO recorder_event VALUES (?,?,?,?,?,?)");
-    RowReader rows(archive_, "recorder_event");
-    while (rows.next()) {
+    forEachRow("recorder_event", [&](const RowReader& rows) {
       rows.integer(0, 1);  // its own number, which only the hash chain needs
       if (!boot_ids_.contains(rows.integer(1))) rows.fail(1, "no such recording");
       insert.reset();
       insert.clearBindings();
       insert.bind(1, rows.integer(1));
-      insert.bind(2, formatTime(rows.integer(2, kAny)));
+      insert.bind(2, formatTime(rows.integer(2, 0, kMaxTime)));
       insert.bind(3, rows.integer(2, kAny));
       insert.bind(4, rows.integer(3));
       insert.bind(5, rows.text(4));
       if (!rows.isNull(5)) insert.bind(6, rows.text(5));
       insert.exec();
-    }
+    });
   }
 
   void importDropped() {
     SQLite::Statement insert(analysis_, "INSERT INTO dropped VALUES (?,?,?,?,?)");
-    RowReader rows(archive_, "dropped");
-    while (rows.next()) {
+    forEachRow("dropped", [&](const RowReader& rows) {
       insert.reset();
       insert.bind(1, rows.text(0));
       insert.bind(2, rows.integer(1));
-      insert.bind(3, formatTime(rows.integer(2, kAny)));
-      insert.bind(4, formatTime(rows.integer(3, kAny)));
+      insert.bind(3, formatTime(rows.integer(2, 0, kMaxTime)));
+      insert.bind(4, formatTime(rows.integer(3, 0, kMaxTime)));
       insert.bind(5, rows.integer(4));
       insert.exec();
-    }
+    });
   }
 
   /// Of the hash chain only the head is taken over.
   void importChain() {
     std::string head;
-    RowReader rows(archive_, "chain");
-    while (rows.next()) {
+    forEachRow("chain", [&](const RowReader& rows) {
       rows.integer(0, 1);
       rows.integer(1, 1, 5);
       rows.integer(2);
       rows.digest(3);
       head = toHex(rows.digest(4));
-    }
+    });
     SQLite::Statement insert(analysis_, "INSERT INTO setting VALUES ('chain_head', ?)");
     if (!head.empty()) insert.bind(1, head);
     insert.exec();
@@ -445,30 +528,30 @@ class Importer {
   /// The texts stay where they are; whether they are what they should be is for `check`.
   void checkVerbatim() {
     std::set<std::pair<int64_t, int64_t>> known;
-    RowReader rows(archive_, "verbatim");
-    while (rows.next()) {
+    forEachRow("verbatim", [&](const RowReader& rows) {
       const int64_t snapshot = rows.integer(0);
       if (!known.emplace(snapshot, rows.integer(1, 1, 2)).second) rows.fail(1, "there twice");
       if (!rows.isNull(2)) rows.integer(2, 0, snapshot);
       rows.integer(3, 0, kMaximumTextBytes);
       rows.digest(4);
-    }
+    });
   }
 
   void readTexts() {
-    RowReader rows(archive_, "text");
-    while (rows.next())
-      texts_[rows.integer(0)] = std::string(rows.blob(2));
+    forEachRow("text", [&](const RowReader& rows) {
+      const std::string_view text = rows.blob(2);
+      if (text.size() > kMaximumNameBytes) rows.fail(2, "longer than any name");
+      texts_[rows.integer(0)] = text;
+    });
     if (repetitions_) alike_texts_ = firstAlike(texts_);
   }
 
   void readAddresses() {
-    RowReader rows(archive_, "address");
-    while (rows.next()) {
+    forEachRow("address", [&](const RowReader& rows) {
       const std::string_view address = rows.blob(2);
       if (address.size() != 4 && address.size() != 16) rows.fail(2, "not an Internet address");
       addresses_[rows.integer(0)] = std::string(address);
-    }
+    });
     if (repetitions_) alike_addresses_ = firstAlike(addresses_);
   }
 
@@ -492,37 +575,35 @@ class Importer {
   void importProcesses() {
     std::map<std::tuple<std::string, int64_t, int64_t>, int64_t> known;
     SQLite::Statement insert(analysis_, "INSERT INTO process VALUES (?,?,?,?)");
-    RowReader rows(archive_, "process");
-    while (rows.next()) {
+    forEachRow("process", [&](const RowReader& rows) {
       const std::string boot = bootKey(rows, rows.integer(1));
       const auto key = std::tuple(boot, rows.integer(2, 1, kPid.maximum), rows.integer(3));
       const auto [entry, is_new] = known.emplace(key, static_cast<int64_t>(known.size() + 1));
       processes_[rows.integer(0)] = entry->second;
-      if (!is_new) continue;
+      if (!is_new) return;
       insert.reset();
       insert.bind(1, entry->second);
       insert.bind(2, boot);
       insert.bind(3, std::get<1>(key));
       insert.bind(4, std::get<2>(key));
       insert.exec();
-    }
+    });
   }
 
   void importNamespaces() {
     std::map<std::pair<std::string, int64_t>, int64_t> known;
     SQLite::Statement insert(analysis_, "INSERT INTO netns VALUES (?,?,?)");
-    RowReader rows(archive_, "netns");
-    while (rows.next()) {
+    forEachRow("netns", [&](const RowReader& rows) {
       const auto key = std::pair(bootKey(rows, rows.integer(1)), rows.integer(2, kAny));
       const auto [entry, is_new] = known.emplace(key, static_cast<int64_t>(known.size() + 1));
       namespaces_[rows.integer(0)] = entry->second;
-      if (!is_new) continue;
+      if (!is_new) return;
       insert.reset();
       insert.bind(1, entry->second);
       insert.bind(2, key.first);
       insert.bind(3, key.second);
       insert.exec();
-    }
+    });
   }
 
   /// The number in a column; the same for texts and addresses that are alike, for each stretch of
@@ -542,16 +623,17 @@ class Importer {
       placeholders += ",?";
     SQLite::Statement insert(analysis_,
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
-    RowReader rows(archive_, table.name);
-    const auto number = [&](int column) { return comparable(rows, table, column); };
-    if (repetitions_) repetitions_->begin(table.name, rows.columnCount());
+    bool has_begun = false;
     const bool is_of_tables = std::string_view(table.name) == "net_table_change";
-    while (rows.next()) {
+    forEachRow(table.name, [&](const RowReader& rows) {
       tellProgress();
+      const auto number = [&](int column) { return comparable(rows, table, column); };
+      if (repetitions_ && !std::exchange(has_begun, true))
+        repetitions_->begin(table.name, rows.columnCount());
       // Each begins with its snapshot. What is left of one that was dropped says nothing.
       const bool is_remains = !snapshots_.empty() && rows.integer(0, kAny) < snapshots_.front();
-      if (is_remains) continue;
-      if (repetitions_ && repetitions_->isRepetition(number)) continue;
+      if (is_remains) return;
+      if (repetitions_ && repetitions_->isRepetition(number)) return;
       insert.reset();
       insert.clearBindings();
       for (size_t i = 0; i < table.columns.size(); ++i) {
@@ -560,7 +642,7 @@ class Importer {
       insert.exec();
       if (repetitions_ && is_of_tables && number(3) == 0)
         repetitions_->addEnd(number(1), number(2), number(0));
-    }
+    });
   }
 
   void importValue(const RowReader& rows, const Column& column, int index,
@@ -617,6 +699,7 @@ class Importer {
   SQLite::Database& analysis_;
   const ImportProblem& on_problem_;
   const OnProgress& on_progress_;
+  Salvage* salvage_;
   int64_t all_rows_ = 0;
   int64_t rows_ = 0;
   std::optional<Repetitions> repetitions_;
@@ -634,8 +717,15 @@ class Importer {
 
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
                    const ImportProblem& on_problem, const OnProgress& on_progress,
-                   bool keeps_repetitions) {
-  Importer(archive, analysis, on_problem, on_progress, keeps_repetitions).run();
+                   bool keeps_repetitions, Salvage* salvage) {
+  Importer(archive, analysis, on_problem, on_progress, keeps_repetitions, salvage).run();
+}
+
+std::vector<std::string> tablesOfSnapshots() {
+  std::vector<std::string> names;
+  for (const Table& table : plainTables())
+    names.emplace_back(table.name);
+  return names;
 }
 
 }  // namespace fdmortem

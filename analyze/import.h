@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "analyze/progress.h"
 
@@ -12,6 +13,8 @@ class Database;
 
 namespace fdmortem {
 
+class Salvage;
+
 /// Takes one line that says what is wrong in a table.
 using ImportProblem = std::function<void(const std::string&)>;
 
@@ -20,9 +23,13 @@ using ImportProblem = std::function<void(const std::string&)>;
 /// Throws std::runtime_error, one line that names the table and the row. With `on_problem` that of
 /// a table to which no other refers goes there instead; the rest of that table is left out.
 /// `keeps_repetitions`: also the rows of keyframes that say what is known already (see
-/// Repetitions).
+/// Repetitions). With `salvage`, rows that can't be read or are wrong are left out and told to it,
+/// and all others are kept.
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
                    const ImportProblem& on_problem = {}, const OnProgress& on_progress = {},
-                   bool keeps_repetitions = true);
+                   bool keeps_repetitions = true, Salvage* salvage = nullptr);
+
+/// The tables, of the archive and of schema/analysis.sql alike, whose rows are each of a snapshot.
+std::vector<std::string> tablesOfSnapshots();
 
 }  // namespace fdmortem

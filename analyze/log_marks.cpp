@@ -169,7 +169,7 @@ std::optional<Found> glogTime(std::string_view text) {
 }
 
 /// A number of seconds, milliseconds, microseconds or nanoseconds since 1970, by its size: from
-/// 2001 to 2286.
+/// 2001 to 2262, where the nanoseconds end.
 std::optional<int64_t> epochTime(std::string_view text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -192,6 +192,7 @@ std::optional<int64_t> epochTime(std::string_view text) {
     default:
       return {};
   }
+  if (number >= std::numeric_limits<int64_t>::max() / unit_ns) return {};
   int64_t time_ns = number * unit_ns;
   size_t at = length;
   if (at < text.size() && text[at] == '.') {

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <variant>
 
 #include <fmt/core.h>
@@ -45,6 +46,9 @@ int main(int argc, char** argv) {
   } catch (const fdmortem::UsageError& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
     return 2;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "fdanalyze: takes more memory than is allowed; --max-memory allows more\n");
+    return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
     return 1;

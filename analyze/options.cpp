@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 
 #include "schema/duration.h"
+#include "schema/size.h"
 #include "schema/time_text.h"
+#include "schema/usage_failure.h"
 
 namespace fdmortem {
 namespace {
@@ -35,6 +37,9 @@ struct Parsed {
   MarkOptions marks;
   std::string log_zone = "UTC";
   std::vector<std::string> mark_texts;
+  uint64_t max_memory_bytes = 0;  ///< 0: not given
+  uint64_t max_time_ms = 0;       ///< 0: not given
+  bool is_salvage = false;
 };
 
 // The validators have no description of their own: the help says an option's type in one word.
@@ -108,6 +113,30 @@ void addProcesses(CLI::App& command, ProcessFilter& filter) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+void addLimits(CLI::App& command, Parsed& parsed) {
+  command
+      .add_option("--max-memory", parsed.max_memory_bytes,
+                  "The most it may take (default by size, <= 4G)")
+      ->transform(sizeInBytes())
+      ->type_name("SIZE");
+  command.add_option("--max-time", parsed.max_time_ms, "The most CPU time (default by size)")
+      ->transform(durationInMs())
+      ->type_name("DURATION");
+}
+
+/// What concerns the archive itself and not what is asked of it.
+void addReading(CLI::App& command, Parsed& parsed) {
+  command.add_flag("--salvage", parsed.is_salvage, "Of a damaged archive take what is whole");
+  addLimits(command, parsed);
+}
+
+LimitOptions limitsOf(const Parsed& parsed) {
+  LimitOptions limits;
+  if (parsed.max_memory_bytes > 0) limits.memory_bytes = parsed.max_memory_bytes;
+  if (parsed.max_time_ms > 0) limits.time = std::chrono::milliseconds(parsed.max_time_ms);
+  return limits;
+}
+
 TimeRange rangeOf(const Parsed& parsed) {
   TimeRange range;
   if (!parsed.from.empty()) range.from_ns = parseTime(parsed.from);
@@ -157,6 +186,7 @@ void addReport(CLI::App& app, Parsed& parsed) {
            "To the last snapshot until then");
   addGrace(*report, parsed);
   addMarks(*report, parsed);
+  addReading(*report, parsed);
   report->footer(
       "Examples:\n"
       "  fdanalyze report leak.db -f html -o leak.html\n"
@@ -186,6 +216,7 @@ void addSockets(CLI::App& app, Parsed& parsed) {
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
           ->check(CLI::IsMember(kVerdicts).description(""));
     }
+    addReading(*command, parsed);
     command->footer(is_outlived ? "Examples:\n"
                                   "  fdanalyze outlived leak.db\n"
                                   "  fdanalyze outlived leak.db --pid 4711 -f csv > outlived.csv\n"
@@ -214,6 +245,7 @@ void addHistory(CLI::App& app, Parsed& parsed) {
   addFormat(*history, parsed.listing);
   addTimes(*history, parsed);
   addGrace(*history, parsed);
+  addReading(*history, parsed);
   history->footer(
       "Examples:\n"
       "  fdanalyze history leak.db --pid 4711 --fd 141\n"
@@ -227,6 +259,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   addFormat(*snapshots, parsed.listing);
   addProcesses(*snapshots, parsed.listing.filter.processes);
   addTimes(*snapshots, parsed);
+  addReading(*snapshots, parsed);
   snapshots->footer(
       "Examples:\n"
       "  fdanalyze snapshots leak.db\n"
@@ -247,6 +280,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       ->check(CLI::IsMember({"kind", "peer", "port"}).description(""))
       ->type_name("WHAT");
   addProcesses(*diff, parsed.listing.filter.processes);
+  addReading(*diff, parsed);
   diff->footer(
       "Examples:\n"
       "  fdanalyze diff leak.db first last\n"
@@ -261,6 +295,7 @@ void addOthers(CLI::App& app, Parsed& parsed) {
   addFormat(*sql, parsed.listing);
   addTimes(*sql, parsed, "As 'report --from': nothing before it is there", "Nor after it");
   addGrace(*sql, parsed);
+  addReading(*sql, parsed);
   sql->footer(
       "Examples:\n"
       "  fdanalyze sql leak.db 'SELECT remote, count(*) FROM outlived GROUP BY remote'\n"
@@ -289,6 +324,7 @@ void addExport(CLI::App& app, Parsed& parsed) {
       ->check(time())
       ->type_name("TIME");
   addGrace(*command, parsed);
+  addReading(*command, parsed);
   command->footer(
       "Examples:\n"
       "  fdanalyze export leak.db -o leak-export.db\n"
@@ -309,6 +345,7 @@ void addCheck(CLI::App& app, Parsed& parsed) {
                    "A head written down earlier: nothing up to it is cut off")
       ->check(CLI::Validator(is_digest, ""))
       ->type_name("HEX");
+  addLimits(*check, parsed);
   check->footer(
       "Examples:\n"
       "  fdanalyze check leak.db\n"
@@ -327,6 +364,7 @@ void addShow(CLI::App& app, Parsed& parsed) {
   show->add_flag("--again", options.is_second, "Of tcp and tcp6 what the second look read");
   show->add_option("-o,--output", options.output, "Into this file instead of stdout")
       ->type_name("FILE");
+  addLimits(*show, parsed);
   show->footer(
       "Examples:\n"
       "  fdanalyze show leak.db -s last 4711/limits\n"
@@ -339,7 +377,7 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
   app.set_version_flag("--version", "fdanalyze " FDMORTEM_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message(usageFailure);
   app.footer(
       "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
       "Examples:\n"
@@ -367,7 +405,9 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
     return kWrongUsage;
   }
   AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms),
-                           .marks = parsed.marks};
+                           .marks = parsed.marks,
+                           .limits = limitsOf(parsed),
+                           .is_salvage = parsed.is_salvage};
   if (app.got_subcommand("report")) {
     analysis.range = range;
     analysis.shows_changes = false;
@@ -381,9 +421,13 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   }
   if (app.got_subcommand("check")) {
     parsed.check.head = parseDigest(parsed.head);
+    parsed.check.limits = limitsOf(parsed);
     return parsed.check;
   }
-  if (app.got_subcommand("show")) return parsed.show;
+  if (app.got_subcommand("show")) {
+    parsed.show.limits = limitsOf(parsed);
+    return parsed.show;
+  }
   if (parsed.listing.what == What::Sql) analysis.range = range;
   analysis.shows_changes = parsed.listing.what == What::Sql;
   parsed.listing.analysis = analysis;

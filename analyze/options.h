@@ -61,6 +61,7 @@ struct CheckOptions {
   std::string database;
   std::optional<Digest> head;  ///< that the hash chain must have
   CheckFormat format = CheckFormat::Text;
+  LimitOptions limits;
 };
 
 /// show.
@@ -70,6 +71,7 @@ struct ShowOptions {
   std::string path;        ///< empty: list what there is
   bool is_second = false;  ///< of a TCP table the second reading
   std::string output;      ///< a file; empty: stdout
+  LimitOptions limits;
 };
 
 struct ExportOptions {

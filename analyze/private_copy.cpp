@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -42,14 +43,20 @@ std::string makeFolder() {
 
 }  // namespace
 
-PrivateCopy::PrivateCopy(const std::string& path) {
-  const auto header = readArchiveHeader(path);
+PrivateCopy::PrivateCopy(const std::string& path, bool is_salvage) {
+  const auto header = readArchiveHeader(path, is_salvage);
   if (!header) throw std::runtime_error(fmt::format("{}: {}", path, header.error()));
   if (versionOf(path + "-journal")) {
     throw std::runtime_error(
         fmt::format("{}: there is a -journal beside it, which no fdcapture leaves behind", path));
   }
+  const auto wal = versionOf(path + "-wal");
+  if (wal && std::get<2>(*wal) > kMaximumArchiveBytes) {
+    throw std::runtime_error(fmt::format("{}-wal: larger than 4 GiB, the most that is read", path));
+  }
   is_wal_ = header->is_wal;
+  file_bytes_ = header->file_bytes;
+  if (is_salvage) missing_bytes_ = std::max(header->whole_bytes - file_bytes_, int64_t{0});
   folder_ = makeFolder();
   try {
     copy(path);
@@ -63,6 +70,11 @@ PrivateCopy::PrivateCopy(const std::string& path) {
 PrivateCopy::~PrivateCopy() {
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
+}
+
+void PrivateCopy::fill() const {
+  if (missing_bytes_ > 0)
+    fs::resize_file(path_, static_cast<uintmax_t>(file_bytes_ + missing_bytes_));
 }
 
 void PrivateCopy::copy(const std::string& from) {

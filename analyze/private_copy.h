@@ -1,6 +1,7 @@
 // A copy of an archive that only this program sees.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace fdmortem {
@@ -12,7 +13,8 @@ class PrivateCopy {
  public:
   /// Throws std::runtime_error or std::system_error, one line with the path: `path` is no archive,
   /// has a -journal beside it, or changes all the time.
-  explicit PrivateCopy(const std::string& path);
+  /// With `is_salvage` one that is cut is taken too.
+  explicit PrivateCopy(const std::string& path, bool is_salvage = false);
   ~PrivateCopy();
   PrivateCopy(const PrivateCopy&) = delete;
   PrivateCopy& operator=(const PrivateCopy&) = delete;
@@ -22,6 +24,13 @@ class PrivateCopy {
   bool isWal() const { return is_wal_; }
   /// A -wal was there.
   bool hasWal() const { return has_wal_; }
+  /// Of the file itself, without a -wal.
+  int64_t fileBytes() const { return file_bytes_; }
+  /// How many are missing at its end.
+  int64_t missingBytes() const { return missing_bytes_; }
+  /// Puts zeros in place of what is missing: SQLite opens no file that is shorter than its header
+  /// says. A page of zeros is none that it takes for one of a table.
+  void fill() const;
 
  private:
   void copy(const std::string& from);
@@ -30,6 +39,8 @@ class PrivateCopy {
   std::string path_;
   bool is_wal_ = false;
   bool has_wal_ = false;
+  int64_t file_bytes_ = 0;
+  int64_t missing_bytes_ = 0;
 };
 
 }  // namespace fdmortem

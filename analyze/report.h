@@ -20,7 +20,7 @@ struct DatabaseReport {
   std::string host;
   std::optional<std::string> boot_id;
   std::string kernel;
-  std::optional<std::string> head;  ///< of the hash chain, as the file has it
+  std::optional<std::string> head;             ///< of the hash chain, as the file has it
   std::vector<std::vector<Value>> recordings;  ///< as `recording_columns` of Report names them
   std::vector<std::string> doubts;
 };

@@ -83,7 +83,8 @@ std::string forTerminal(std::string_view bytes) {
 
 int runShow(const ShowOptions& options) {
   const PrivateCopy copy(options.database);
-  ArchiveReader archive(copy.path());
+  LimitGuard limits(Limits(options.limits, static_cast<uint64_t>(copy.fileBytes())));
+  ArchiveReader archive(copy.path(), limits);
   const int64_t snapshot = snapshotIn(archive.database(), options);
   if (options.path.empty()) {
     print(options, listOf(archive.database(), snapshot));

@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 
 #include "schema/duration.h"
+#include "schema/size.h"
 #include "schema/time_text.h"
+#include "schema/usage_failure.h"
 
 namespace fdmortem {
 namespace {
@@ -53,26 +55,6 @@ struct RawOptions {
   std::string burst_above;
   uint64_t burst_interval_ms = 1000;
 };
-
-/// Turns `200M` and `2G` into bytes: K, M, G and T are powers of 1024.
-CLI::Validator sizeInBytes() {
-  return CLI::Validator(
-      [](std::string& text) -> std::string {
-        static const std::map<std::string, unsigned> kShifts = {
-            {"", 0}, {"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}};
-        uint64_t number = 0;
-        const char* const end = text.data() + text.size();
-        const auto [rest, error] = std::from_chars(text.data(), end, number);
-        const auto shift = kShifts.find(std::string(rest, end));
-        if (error != std::errc() || shift == kShifts.end() ||
-            number > (uint64_t{1} << 62 >> shift->second)) {
-          return text + " is no size such as 200M or 2G";
-        }
-        text = std::to_string(number << shift->second);
-        return {};
-      },
-      "");
-}
 
 /// Takes `80%`, from 1 % to 100 %.
 CLI::Validator percentage() {
@@ -249,7 +231,7 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
                "fdcapture");
   app.set_version_flag("--version", "fdcapture " FDMORTEM_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message(usageFailure);
   app.footer(
       "'fdcapture COMMAND --help' tells the options; fdcapture(1) is the manual.\n\n"
       "Examples:\n"

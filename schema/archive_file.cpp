@@ -49,7 +49,8 @@ std::vector<std::string> schemaOf(SQLite::Database& database) {
 
 }  // namespace
 
-tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& path) {
+tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& path,
+                                                           bool takes_cut) {
   // O_NONBLOCK: a fifo by that name must not hang the program.
   FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return tl::unexpected(std::string(strerror(errno)));
@@ -77,11 +78,14 @@ tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& pa
   // SQLite takes what is missing of the last page for zeros. In write-ahead mode pages may be in
   // the -wal alone.
   const int64_t size = sizeInHeader(header.data());
-  if (!is_wal && status.st_size < size) {
+  if (status.st_size > kMaximumArchiveBytes || (takes_cut && size > kMaximumArchiveBytes)) {
+    return tl::unexpected(std::string("larger than 4 GiB, the most that is read"));
+  }
+  if (!takes_cut && !is_wal && status.st_size < size) {
     return tl::unexpected(
         fmt::format("cut: {} of {} bytes are there", int64_t{status.st_size}, size));
   }
-  return ArchiveHeader{.is_wal = is_wal};
+  return ArchiveHeader{.is_wal = is_wal, .file_bytes = status.st_size, .whole_bytes = size};
 }
 
 std::string schemaDifference(SQLite::Database& database) {

@@ -315,6 +315,17 @@ TEST(LogMarks, AnyBytes) {
   EXPECT_EQ(scan("\n\n").lines, 2);
 }
 
+// Found by fuzzing: their product with the unit is no number any more.
+TEST(LogMarks, TimesBeyondAllNanoseconds) {
+  for (const char* number :
+       {"9999999999", "9351535000000", "9999999999999999", "9223372036854775807", "9223372036.9"}) {
+    const LogMarks log =
+        scan("{\"ts\":" + std::string(number) + ",\"msg\":\"too many open files\"}\n");
+    EXPECT_EQ(log.matched, 1) << number;
+    EXPECT_EQ(log.without_time, 1) << number;
+  }
+}
+
 TEST(LogMarks, ByHand) {
   const auto mark = parseMark("2026-11-22T10:00:00+01:00 deployed 1.5.2 ");
   ASSERT_TRUE(mark);

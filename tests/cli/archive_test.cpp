@@ -6,6 +6,8 @@
 #include <csignal>
 #include <filesystem>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -194,21 +196,44 @@ TEST_F(Archive, IsNotWhereMessagesGo) {
   }
 }
 
-/// What fdanalyze may be asked, in all formats.
+/// What fdanalyze may be asked, in all formats, of a recording of process `pid`.
 std::vector<std::vector<std::string>> everyCommand(const std::string& file,
-                                                   const std::string& output) {
-  std::vector<std::vector<std::string>> commands = {
-      {"report", file},
-      {"report", file, "-f", "json"},
-      {"report", file, "-o", output},
-  };
+                                                   const std::string& output, pid_t pid) {
+  std::vector<std::vector<std::string>> commands = {{"report", file, "-o", output}};
+  for (const char* format : {"text", "markdown", "html", "json"})
+    commands.push_back({"report", file, "-f", format});
   for (const char* format : {"table", "json", "csv", "ndjson"}) {
     for (const char* listing : {"outlived", "sockets", "snapshots"})
       commands.push_back({listing, file, "-f", format});
     commands.push_back({"diff", file, "first", "last", "-f", format});
+    commands.push_back({"diff", file, "first", "last", "--by", "peer", "-f", format});
+    commands.push_back({"history", file, "--pid", std::to_string(pid), "--fd", "2", "-f", format});
     commands.push_back({"sql", file, "SELECT * FROM fd_span", "-f", format});
   }
+  for (const char* format : {"sqlite", "csv", "ndjson"})
+    commands.push_back({"export", file, "-o", output + "." + format, "--to", format});
+  for (const char* format : {"text", "json"})
+    commands.push_back({"check", file, "-f", format});
+  // With options that make it read in another way.
+  commands.push_back({"report", file, "--salvage"});
+  commands.push_back({"report", file, "--from", "2026-01-01"});
   return commands;
+}
+
+/// Every command that `fdanalyze --help` lists is among them.
+TEST(EveryCommand, IsKnownToTheTests) {
+  std::set<std::string> tested;
+  for (const auto& command : everyCommand("a", "b", 1))
+    tested.insert(command[0]);
+  const std::string help = runFdanalyze({"--help"}).out;
+  std::istringstream lines(help.substr(help.find("Subcommands:")));
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line) && line.starts_with("  ")) {
+    const std::string name = line.substr(2, line.find(' ', 2) - 2);
+    EXPECT_TRUE(name.empty() || tested.contains(name)) << name;
+  }
+  EXPECT_GE(tested.size(), 9U);
 }
 
 TEST_F(Archive, IsNeverChangedByAnalysis) {
@@ -219,7 +244,7 @@ TEST_F(Archive, IsNeverChangedByAnalysis) {
   const auto written = std::filesystem::last_write_time(database);
   ::chmod(database.c_str(), 0400);
   ::chmod(directory.path().c_str(), 0500);
-  for (const auto& command : everyCommand(database, elsewhere.file("report"))) {
+  for (const auto& command : everyCommand(database, elsewhere.file("report"), actor.pid())) {
     EXPECT_EQ(runFdanalyze(command).status, 0) << Json(command);
     EXPECT_TRUE(contentOf(database) == before) << Json(command);
     EXPECT_EQ(namesIn(directory.path()), Names{"f.db"}) << Json(command);
@@ -246,7 +271,7 @@ TEST_F(Archive, OfAKilledRecorderIsNeverChangedByAnalysis) {
     return result;
   };
   const Names before = contents();
-  for (const auto& command : everyCommand(database, elsewhere.file("report"))) {
+  for (const auto& command : everyCommand(database, elsewhere.file("report"), actor.pid())) {
     EXPECT_EQ(runFdanalyze(command).status, 0) << Json(command);
     EXPECT_TRUE(contents() == before) << Json(command);
     EXPECT_EQ(namesIn(directory.path()), names) << Json(command);

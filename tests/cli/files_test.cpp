@@ -237,16 +237,44 @@ TEST_F(HostileNames, AreNeverPrintedAsTheyAre) {
   killed.process().signal(SIGKILL);
   killed.wait();
 
+  const std::string damaged = folder / "damaged.db";
+  const std::string content = contentOf(database);
+  writeFile(damaged, content.substr(0, content.size() / 2));
   std::vector<std::vector<std::string>> commands = {
       {"report", database},
       {"report", database, "-f", "json"},
+      {"report", database, "-f", "markdown"},
+      {"report", database, "-f", "html"},
+      {"report", database, "--log", database},
       {"report", database + "missing"},
+      {"report", damaged},
+      {"report", damaged, "--salvage"},
+      {"check", damaged},
+      {"check", damaged, "-f", "json"},
+      {"check", database},
+      {"check", database, "-f", "json"},
+      {"export", database, "-o", folder / "missing/x"},
+      {"diff", database, "first", kHostile},
+      {"diff", database, "first", "last", "--by", "kind"},
+      {"sockets", database, "--comm", kHostile},
+      // Wrong usage, with what was given in the message.
+      {"report", database, "-f", kHostile},
+      {"sockets", database, "--verdict", kHostile},
+      {"sockets", database, std::string("--") + kHostile},
+      {"history", database, "--pid", kHostile, "--fd", "1"},
+      {"report", database, "--mark", kHostile},
+      {"report", database, "--from", kHostile},
+      {kHostile},
       {"sql", database, std::string("SELECT '") + kHostile},
   };
   for (const char* format : {"table", "json", "csv", "ndjson"}) {
     for (const char* listing : {"outlived", "sockets", "snapshots"})
       commands.push_back({listing, database, database, "-f", format});
     commands.push_back({"diff", database, "first", "last", "-f", format});
+    for (int fd = 0; fd < 8; ++fd) {
+      commands.push_back({"history", database, "--pid", std::to_string(actor->pid()), "--fd",
+                          std::to_string(fd), "-f", format});
+    }
     for (const char* sql :
          {"SELECT * FROM fd_span", "SELECT * FROM processes", "SELECT * FROM recording",
           "SELECT * FROM unix_change", "SELECT * FROM sqlite_schema",
@@ -259,6 +287,47 @@ TEST_F(HostileNames, AreNeverPrintedAsTheyAre) {
     const bool is_csv = command.back() == "csv";
     EXPECT_EQ(whyUnsafe(result.out, is_csv), "") << command[0] << ' ' << command.back();
     EXPECT_EQ(whyUnsafe(result.err, false), "") << command[0] << ' ' << command.back();
+  }
+}
+
+TEST_F(HostileNames, AreNotExportedAsTheyAre) {
+  ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor->pid()), "-p",
+                          std::to_string(server->pid()), "-n", "1"})
+                .status,
+            0);
+  for (const std::string format : {"csv", "ndjson"}) {
+    const std::string output = directory.file(format);
+    ASSERT_EQ(runFdanalyze({"export", database, "-o", output, "--to", format}).status, 0);
+    for (const std::string& name : namesIn(output)) {
+      const std::string content = contentOf((std::filesystem::path(output) / name).string());
+      EXPECT_EQ(whyUnsafe(content, format == "csv"), "") << name;
+    }
+  }
+  for (const auto& entry : {"report.html", "report.json"}) {
+    const std::string output = directory.file(entry);
+    const std::string format = std::string(entry).substr(7);
+    ASSERT_EQ(runFdanalyze({"report", database, "-f", format, "-o", output}).status, 0);
+    EXPECT_EQ(whyUnsafe(contentOf(output), false), "") << entry;
+  }
+}
+
+// Of fdcapture too; what it prints of processes is in the other tests.
+TEST_F(HostileNames, AreNotInMessagesOfTheRecorder) {
+  const std::string missing = folder / "missing" / kHostile;
+  const std::vector<std::vector<std::string>> commands = {
+      {"record", "-o", missing, "-p", std::to_string(actor->pid()), "-n", "1"},
+      {"record", "-o", database, "-p", kHostile},
+      {"record", "-o", database, "--interval", kHostile},
+      {"record", "-o", database, "--max-size", kHostile},
+      {"record", "-o", database, "--comm", kHostile, "-n", "1", "-v"},
+      {"record", "-o", database, "--cgroup", kHostile, "-n", "1", "-v", "--note", kHostile},
+      {"record", std::string("--") + kHostile},
+      {"copy", missing, database},
+      {"copy", database, missing},
+      {kHostile}};
+  for (const auto& command : commands) {
+    const ProgramResult result = runFdcapture(command);
+    EXPECT_EQ(whyUnsafe(result.out + result.err, false), "") << Json(command.size()) << result.err;
   }
 }
 
