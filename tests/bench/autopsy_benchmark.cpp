@@ -37,6 +37,8 @@ void playHolder(Cue& cue) {
   cue.await();
 }
 
+const TextPolicy kNoTexts;
+
 /// The holder, and a snapshot of it as it is before its second look.
 class Holder {
  public:
@@ -57,7 +59,8 @@ class Holder {
   Snapshot next() const {
     Snapshot now = fresh_;
     FailureLog failures;
-    takeSecondLook(source_, nullptr, now, true, failures);
+    TextLog texts(kNoTexts);
+    takeSecondLook(source_, nullptr, now, true, texts, failures);
     now.autopsies.clear();
     now.second_looks.clear();
     return now;
@@ -82,8 +85,9 @@ void measure(benchmark::State& state, const Snapshot& before, bool with_autopsie
     state.PauseTiming();
     Snapshot now = before;
     FailureLog failures;
+    TextLog texts(kNoTexts);
     state.ResumeTiming();
-    takeSecondLook(holder().source(), nullptr, now, with_autopsies, failures);
+    takeSecondLook(holder().source(), nullptr, now, with_autopsies, texts, failures);
     state.PauseTiming();
     autopsies = now.autopsies.size();
     now = Snapshot();
