@@ -512,16 +512,17 @@ class Importer {
 
   /// Of the hash chain only the head is taken over.
   void importChain() {
-    std::string head;
+    std::optional<std::pair<int64_t, std::string>> head;
     forEachRow("chain", [&](const RowReader& rows) {
-      rows.integer(0, 1);
       rows.integer(1, 1, 5);
       rows.integer(2);
       rows.digest(3);
-      head = toHex(rows.digest(4));
+      head.emplace(rows.integer(0, 1), toHex(rows.digest(4)));
     });
-    SQLite::Statement insert(analysis_, "INSERT INTO setting VALUES ('chain_head', ?)");
-    if (!head.empty()) insert.bind(1, head);
+    if (!head) return;
+    SQLite::Statement insert(analysis_, "INSERT INTO chain_head VALUES (?, ?)");
+    insert.bind(1, head->first);
+    insert.bind(2, head->second);
     insert.exec();
   }
 

@@ -27,7 +27,7 @@ DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
     database.boot_id = last.optionalText("boot_id");
     database.kernel = last.text("kernel_release");
   }
-  const ResultTable head = analysis.query("SELECT value FROM setting WHERE name = 'chain_head'");
+  const ResultTable head = analysis.query("SELECT value FROM chain_head");
   if (!head.rows.empty()) database.head = Row(head, 0).optionalText("value");
   report.recording_columns = recordings.columns;
   database.recordings = std::move(recordings.rows);

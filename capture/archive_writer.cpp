@@ -272,6 +272,7 @@ class ArchiveWriter::Impl {
     auto stored = guarded([&] {
       const int64_t started_ns = monotonicNs();
       WriteTransaction transaction(database_);
+      chain_.begin();
       const int64_t bytes_before = archive_.contentBytes();
       ++snapshot_;
       digest_.reset();

@@ -7,6 +7,12 @@ CREATE TABLE setting (
   value
 ) WITHOUT ROWID;
 
+-- The last link of the hash chain, as the file has it: `fdanalyze check` tells whether the chain holds.
+CREATE TABLE chain_head (
+  link INTEGER,               -- its number
+  value TEXT                  -- hexadecimal digits
+);
+
 CREATE TABLE recording (
   id INTEGER PRIMARY KEY,
   started_at TEXT,            -- UTC, ISO 8601

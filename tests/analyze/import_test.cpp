@@ -49,8 +49,9 @@ class ImportTest : public testing::Test {
     SQLite::Database(folder.file("a.db"), SQLite::OPEN_READWRITE)
         .exec(
             "INSERT INTO delay VALUES (2, 'slow', 0);"
-            "INSERT INTO recorder_event VALUES (1, 5, 6, 'burst-began', 'process 7');"
-            "INSERT INTO dropped VALUES ('keep', 3, 1, 2, 0)");
+            "INSERT INTO recorder_event VALUES (1, 1, 5, 6, 'burst-began', 'process 7');"
+            "INSERT INTO dropped VALUES ('keep', 3, 1, 2, 0);"
+            "INSERT INTO verbatim VALUES (1, 1, NULL, 3, zeroblob(32), x'00')");
     whole_archive_ = contentOf(folder.file("a.db"));
   }
 
@@ -139,6 +140,18 @@ TEST_F(ImportTest, ValuesOutOfRange) {
       {"recording", "clock_ticks_per_second = 0"},
       {"recording", "interval_ms = -1"},
       {"recording_end", "recording = -1"},
+      {"recording", "recorder_login_uid = 4294967296"},
+      {"recording", "keeps_texts = 2"},
+      {"recorder_event", "id = 0 WHERE id = 1"},
+      {"chain", "kind = 6 WHERE id = 1"},
+      {"chain", "kind = 0 WHERE id = 1"},
+      {"chain", "subject = -1 WHERE id = 1"},
+      {"chain", "previous = x'00' WHERE id = 1"},
+      {"chain", "value = zeroblob(33) WHERE id = 1"},
+      {"verbatim", "part = 3"},
+      {"verbatim", "base = 2"},
+      {"verbatim", "size = 268435457"},
+      {"verbatim", "digest = x''"},
       {"snapshot", "keyframe = 2"},
       {"snapshot", "late_us = -1"},
       {"snapshot", "boottime_ns = -1"},

@@ -17,6 +17,7 @@
 
 #include "schema/file_handle.h"
 #include "tests/support/actor.h"
+#include "tests/support/forged_chain.h"
 #include "tests/support/recording.h"
 #include "tests/support/sockets.h"
 
@@ -607,6 +608,12 @@ class SliceOfOne : public ::testing::Test {
     return runFdcapture(
         {"record", "-o", file, "-p", std::to_string(actor.pid()), "-n", "2", "-i", "1ms"});
   }
+  /// As if the snapshots had been taken at other times.
+  void setWallClock(const std::string& sql) const {
+    SQLite::Database archive(database, SQLite::OPEN_READWRITE);
+    archive.exec(sql);
+    forgeChain(archive);
+  }
 
   const TemporaryDirectory directory;
   const std::string database = directory.file("f.db");
@@ -616,8 +623,7 @@ class SliceOfOne : public ::testing::Test {
 
 TEST_F(SliceOfOne, IsContinuedWithNumbersThatWereNeverUsed) {
   // Snapshot N at second N after the epoch.
-  SQLite::Database(database, SQLite::OPEN_READWRITE)
-      .exec("UPDATE snapshot SET wall_ns = id * 1000000000");
+  setWallClock("UPDATE snapshot SET wall_ns = id * 1000000000");
   ASSERT_EQ(runFdcapture({"copy", database, copy, "--to", "1970-01-01T00:00:03Z"}).status, 0);
   ASSERT_EQ(record(copy).status, 0);
   // 4 to 6 are those of the archive from which it was copied.
@@ -633,8 +639,7 @@ TEST_F(SliceOfOne, IsContinuedWithNumbersThatWereNeverUsed) {
 
 TEST_F(SliceOfOne, HoldsAllOfItsTimeWhenTheWallClockWentBack) {
   // Seconds 1 2 3, then the clock is set back: 2 3 4.
-  SQLite::Database(database, SQLite::OPEN_READWRITE)
-      .exec("UPDATE snapshot SET wall_ns = (id - 2 * (id > 3)) * 1000000000");
+  setWallClock("UPDATE snapshot SET wall_ns = (id - 2 * (id > 3)) * 1000000000");
   ASSERT_EQ(runFdcapture({"copy", database, copy, "--to", "1970-01-01T00:00:03.5Z"}).status, 0);
   // Up to the last one that is not after it, with what lies between.
   EXPECT_EQ(valuesOf(query(copy, "SELECT id FROM snapshot"), "id"), Json({1, 2, 3, 4, 5}));

@@ -159,10 +159,12 @@ TEST_F(CommandLine, CheckTellsWhatDoesNotHold) {
   const ProgramResult edited = runFdanalyze({"check", database});
   EXPECT_EQ(edited.status, 1);
   EXPECT_NE(edited.out.find("a change in the first snapshot of a recording"), std::string::npos);
-  EXPECT_EQ(edited.err, "fdanalyze: " + database + ": 1 problem\n");
+  EXPECT_EQ(edited.err, "fdanalyze: " + database + ": 2 problems\n");
+  EXPECT_NE(edited.out.find("the rows of the snapshot are not those that it stands for"),
+            std::string::npos);
   const Json result = Json::parse(runFdanalyze({"check", database, "-f", "json"}).out);
   EXPECT_EQ(result.at("ok"), false);
-  EXPECT_EQ(result.at("problems").size(), 1U);
+  EXPECT_EQ(result.at("problems").size(), 2U);
 
   const std::string missing = directory.file("missing.db");
   EXPECT_EQ(runFdanalyze({"check", missing}).err,
