@@ -447,7 +447,7 @@ CREATE INDEX _epoll_watch_span_by_epoll ON epoll_watch_span (process, fd, watche
 --   process, first_snapshot, last_snapshot, net_table, local_port, remote_address   for joining
 CREATE TABLE sockets (
   id INTEGER PRIMARY KEY, pid INTEGER, start_ticks INTEGER, comm TEXT, fd INTEGER, inode INTEGER,
-  netns INTEGER, protocol TEXT, verdict TEXT, proof TEXT, local TEXT, remote TEXT, last_state TEXT,
+  netns INTEGER, netns_source TEXT, protocol TEXT, verdict TEXT, proof TEXT, local TEXT, remote TEXT, last_state TEXT,
   fd_first_seen TEXT, fd_last_seen TEXT, connection_first_seen TEXT, connection_last_seen TEXT,
   outlived_since TEXT, last_data_at TEXT, outlived_seconds REAL, open_at_end INTEGER,
   bytes_received INTEGER, bytes_acked INTEGER, watched_by TEXT, leak INTEGER, process INTEGER,

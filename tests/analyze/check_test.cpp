@@ -44,7 +44,7 @@ class CheckTest : public testing::Test {
   std::string problems() const {
     const std::string before = contentOf(path_);
     std::string text;
-    for (const std::string& line : checkArchive(path_).problems) {
+    for (const std::string& line : checkArchive({.database = path_}).problems) {
       EXPECT_EQ(line.find('\n'), std::string::npos) << line;
       text += line + "\n";
     }
@@ -73,7 +73,7 @@ std::string CheckTest::whole_archive_;
 
 TEST_F(CheckTest, AnArchiveHolds) {
   EXPECT_EQ(problems(), "");
-  const CheckResult result = checkArchive(path_);
+  const CheckResult result = checkArchive({.database = path_});
   EXPECT_EQ(result.snapshots, 6);
   EXPECT_EQ(result.recordings, 2);
   EXPECT_EQ(result.sha256.size(), 64U);
@@ -85,7 +85,8 @@ TEST_F(CheckTest, WhatIsNoArchive) {
   EXPECT_EQ(problems(), "an empty file, not a database\n");
   writeFile(path_, whole_archive_.substr(0, whole_archive_.size() - 1));
   EXPECT_EQ(problems().rfind("cut: ", 0), 0U) << problems();
-  EXPECT_THROW(checkArchive(folder_.file("missing.db")), std::system_error);
+  EXPECT_THROW(checkArchive(CheckOptions{.database = folder_.file("missing.db")}),
+               std::system_error);
 }
 
 TEST_F(CheckTest, AJournalBesideIt) {
@@ -232,7 +233,7 @@ TEST_F(CheckTest, ARecordingWithoutEndIsToBeKnown) {
   EXPECT_EQ(problemsAfter("DELETE FROM recording_end WHERE recording = 2;"
                           "DELETE FROM chain WHERE kind = 4 AND subject = 2"),
             "");
-  EXPECT_EQ(checkArchive(path_).doubts.size(), 1U);
+  EXPECT_EQ(checkArchive({.database = path_}).doubts.size(), 1U);
 }
 
 }  // namespace

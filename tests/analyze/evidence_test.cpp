@@ -61,7 +61,7 @@ class EvidenceTest : public testing::Test {
   EvidenceTest() { writeFile(path_, whole_); }
 
   std::string problems(const std::optional<Digest>& head = {}) const {
-    return oneLine(checkArchive(path_, head).problems);
+    return oneLine(checkArchive({.database = path_, .head = head}).problems);
   }
 
   /// What is found after an edit of a fresh copy; empty optional: the edit changed nothing.
@@ -160,7 +160,7 @@ bool changes(SQLite::Database& database, const std::string& sql) {
 }
 
 TEST_F(EvidenceTest, ARecordingHolds) {
-  const CheckResult result = checkArchive(path_);
+  const CheckResult result = checkArchive({.database = path_});
   EXPECT_EQ(oneLine(result.problems), "");
   EXPECT_EQ(result.head, toHex(head_));
   EXPECT_GE(result.texts, 6);
@@ -301,11 +301,12 @@ TEST_F(EvidenceTest, AHeadOfLongAgoIsInTheChain) {
   SQLite::Database database(path_, SQLite::OPEN_READONLY);
   const std::string hex =
       database.execAndGet("SELECT lower(hex(value)) FROM chain WHERE id = 3").getString();
-  const CheckResult result = checkArchive(path_, parseDigest(hex));
+  const CheckResult result = checkArchive({.database = path_, .head = parseDigest(hex)});
   EXPECT_EQ(oneLine(result.problems), "");
   EXPECT_EQ(result.known_head.rfind("link 3; ", 0), 0U) << result.known_head;
-  EXPECT_NE(checkArchive(path_, head_).known_head.find("the last one"), std::string::npos);
-  EXPECT_NE(oneLine(checkArchive(path_, Digest{1}).problems), "");
+  EXPECT_NE(checkArchive({.database = path_, .head = head_}).known_head.find("the last one"),
+            std::string::npos);
+  EXPECT_NE(oneLine(checkArchive({.database = path_, .head = Digest{1}}).problems), "");
 }
 
 TEST(ShownOnATerminal, IsInert) {

@@ -76,7 +76,7 @@ class TextCheckTest : public testing::Test {
     writer_->endRecording(9, "count");
     writer_.reset();
     std::string text;
-    for (const std::string& problem : checkArchive(path_).problems)
+    for (const std::string& problem : checkArchive({.database = path_}).problems)
       text += problem + "\n";
     return text;
   }

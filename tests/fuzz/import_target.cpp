@@ -68,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   analyse(kPlace.file, false);
   analyse(kPlace.file, true);
   try {
-    (void)checkArchive(kPlace.file, kLimits);
+    (void)checkArchive({.database = kPlace.file, .limits = kLimits});
   } catch (const std::exception& error) {
     isOneLine(error);
   }
