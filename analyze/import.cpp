@@ -238,7 +238,8 @@ class RowReader {
     return value.isInteger() ? value.getInt64() : other;
   }
 
-  int columnCount() const { return query_.getColumnCount(); }
+  /// Of the table.
+  int columnCount() const { return query_.getColumnCount() - 1; }
 
   std::string text(int column) const {
     const SQLite::Column value = columnOf(column);

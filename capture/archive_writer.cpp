@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <new>
 #include <set>
@@ -45,7 +46,7 @@ class Interned {
                      .getInt64()) {}
 
   int64_t id(std::string_view value, int64_t snapshot) {
-    const auto found = ids_.find(std::string(value));
+    const auto found = ids_.find(value);
     if (found != ids_.end()) return found->second;
     insert_(next_id_, snapshot, value);
     ids_.emplace(value, next_id_);
@@ -58,7 +59,11 @@ class Interned {
  private:
   Insert insert_;
   int64_t next_id_;
-  std::unordered_map<std::string, int64_t> ids_;
+  /// Looks a value up without a copy of it.
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  std::unordered_map<std::string, int64_t, Hash, std::equal_to<>> ids_;
 };
 
 }  // namespace

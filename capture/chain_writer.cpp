@@ -30,19 +30,23 @@ Digest headOf(SQLite::Database& archive) {
 }
 
 ChainWriter::ChainWriter(SQLite::Database& archive)
-    : archive_(archive), head_(headOf(archive)), next_(head_) {}
+    : archive_(archive),
+      head_(headOf(archive)),
+      next_(head_),
+      id_(archive.execAndGet("SELECT coalesce(max(id), 0) FROM chain").getInt64()),
+      next_id_(id_) {}
 
 void ChainWriter::add(LinkKind kind, int64_t subject, const Digest& content) {
   const ChainLink link{.kind = kind, .subject = subject, .previous = next_, .content = content};
   const Digest value = link.value();
-  SQLite::Statement insert(archive_,
-                           "INSERT INTO chain SELECT coalesce(max(id), 0) + 1, ?1, ?2, ?3, ?4 "
-                           "FROM chain");
-  insert.bind(1, static_cast<int>(kind));
-  insert.bind(2, subject);
-  bindDigest(insert, 3, link.previous);
-  bindDigest(insert, 4, value);
+  SQLite::Statement insert(archive_, "INSERT INTO chain VALUES (?, ?, ?, ?, ?)");
+  insert.bind(1, next_id_ + 1);
+  insert.bind(2, static_cast<int>(kind));
+  insert.bind(3, subject);
+  bindDigest(insert, 4, link.previous);
+  bindDigest(insert, 5, value);
   insert.exec();
+  ++next_id_;
   next_ = value;
 }
 
@@ -55,6 +59,7 @@ Digest rewriteChain(SQLite::Database& archive) {
   }
   ChainWriter chain(archive);
   archive.exec("DELETE FROM chain");
+  chain.startAnew();
   chain.add(LinkKind::Rewritten, 0, {});
   StoredDigests digests(archive);
   for (const auto& [kind, subject] : links) {

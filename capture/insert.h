@@ -35,6 +35,7 @@ class Insert {
   /// Values that are digested behind those of the next row.
   template <class... Values>
   Insert& with(const Values&... values) {
+    more_.clear();
     (digestValue(more_, values), ...);
     return *this;
   }

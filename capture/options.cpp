@@ -183,10 +183,9 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, RawOptions& raw) {
       ->check(between(uint64_t{1}, uint64_t{3660} * 86'400'000));
   record->add_flag("!--no-autopsy", options.with_autopsies,
                    "Do not ask the kernel about dead sockets");
-  CLI::Option* no_verbatim = record->add_flag("!--no-verbatim", options.keeps_texts,
-                                              "Keep the rows only, not the texts that were read");
-  record->add_flag("--environ", options.keeps_environ, "Keep the environment of processes, too")
-      ->excludes(no_verbatim);
+  record->add_flag("!--no-verbatim", options.keeps_texts,
+                   "Keep the rows only, not the texts that were read");
+  record->add_flag("--environ", options.keeps_environ, "Keep the environment of processes, too");
   record->add_option("--note", options.note, "Why this is recorded; kept in the archive")
       ->type_name("TEXT");
   record->add_option("--proc-root", options.proc_root, "Where procfs is (default /proc)")
@@ -254,6 +253,9 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
       throw CLI::ValidationError(
           "--burst-interval: must be less than --interval, or there is nothing between two "
           "snapshots");
+    }
+    if (record.keeps_environ && !record.keeps_texts) {
+      throw CLI::ValidationError("--environ: nothing is kept with --no-verbatim");
     }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;

@@ -95,6 +95,15 @@ int ProcSource::read(int directory, const char* path, std::string& text) {
 }
 
 int ProcSource::append(int directory, const char* path, std::string& text) {
+  return append(directory, path, text, false);
+}
+
+int ProcSource::readWhole(int directory, const char* path, std::string& text) {
+  text.clear();
+  return append(directory, path, text, true);
+}
+
+int ProcSource::append(int directory, const char* path, std::string& text, bool is_one_piece) {
   const size_t begin = text.size();
   // O_NONBLOCK: in a saved tree a fifo may lie where a file should be.
   const FileHandle file(openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -112,8 +121,9 @@ int ProcSource::append(int directory, const char* path, std::string& text) {
       text.resize(begin);
       return error;
     }
-    if (count == 0) break;
+    const bool is_short = static_cast<size_t>(count) < text.size() - length;
     length += static_cast<size_t>(count);
+    if (count == 0 || (is_one_piece && is_short)) break;
     if (length - begin > kMaximumFileBytes) {
       text.resize(begin);
       return EFBIG;

@@ -52,6 +52,11 @@ class ProcSource {
   /// As read(), but adds to `text`, which stays as it was on an error.
   static int append(int directory, const char* path, std::string& text);
 
+  /// As read(), of a file that the kernel gives in one piece if there is room for it (seq_file.c,
+  /// single_open: all of a process but its net tables, mountinfo, cmdline and environ): one read
+  /// less, that would only find its end.
+  static int readWhole(int directory, const char* path, std::string& text);
+
   /// Reads a link into `target`, which is emptied first.
   static int readLink(int directory, const char* path, std::string& target);
 
@@ -69,6 +74,7 @@ class ProcSource {
   static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
 
  private:
+  static int append(int directory, const char* path, std::string& text, bool is_one_piece);
   OrErrno<uint64_t> fdCountAt(int directory, const char* path) const;
 
   FileHandle root_;

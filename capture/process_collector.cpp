@@ -165,7 +165,7 @@ class FdReader {
   int readInfo(const std::string& name, FdRecord& record) {
     record.info.reset();
     const int error =
-        infos_ ? ProcSource::read(infos_->get(), name.c_str(), text_) : infos_.error();
+        infos_ ? ProcSource::readWhole(infos_->get(), name.c_str(), text_) : infos_.error();
     if (error != 0) return error;
     if (auto info = parseFdInfo(text_)) {
       record.info = std::move(*info);

@@ -28,35 +28,41 @@ const std::vector<InetRow>& rowsOf(const NetnsRecord& netns, NetTable table) {
   return netns.inet.at(static_cast<size_t>(table) - 1);
 }
 
-/// The inodes that any table of any namespace lists.
-std::unordered_set<uint64_t> listedInodes(const Snapshot& snapshot) {
-  std::unordered_set<uint64_t> inodes;
+/// The inodes that any table of any namespace lists, sorted: a set of as many would take several
+/// times the memory.
+std::vector<uint64_t> listedInodes(const Snapshot& snapshot) {
+  std::vector<uint64_t> inodes;
   for (const NetnsRecord& netns : snapshot.namespaces) {
     for (const auto& rows : netns.inet) {
       for (const InetRow& row : rows)
-        inodes.insert(row.inode);
+        inodes.push_back(row.inode);
     }
     for (const UnixRecord& record : netns.unix_rows)
-      inodes.insert(record.row.inode);
+      inodes.push_back(record.row.inode);
     for (const NetlinkRow& row : netns.netlink_rows)
-      inodes.insert(row.inode);
+      inodes.push_back(row.inode);
     for (const PacketRow& row : netns.packet_rows)
-      inodes.insert(row.inode);
+      inodes.push_back(row.inode);
   }
+  std::sort(inodes.begin(), inodes.end());
   return inodes;
 }
 
-/// Inode -> namespace of the connections that a snapshot lists.
-std::unordered_map<uint64_t, uint64_t> connectionsOf(const Snapshot& snapshot) {
-  std::unordered_map<uint64_t, uint64_t> connections;
+/// The namespace in which a snapshot lists a connection of this socket; empty: in none.
+std::optional<uint64_t> connectionIn(const Snapshot& snapshot, uint64_t inode) {
+  if (inode == 0) return {};
   for (const NetnsRecord& netns : snapshot.namespaces) {
     for (const NetTable table : kTcpTables) {
-      for (const InetRow& row : rowsOf(netns, table)) {
-        if (row.inode != 0 && row.state != kListen) connections.emplace(row.inode, netns.inode);
+      const auto& rows = rowsOf(netns, table);  // sorted by inode first of all
+      const auto begin =
+          std::lower_bound(rows.begin(), rows.end(), inode,
+                           [](const InetRow& row, uint64_t number) { return row.inode < number; });
+      for (auto row = begin; row != rows.end() && row->inode == inode; ++row) {
+        if (row->state != kListen) return netns.inode;
       }
     }
   }
-  return connections;
+  return {};
 }
 
 bool hasTcpTables(const NetnsRecord& netns) {
@@ -76,7 +82,7 @@ class SecondLooker {
         texts_(texts),
         failures_(failures),
         listed_(listedInodes(now)) {
-    if (previous != nullptr) findVanished(connectionsOf(*previous));
+    if (previous != nullptr) findVanished(*previous);
   }
 
   void run() {
@@ -94,14 +100,16 @@ class SecondLooker {
     });
   }
 
-  bool isListed(const FdRecord& fd) const { return listed_.contains(fd.link.number); }
+  bool isListed(const FdRecord& fd) const {
+    return std::binary_search(listed_.begin(), listed_.end(), fd.link.number);
+  }
 
-  void findVanished(const std::unordered_map<uint64_t, uint64_t>& connections) {
+  void findVanished(const Snapshot& previous) {
     for (const ProcessRecord& process : now_.processes) {
       for (const FdRecord& fd : process.fds) {
         if (fd.link.type != LinkType::Socket || isListed(fd)) continue;
-        const auto connection = connections.find(fd.link.number);
-        if (connection != connections.end()) vanished_[connection->second].insert(fd.link.number);
+        const auto netns = connectionIn(previous, fd.link.number);
+        if (netns) vanished_[*netns].insert(fd.link.number);
       }
     }
   }
@@ -129,7 +137,7 @@ class SecondLooker {
     for (const InetRow& row : second) {
       if (!inodes.contains(row.inode)) continue;
       rows.push_back(row);
-      listed_.insert(row.inode);
+      listed_.insert(std::upper_bound(listed_.begin(), listed_.end(), row.inode), row.inode);
     }
     if (rows.size() > count) sortInetRows(rows);
   }
@@ -236,7 +244,7 @@ class SecondLooker {
   bool with_autopsies_;
   TextLog& texts_;
   FailureLog& failures_;
-  std::unordered_set<uint64_t> listed_;
+  std::vector<uint64_t> listed_;  ///< sorted
   /// By namespace, the sockets that the snapshot before lists, this one does not, and an fd still
   /// holds.
   std::unordered_map<uint64_t, std::unordered_set<uint64_t>> vanished_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -62,18 +63,26 @@ inline constexpr std::array<std::string_view, 21> kHashedTableNames = {"snapshot
                                                                        "sockstat_change",
                                                                        "verbatim"};
 
-/// A row as bytes: of each value a byte that tells its type, then its bytes.
+/// A row as bytes: of each value a byte that tells its type and length, then its bytes.
 class RowBytes {
  public:
   void addNull() { bytes_.push_back('\0'); }
+  /// In two's complement, little-endian, in as few bytes as hold it with its sign.
   void addInteger(int64_t value) {
-    bytes_.push_back('\1');
-    append(static_cast<uint64_t>(value));
+    const auto bits = static_cast<uint64_t>(value);
+    // All bits that are not the sign's, and one for the sign.
+    const int used = 65 - std::countl_zero(value < 0 ? ~bits : bits);
+    const int length = (used + 7) / 8;
+    std::array<char, 9> bytes;
+    bytes[0] = static_cast<char>(length);
+    for (size_t i = 1; i < bytes.size(); ++i)
+      bytes.at(i) = static_cast<char>(bits >> (8 * (i - 1)));
+    bytes_.append(bytes.data(), static_cast<size_t>(length) + 1);
   }
   /// Of a TEXT or a BLOB.
   void addBytes(std::string_view value) {
-    bytes_.push_back('\2');
-    append(value.size());
+    bytes_.push_back('\11');  // 9
+    addInteger(static_cast<int64_t>(value.size()));
     bytes_.append(value);
   }
 
@@ -82,15 +91,6 @@ class RowBytes {
   std::string_view view() const { return bytes_; }
 
  private:
-  void append(uint64_t value) {
-    std::array<char, 8> bytes;
-    for (char& byte : bytes) {
-      byte = static_cast<char>(value & 0xFF);
-      value >>= 8;
-    }
-    bytes_.append(bytes.data(), bytes.size());
-  }
-
   std::string bytes_;
 };
 

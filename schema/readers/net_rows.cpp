@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -16,9 +17,26 @@ constexpr uint8_t kTimeWait = 6;  // TCP_TIME_WAIT
 /// Sorts by `key` and keeps the last of equals.
 template <class Row, class Key>
 void sortUnique(std::vector<Row>& rows, Key key) {
-  std::reverse(rows.begin(), rows.end());
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const Row& a, const Row& b) { return key(a) < key(b); });
+  // Places are sorted, and not rows: a table has tens of thousands of them, of a hundred bytes.
+  std::vector<uint32_t> places(rows.size());
+  std::iota(places.begin(), places.end(), 0U);
+  std::sort(places.begin(), places.end(), [&](uint32_t a, uint32_t b) {
+    return std::tuple(key(rows[a]), b) < std::tuple(key(rows[b]), a);
+  });
+  for (uint32_t start = 0; start < places.size(); ++start) {
+    // Follows one cycle of the permutation.
+    if (places[start] == start) continue;
+    Row first = std::move(rows[start]);
+    uint32_t to = start;
+    while (places[to] != start) {
+      const uint32_t from = places[to];
+      rows[to] = std::move(rows[from]);
+      places[to] = to;
+      to = from;
+    }
+    rows[to] = std::move(first);
+    places[to] = to;
+  }
   const auto end = std::unique(rows.begin(), rows.end(),
                                [&](const Row& a, const Row& b) { return key(a) == key(b); });
   rows.erase(end, rows.end());

@@ -201,6 +201,17 @@ TEST_F(EvidenceTest, ChainOutlivesThatOldSnapshotsAreDropped) {
   EXPECT_EQ(follow(database), head_);
 }
 
+TEST_F(EvidenceTest, ChainOutlivesThatAllSnapshotsAreDropped) {
+  write("a");
+  write("b");
+  writer_->archive().dropBefore(3, "max-size");
+  write("c", {}, true);
+  SQLite::Database database = close();
+  EXPECT_EQ(database.execAndGet("SELECT group_concat(id) FROM chain WHERE kind = 2").getString(),
+            "4");
+  EXPECT_EQ(follow(database), head_);
+}
+
 TEST_F(EvidenceTest, ChainEndsWhereASliceDoes) {
   write("a");
   write("b");

@@ -214,6 +214,9 @@ std::vector<std::vector<std::string>> everyCommand(const std::string& file,
     commands.push_back({"export", file, "-o", output + "." + format, "--to", format});
   for (const char* format : {"text", "json"})
     commands.push_back({"check", file, "-f", format});
+  commands.push_back({"show", file, "-s", "last"});
+  for (const char* name : {"limits", "fd", "fdinfo/2", "net/tcp"})
+    commands.push_back({"show", file, "-s", "last", std::to_string(pid) + "/" + name});
   // With options that make it read in another way.
   commands.push_back({"report", file, "--salvage"});
   commands.push_back({"report", file, "--from", "2026-01-01"});

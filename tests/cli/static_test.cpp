@@ -99,10 +99,12 @@ TEST_F(EmptyRoot, IsWhereItRecords) {
   const ProgramResult recorded = runInside(
       {"record", "-o", "/f.db", "-p", std::to_string(actor.pid()), "-n", "3", "-i", "10ms"});
   EXPECT_EQ(recorded.status, 0) << recorded.err;
-  EXPECT_EQ(recorded.err, "fdcapture: recording into /f.db every 10 ms\nfdcapture: process " +
-                              std::to_string(actor.pid()) +
-                              " (static_test) has 3 sockets that outlived their connections\n"
-                              "fdcapture: 3 snapshots in /f.db, ended: count\n");
+  const size_t head = recorded.err.find("; head ");
+  EXPECT_EQ(recorded.err.substr(0, head),
+            "fdcapture: recording into /f.db every 10 ms\nfdcapture: process " +
+                std::to_string(actor.pid()) +
+                " (static_test) has 3 sockets that outlived their connections\n"
+                "fdcapture: 3 snapshots in /f.db, ended: count");
   const ProgramResult copied = runInside({"copy", "/f.db", "/copy.db"});
   EXPECT_EQ(copied.status, 0) << copied.err;
   EXPECT_EQ(namesIn(root.path()),
