@@ -7,6 +7,8 @@
 
 #include "schema/duration.h"
 #include "schema/time_text.h"
+#include "schema/usage_error.h"
+#include "schema/versions.h"
 
 namespace fdmortem {
 namespace {
@@ -337,9 +339,9 @@ void addShow(CLI::App& app, Parsed& parsed) {
 
 AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
-  app.set_version_flag("--version", "fdanalyze " FDMORTEM_VERSION);
+  app.set_version_flag("--version", versionsOf("fdanalyze"));
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message(usageError);
   app.footer(
       "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
       "Examples:\n"

@@ -8,6 +8,8 @@
 
 #include "schema/duration.h"
 #include "schema/time_text.h"
+#include "schema/usage_error.h"
+#include "schema/versions.h"
 
 namespace fdmortem {
 namespace {
@@ -247,9 +249,9 @@ CLI::App* addCopy(CLI::App& app, CopyOptions& options) {
 CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
   CLI::App app("Archives what the kernel says about the file descriptors of processes.",
                "fdcapture");
-  app.set_version_flag("--version", "fdcapture " FDMORTEM_VERSION);
+  app.set_version_flag("--version", versionsOf("fdcapture"));
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message(usageError);
   app.footer(
       "'fdcapture COMMAND --help' tells the options; fdcapture(1) is the manual.\n\n"
       "Examples:\n"

@@ -22,6 +22,7 @@
 #include "capture/burst.h"
 #include "capture/changes.h"
 #include "capture/collector.h"
+#include "capture/hints.h"
 #include "capture/own_limits.h"
 #include "capture/priority.h"
 #include "capture/progress.h"
@@ -147,6 +148,10 @@ class Recorder {
     archive_->beginRecording(describeRecording(options_, source_));
     progress_.announce(fmt::format("recording into {} every {} ms", printable(options_.output),
                                    options_.interval.count()));
+    if (options_.selection.scansProcesses()) {
+      const std::string hint = hintOnHiddenProcesses(source_);
+      if (!hint.empty()) progress_.announce(hint);
+    }
     const std::string reason = loop();
     tellUnstoredDelays();
     const auto error = archive_->endRecording(readClocks().wall_ns, reason);
@@ -165,7 +170,8 @@ class Recorder {
       const auto process = openProcess(source_, pid);
       if (process || process.error() != ESRCH) return;
     }
-    throw std::runtime_error(fmt::format("no such process: {}", fmt::join(selection.pids, ", ")));
+    throw std::runtime_error(fmt::format("no such process: {}; {}", fmt::join(selection.pids, ", "),
+                                         hintOnMissingProcess(source_, selection.pids.front())));
   }
 
   /// Returns why it ended.

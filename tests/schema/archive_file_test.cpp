@@ -89,6 +89,16 @@ TEST_F(ArchiveFileTest, RefusesAnotherKindOfFile) {
   EXPECT_EQ(refusal(), "not an SQLite database");
 }
 
+TEST_F(ArchiveFileTest, TellsACompressedFile) {
+  for (const std::string magic : {"\x1f\x8b",
+                                  "\xfd"
+                                  "7zXZ",
+                                  "\x28\xb5\x2f\xfd"}) {
+    writeFile(path_, magic + std::string(4096, 'x'));
+    EXPECT_EQ(refusal(), "a compressed file, not a database: unpack it first");
+  }
+}
+
 TEST_F(ArchiveFileTest, RefusesADatabaseOfAnotherProgram) {
   execute("PRAGMA application_id = 1");
   EXPECT_EQ(refusal(), "an SQLite database of another program");
@@ -96,7 +106,8 @@ TEST_F(ArchiveFileTest, RefusesADatabaseOfAnotherProgram) {
 
 TEST_F(ArchiveFileTest, RefusesAnotherVersion) {
   execute("PRAGMA user_version = 99");
-  EXPECT_EQ(refusal(), "archive format version 99; this program knows version 2");
+  EXPECT_EQ(refusal(),
+            "archive format version 99; this program knows version 2: a newer fdmortem reads it");
 }
 
 TEST_F(ArchiveFileTest, RefusesAFolder) {
