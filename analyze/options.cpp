@@ -181,7 +181,8 @@ void addSockets(CLI::App& app, Parsed& parsed) {
     if (!is_outlived) {
       command
           ->add_option("--verdict", parsed.listing.filter.verdicts,
-                       "Only these, such as outlived,unlisted")
+                       "Only these: connected, listening, closing,\npeer-closed, outlived, "
+                       "connect-failed,\nnever-connected, unlisted, other")
           ->type_name("V,...")
           ->delimiter(',')
           ->expected(1)

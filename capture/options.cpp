@@ -201,12 +201,13 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, RawOptions& raw) {
       ->type_name("DURATION")
       ->transform(durationInMs())
       ->check(between(uint64_t{1}, uint64_t{3660} * 86'400'000));
-  record->add_flag("!--no-autopsy", options.with_autopsies,
-                   "Do not ask the kernel about dead sockets");
-  CLI::Option* no_verbatim = record->add_flag("!--no-verbatim", options.keeps_texts,
-                                              "Keep the rows only, not the texts that were read");
-  record->add_flag("--environ", options.keeps_environ, "Keep the environment of processes, too")
-      ->excludes(no_verbatim);
+  record->add_flag_callback(
+      "--no-autopsy", [&options] { options.with_autopsies = false; },
+      "Do not ask the kernel about dead sockets");
+  record->add_flag_callback(
+      "--no-verbatim", [&options] { options.keeps_texts = false; },
+      "Keep the rows only, not the texts that were read");
+  record->add_flag("--environ", options.keeps_environ, "Keep the environment of processes, too");
   record->add_option("--note", options.note, "Why this is recorded; kept in the archive")
       ->type_name("TEXT");
   record->add_option("--proc-root", options.proc_root, "Where procfs is (default /proc)")
@@ -269,6 +270,10 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
     const Selection& selection = record.selection;
     if (selection.pids.empty() && !selection.scansProcesses()) {
       throw CLI::RequiredError("one of --pid, --comm, --cgroup and --all");
+    }
+    // CLI11's own excludes() would write that into the help, and push its columns aside.
+    if (record.keeps_environ && !record.keeps_texts) {
+      throw CLI::ExcludesError("--environ", "--no-verbatim");
     }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;

@@ -2,19 +2,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "tests/docs/help.h"
 #include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"
 
@@ -22,70 +20,6 @@ namespace fdmortem::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-const fs::path kSource = FDMORTEM_SOURCE_DIR;
-
-std::string readFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);)
-    result.push_back(line);
-  return result;
-}
-
-/// What the first group of `pattern` matches, all through `text`.
-std::set<std::string> matches(const std::string& text, const std::string& pattern) {
-  const std::regex expression(pattern);
-  std::set<std::string> result;
-  for (std::sregex_iterator match(text.begin(), text.end(), expression), end; match != end; ++match)
-    result.insert((*match)[1]);
-  return result;
-}
-
-struct Program {
-  std::string name;
-  std::string path;
-  std::string man_page;
-
-  std::string help(const std::string& command = {}) const {
-    std::vector<std::string> argv = {path};
-    if (!command.empty()) argv.push_back(command);
-    argv.emplace_back("--help");
-    const ProgramResult result = runProgram(argv);
-    EXPECT_EQ(result.status, 0) << name << ' ' << command << ": " << result.err;
-    return result.out;
-  }
-
-  std::set<std::string> commands() const {
-    const std::string text = help();
-    const size_t start = text.find("Subcommands:\n");
-    if (start == std::string::npos) return {};
-    const std::string list = text.substr(start, text.find("\n\n", start) - start);
-    return matches(list, "\n  ([a-z]+) ");
-  }
-};
-
-std::vector<Program> programs() {
-  return {{"fdcapture", FDCAPTURE_PATH, readFile(kSource / "capture/fdcapture.1.scd")},
-          {"fdanalyze", FDANALYZE_PATH, readFile(kSource / "analyze/fdanalyze.1.scd")}};
-}
-
-/// The options that a help text lists, short and long.
-std::set<std::string> options(const std::string& help) {
-  std::set<std::string> result;
-  for (const std::string& line : lines(help)) {
-    if (!line.starts_with("  -")) continue;
-    const std::string names = line.substr(2, line.find(' ', 2) - 2);
-    result.merge(matches(names, "(?:^|,)(--?[a-z][a-z-]*)"));
-  }
-  return result;
-}
 
 std::vector<fs::path> markdownFiles() {
   std::vector<fs::path> files;
