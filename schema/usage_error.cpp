@@ -80,7 +80,7 @@ std::string closestWord(const std::string& typed, const std::vector<std::string>
 std::string usageError(const CLI::App* app, const CLI::Error& error) {
   const auto given = app->get_subcommands();
   const CLI::App& command = given.empty() ? *app : *given.front();
-  std::string reason = error.what();
+  std::string reason = printable(error.what());
   // What CLI11 does not know it lays aside; that something else is missing may only follow from it.
   const std::vector<std::string> rest = app->remaining(true);
   const auto option = std::find_if(rest.begin(), rest.end(), [](const std::string& word) {
@@ -92,8 +92,7 @@ std::string usageError(const CLI::App* app, const CLI::Error& error) {
     reason = unknown("option", option->substr(0, option->find('=')), optionsOf(command));
   }
   const std::string name = app->get_name() + (given.empty() ? "" : " " + command.get_name());
-  return fmt::format("{}: {}\n'{} --help' tells what there is.\n", app->get_name(),
-                     printable(reason), name);
+  return fmt::format("{}: {}\n'{} --help' tells what there is.\n", app->get_name(), reason, name);
 }
 
 }  // namespace fdmortem

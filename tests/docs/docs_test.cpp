@@ -1,5 +1,6 @@
 // What the documents say of the programs, compared with what the programs say of themselves.
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -177,17 +178,65 @@ TEST(DocsTest, ExamplesParse) {
     expectToParse(command, empty.path());
 }
 
+/// The names by which a page's headings can be linked to, as GitHub makes them.
+std::set<std::string> anchorsOf(const std::string& page) {
+  std::set<std::string> anchors;
+  for (const std::string& heading : matches(page, "(?:^|\n)#+ ([^\n]+)")) {
+    std::string anchor;
+    for (const char c : heading) {
+      if (c == ' ') anchor += '-';
+      if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_') {
+        anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      }
+    }
+    anchors.insert(anchor);
+  }
+  return anchors;
+}
+
 TEST(DocsTest, LinksResolve) {
-  const std::regex link("\\]\\(([^)#\\s]+)(#[^)]*)?\\)");
+  const std::regex link("\\]\\(([^)#\\s]*)(?:#([^)]*))?\\)");
   const auto files = markdownFiles();
   EXPECT_GE(files.size(), 4U);
   for (const fs::path& file : files) {
     const std::string text = readFile(file);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match) {
       const std::string target = (*match)[1];
+      const std::string anchor = (*match)[2];
       if (target.find("://") != std::string::npos) continue;
-      EXPECT_TRUE(fs::exists(file.parent_path() / target)) << file << ": " << target;
+      const fs::path page = target.empty() ? file : file.parent_path() / target;
+      EXPECT_TRUE(fs::exists(page)) << file << ": " << target;
+      if (!anchor.empty()) {
+        EXPECT_TRUE(anchorsOf(readFile(page)).contains(anchor)) << file << ": " << anchor;
+      }
     }
+  }
+}
+
+TEST(DocsTest, FilesThatAreNamedAreThere) {
+  size_t count = 0;
+  for (const fs::path& file : markdownFiles()) {
+    for (const std::string& name :
+         matches(readFile(file),
+                 "`((?:samples|tests|schema|capture|analyze|\\.ci)/[A-Za-z0-9_./-]+)[` ]")) {
+      // The repository, or the folder of the page; samples/out is made by samples/run.
+      if (name.starts_with("samples/out")) continue;
+      EXPECT_TRUE(fs::exists(kSource / name) || fs::exists(file.parent_path() / name))
+          << file << ": " << name;
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 5U);
+}
+
+TEST(DocsTest, CommandsThatAreNamedAreThere) {
+  for (const Program& program : programs()) {
+    std::string text = program.man_page;
+    for (const fs::path& file : markdownFiles())
+      text += readFile(file);
+    const auto commands = program.commands();
+    for (const std::string& command : matches(text, "[`*]" + program.name + " ([a-z]+)[ `*]"))
+      EXPECT_TRUE(commands.contains(command)) << program.name << ' ' << command;
   }
 }
 
