@@ -86,7 +86,7 @@ bool hidesProcesses(const std::string& mounts) {
     std::string device, place, type, options;
     words >> device >> place >> type >> options;
     if (type != "proc" || place != "/proc") continue;
-    options = "," + options + ",";
+    options = fmt::format(",{},", options);
     const size_t start = options.find(",hidepid=");
     if (start == std::string::npos) continue;
     const std::string value = options.substr(start + 9, options.find(',', start + 9) - start - 9);
@@ -105,7 +105,8 @@ std::string hintOnHiddenProcesses(const ProcSource& source) {
 
 std::string hintOnRights(const std::vector<Failure>& failures) {
   const bool is_refused = std::any_of(failures.begin(), failures.end(), [](const Failure& failure) {
-    return failure.error_number == EACCES || failure.error_number == EPERM;
+    const int error = failure.error_number.value_or(0);
+    return error == EACCES || error == EPERM;
   });
   if (!is_refused) return {};
   return "what was refused takes root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; see PRIVILEGES "

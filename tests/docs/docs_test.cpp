@@ -304,7 +304,9 @@ TEST(DocsTest, TheSpecificationHasEveryView) {
     const std::string file = entry.path().filename();
     for (const std::string& name :
          matches(readFile(entry.path()), "CREATE (?:TABLE|VIEW) ([a-z]\\w*) AS")) {
-      const auto rows = matches(specification, "\\| `(" + name + ")` \\|[^\n]*views/" + file);
+      std::string row = "\\| `(";
+      row.append(name).append(")` \\|[^\n]*views/").append(file);
+      const auto rows = matches(specification, row);
       EXPECT_EQ(rows.size(), 1U) << file << ": " << name;
     }
   }

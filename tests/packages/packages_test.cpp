@@ -38,20 +38,20 @@ class Packages : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     for (const char* program : {"cpack", "dpkg-deb", "dpkg-shlibdeps", "scdoc"}) {
-      if (!isInstalled(program)) missing_ = program;
+      if (!isInstalled(program)) missing = program;
     }
-    if (!missing_.empty()) return;
-    folder_ = new TemporaryDirectory;
-    const ProgramResult made = runProgram({"cpack", "-B", folder_->path()}, {}, 4 * kDeadline,
+    if (!missing.empty()) return;
+    folder = new TemporaryDirectory;
+    const ProgramResult made = runProgram({"cpack", "-B", folder->path()}, {}, 4 * kDeadline,
                                           {.environment = {}, .directory = FDMORTEM_BINARY_DIR});
     ASSERT_EQ(made.status, 0) << made.out << made.err;
   }
-  static void TearDownTestSuite() { delete std::exchange(folder_, nullptr); }
+  static void TearDownTestSuite() { delete std::exchange(folder, nullptr); }
 
   void SetUp() override {
-    if (!missing_.empty()) GTEST_SKIP() << missing_ << " is not installed";
-    debs = filesIn(folder_->path(), ".deb");
-    archives = filesIn(folder_->path(), ".tar.gz");
+    if (!missing.empty()) GTEST_SKIP() << missing << " is not installed";
+    debs = filesIn(folder->path(), ".deb");
+    archives = filesIn(folder->path(), ".tar.gz");
     ASSERT_EQ(debs.size(), 2U);
   }
 
@@ -63,8 +63,8 @@ class Packages : public ::testing::Test {
   std::vector<std::string> archives;
 
  private:
-  static inline TemporaryDirectory* folder_ = nullptr;
-  static inline std::string missing_;
+  static inline TemporaryDirectory* folder = nullptr;
+  static inline std::string missing;
 };
 
 TEST_F(Packages, HoldWhatTheyShould) {
