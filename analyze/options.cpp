@@ -336,31 +336,8 @@ void addShow(CLI::App& app, Parsed& parsed) {
       "  fdanalyze show leak.db -s 12 4711/fdinfo/8\n");
 }
 
-}  // namespace
-
-AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
-  CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
-  app.set_version_flag("--version", versionsOf("fdanalyze"));
-  app.require_subcommand(1);
-  app.failure_message(usageError);
-  app.footer(
-      "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
-      "Examples:\n"
-      "  fdanalyze report leak.db\n"
-      "  fdanalyze outlived leak.db -f json\n");
-  app.get_formatter()->column_width(kHelpColumn);
-  Parsed parsed;
-  addReport(app, parsed);
-  addSockets(app, parsed);
-  addOthers(app, parsed);
-  addExport(app, parsed);
-  addShow(app, parsed);
-  addCheck(app, parsed);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
-  }
+/// What was parsed, for the command that was given; a status if it does not fit together.
+AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
   for (const std::string& text : parsed.mark_texts)
     parsed.marks.marks.push_back(*parseMark(text));
   parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
@@ -392,6 +369,34 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   parsed.listing.filter.from_ns = range.from_ns;
   parsed.listing.filter.to_ns = range.to_ns;
   return parsed.listing;
+}
+
+}  // namespace
+
+AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
+  CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
+  app.set_version_flag("--version", versionsOf("fdanalyze"));
+  app.require_subcommand(1);
+  app.failure_message(usageError);
+  app.footer(
+      "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
+      "Examples:\n"
+      "  fdanalyze report leak.db\n"
+      "  fdanalyze outlived leak.db -f json\n");
+  app.get_formatter()->column_width(kHelpColumn);
+  Parsed parsed;
+  addReport(app, parsed);
+  addSockets(app, parsed);
+  addOthers(app, parsed);
+  addExport(app, parsed);
+  addShow(app, parsed);
+  addCheck(app, parsed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  return commandOf(app, parsed);
 }
 
 }  // namespace fdmortem

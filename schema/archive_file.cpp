@@ -46,7 +46,7 @@ const char* notSqlite(const unsigned char* header) {
       return "a compressed file, not a database: unpack it first";
     }
   }
-  return "not an SQLite database";
+  return "not an SQLite database, so no archive of fdcapture";
 }
 
 std::vector<std::string> schemaOf(SQLite::Database& database) {
@@ -70,7 +70,8 @@ tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& pa
   struct stat status {};
   if (fstat(file.get(), &status) != 0) return tl::unexpected(std::string(strerror(errno)));
   if (!S_ISREG(status.st_mode)) return tl::unexpected(std::string("not a regular file"));
-  if (status.st_size == 0) return tl::unexpected(std::string("an empty file, not a database"));
+  if (status.st_size == 0)
+    return tl::unexpected(std::string("an empty file, not a database, so no archive of fdcapture"));
 
   std::array<unsigned char, 100> header{};
   const ssize_t length = pread(file.get(), header.data(), header.size(), 0);
@@ -80,7 +81,8 @@ tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& pa
     return tl::unexpected(std::string(notSqlite(header.data())));
   }
   if (bigEndian32(&header[68]) != kApplicationId) {
-    return tl::unexpected(std::string("an SQLite database of another program"));
+    return tl::unexpected(
+        std::string("an SQLite database of another program, so no archive of fdcapture"));
   }
   const int32_t version = bigEndian32(&header[60]);
   if (version != kFormatVersion) {

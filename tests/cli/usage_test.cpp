@@ -243,22 +243,23 @@ TEST_F(CommandLine, OneMissingPidOfTwoIsThree) {
 TEST_F(CommandLine, OtherFilesAreLeftAsTheyWere) {
   const std::string empty = directory.file("empty");
   writeFile(empty, "");
-  expectRefused(empty, "an empty file, not a database", kAdvice);
+  expectRefused(empty, "an empty file, not a database, so no archive of fdcapture", kAdvice);
 
   const std::string text = directory.file("text");
   writeFile(text, std::string(4000, 'x'));
-  expectRefused(text, "not an SQLite database", kAdvice);
+  expectRefused(text, "not an SQLite database, so no archive of fdcapture", kAdvice);
 
   const std::string byte = directory.file("byte");
   writeFile(byte, "S");
-  expectRefused(byte, "not an SQLite database", kAdvice);
+  expectRefused(byte, "not an SQLite database, so no archive of fdcapture", kAdvice);
 
   const std::string foreign = directory.file("foreign.db");
   sqlite3* handle = nullptr;
   ASSERT_EQ(sqlite3_open(foreign.c_str(), &handle), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(handle, "CREATE TABLE t (x)", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(handle);
-  expectRefused(foreign, "an SQLite database of another program", kAdvice);
+  expectRefused(foreign, "an SQLite database of another program, so no archive of fdcapture",
+                kAdvice);
 
   const std::string folder = directory.file("folder");
   std::filesystem::create_directory(folder);
@@ -270,7 +271,7 @@ TEST_F(CommandLine, OtherFilesAreLeftAsTheyWere) {
 
   const std::string link = directory.file("link");
   std::filesystem::create_symlink(text, link);
-  expectRefused(link, "not an SQLite database", kAdvice);
+  expectRefused(link, "not an SQLite database, so no archive of fdcapture", kAdvice);
 }
 
 TEST_F(CommandLine, ANewerFormatIsLeftAsItWas) {

@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/docs/help.h"
-#include "tests/support/process.h"
+#include "tests/support/recording.h"
 #include "tests/support/temporary_directory.h"
 
 namespace fdmortem::test {
@@ -127,7 +127,7 @@ TEST(DocsTest, ManPagesNameNoOptionThatIsNotThere) {
 }
 
 TEST(DocsTest, ReadmeNamesEveryCommand) {
-  const std::string readme = readFile(kSource / "README.md");
+  const std::string readme = contentOf(kSource / "README.md");
   for (const Program& program : programs()) {
     const auto commands = program.commands();
     for (const std::string& command : commands) {
@@ -162,7 +162,8 @@ TEST(DocsTest, HelpFitsAScreenAndHasTwoExamples) {
 }
 
 TEST(DocsTest, ExamplesParse) {
-  std::vector<std::vector<std::string>> commands = exampleCommands(readFile(kSource / "README.md"));
+  std::vector<std::vector<std::string>> commands =
+      exampleCommands(contentOf(kSource / "README.md"));
   EXPECT_GE(commands.size(), 4U);
   for (const Program& program : programs()) {
     std::string text = program.man_page.substr(program.man_page.find("# EXAMPLES"));
@@ -199,7 +200,7 @@ TEST(DocsTest, LinksResolve) {
   const auto files = markdownFiles();
   EXPECT_GE(files.size(), 4U);
   for (const fs::path& file : files) {
-    const std::string text = readFile(file);
+    const std::string text = contentOf(file);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match) {
       const std::string target = (*match)[1];
       const std::string anchor = (*match)[2];
@@ -207,7 +208,7 @@ TEST(DocsTest, LinksResolve) {
       const fs::path page = target.empty() ? file : file.parent_path() / target;
       EXPECT_TRUE(fs::exists(page)) << file << ": " << target;
       if (!anchor.empty()) {
-        EXPECT_TRUE(anchorsOf(readFile(page)).contains(anchor)) << file << ": " << anchor;
+        EXPECT_TRUE(anchorsOf(contentOf(page)).contains(anchor)) << file << ": " << anchor;
       }
     }
   }
@@ -217,7 +218,7 @@ TEST(DocsTest, FilesThatAreNamedAreThere) {
   size_t count = 0;
   for (const fs::path& file : markdownFiles()) {
     for (const std::string& name :
-         matches(readFile(file),
+         matches(contentOf(file),
                  "`((?:samples|tests|schema|capture|analyze|\\.ci)/[A-Za-z0-9_./-]+)[` ]")) {
       // The repository, or the folder of the page; samples/out is made by samples/run.
       if (name.starts_with("samples/out")) continue;
@@ -233,7 +234,7 @@ TEST(DocsTest, CommandsThatAreNamedAreThere) {
   for (const Program& program : programs()) {
     std::string text = program.man_page;
     for (const fs::path& file : markdownFiles())
-      text += readFile(file);
+      text += contentOf(file);
     const auto commands = program.commands();
     for (const std::string& command : matches(text, "[`*]" + program.name + " ([a-z]+)[ `*]"))
       EXPECT_TRUE(commands.contains(command)) << program.name << ' ' << command;
@@ -242,8 +243,8 @@ TEST(DocsTest, CommandsThatAreNamedAreThere) {
 
 // Its type and whether it can be NULL too.
 TEST(DocsTest, TheSpecificationHasEveryColumn) {
-  const std::string specification = readFile(kSource / "schema/README.md");
-  const auto sql = lines(readFile(kSource / "schema/tables.sql"));
+  const std::string specification = contentOf(kSource / "schema/README.md");
+  const auto sql = lines(contentOf(kSource / "schema/tables.sql"));
   const std::regex create("CREATE TABLE (\\w+) \\(");
   const std::regex column("  (\\w+) ([A-Z]+)(.*)");
   std::string section;
@@ -271,8 +272,8 @@ TEST(DocsTest, TheSpecificationHasEveryColumn) {
 }
 
 TEST(DocsTest, TheReadmeQuotesTheReport) {
-  const std::string readme = readFile(kSource / "README.md");
-  const auto report = lines(readFile(kSource / "samples/reports/leak-reset.txt"));
+  const std::string readme = contentOf(kSource / "README.md");
+  const auto report = lines(contentOf(kSource / "samples/reports/leak-reset.txt"));
   const std::string start = "```text samples/leak-reset.db\n";
   const size_t place = readme.find(start);
   ASSERT_NE(place, std::string::npos);
@@ -290,7 +291,7 @@ TEST(DocsTest, TheReadmeQuotesTheReport) {
 }
 
 TEST(DocsTest, EveryRuleIsDescribed) {
-  const std::string readme = readFile(kSource / "schema/findings/README.md");
+  const std::string readme = contentOf(kSource / "schema/findings/README.md");
   for (const auto& entry : fs::directory_iterator(kSource / "schema/findings")) {
     if (entry.path().extension() != ".sql") continue;
     const std::string file = entry.path().filename();
@@ -299,11 +300,11 @@ TEST(DocsTest, EveryRuleIsDescribed) {
 }
 
 TEST(DocsTest, TheSpecificationHasEveryView) {
-  const std::string specification = readFile(kSource / "schema/README.md");
+  const std::string specification = contentOf(kSource / "schema/README.md");
   for (const auto& entry : fs::directory_iterator(kSource / "schema/views")) {
     const std::string file = entry.path().filename();
     for (const std::string& name :
-         matches(readFile(entry.path()), "CREATE (?:TABLE|VIEW) ([a-z]\\w*) AS")) {
+         matches(contentOf(entry.path()), "CREATE (?:TABLE|VIEW) ([a-z]\\w*) AS")) {
       std::string row = "\\| `(";
       row.append(name).append(")` \\|[^\n]*views/").append(file);
       const auto rows = matches(specification, row);

@@ -1,23 +1,14 @@
 #include "tests/docs/help.h"
 
 #include <cstddef>
-#include <fstream>
-#include <iterator>
 #include <regex>
 #include <sstream>
-#include <stdexcept>
 
 #include <gtest/gtest.h>
 
-#include "tests/support/process.h"
+#include "tests/support/recording.h"
 
 namespace fdmortem::test {
-
-std::string readFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<std::string> lines(const std::string& text) {
   std::vector<std::string> result;
@@ -53,8 +44,8 @@ std::set<std::string> Program::commands() const {
 }
 
 std::vector<Program> programs() {
-  return {{"fdcapture", FDCAPTURE_PATH, readFile(kSource / "capture/fdcapture.1.scd")},
-          {"fdanalyze", FDANALYZE_PATH, readFile(kSource / "analyze/fdanalyze.1.scd")}};
+  return {{"fdcapture", FDCAPTURE_PATH, contentOf(kSource / "capture/fdcapture.1.scd")},
+          {"fdanalyze", FDANALYZE_PATH, contentOf(kSource / "analyze/fdanalyze.1.scd")}};
 }
 
 std::set<std::string> options(const std::string& help) {

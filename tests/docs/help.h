@@ -11,9 +11,6 @@ namespace fdmortem::test {
 /// The root of the sources.
 inline const std::filesystem::path kSource = FDMORTEM_SOURCE_DIR;
 
-/// Throws std::runtime_error if it can't be read.
-std::string readFile(const std::filesystem::path& path);
-
 std::vector<std::string> lines(const std::string& text);
 
 /// What the first group of `pattern` matches, all through `text`.
