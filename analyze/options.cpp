@@ -8,7 +8,8 @@
 #include "schema/duration.h"
 #include "schema/size.h"
 #include "schema/time_text.h"
-#include "schema/usage_failure.h"
+#include "schema/usage_error.h"
+#include "schema/versions.h"
 
 namespace fdmortem {
 namespace {
@@ -209,7 +210,8 @@ void addSockets(CLI::App& app, Parsed& parsed) {
     if (!is_outlived) {
       command
           ->add_option("--verdict", parsed.listing.filter.verdicts,
-                       "Only these, such as outlived,unlisted")
+                       "Only these: connected, listening, closing,\npeer-closed, outlived, "
+                       "connect-failed,\nnever-connected, unlisted, other")
           ->type_name("V,...")
           ->delimiter(',')
           ->expected(1)
@@ -371,31 +373,8 @@ void addShow(CLI::App& app, Parsed& parsed) {
       "  fdanalyze show leak.db -s 12 4711/fdinfo/8\n");
 }
 
-}  // namespace
-
-AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
-  CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
-  app.set_version_flag("--version", "fdanalyze " FDMORTEM_VERSION);
-  app.require_subcommand(1);
-  app.failure_message(usageFailure);
-  app.footer(
-      "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
-      "Examples:\n"
-      "  fdanalyze report leak.db\n"
-      "  fdanalyze outlived leak.db -f json\n");
-  app.get_formatter()->column_width(kHelpColumn);
-  Parsed parsed;
-  addReport(app, parsed);
-  addSockets(app, parsed);
-  addOthers(app, parsed);
-  addExport(app, parsed);
-  addShow(app, parsed);
-  addCheck(app, parsed);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
-  }
+/// What was parsed, for the command that was given; a status if it does not fit together.
+AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
   for (const std::string& text : parsed.mark_texts)
     parsed.marks.marks.push_back(*parseMark(text));
   parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
@@ -435,6 +414,34 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   parsed.listing.filter.from_ns = range.from_ns;
   parsed.listing.filter.to_ns = range.to_ns;
   return parsed.listing;
+}
+
+}  // namespace
+
+AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
+  CLI::App app("Tells which file descriptors outlived their connections.", "fdanalyze");
+  app.set_version_flag("--version", versionsOf("fdanalyze"));
+  app.require_subcommand(1);
+  app.failure_message(usageError);
+  app.footer(
+      "'fdanalyze COMMAND --help' tells the options; fdanalyze(1) is the manual.\n\n"
+      "Examples:\n"
+      "  fdanalyze report leak.db\n"
+      "  fdanalyze outlived leak.db -f json\n");
+  app.get_formatter()->column_width(kHelpColumn);
+  Parsed parsed;
+  addReport(app, parsed);
+  addSockets(app, parsed);
+  addOthers(app, parsed);
+  addExport(app, parsed);
+  addShow(app, parsed);
+  addCheck(app, parsed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  return commandOf(app, parsed);
 }
 
 }  // namespace fdmortem

@@ -39,7 +39,10 @@ struct flock recorderMark() {
 FileHandle openExclusively(const std::string& path) {
   if (!makeArchive(path)) {
     const auto header = readArchiveHeader(path);
-    if (!header) throw std::runtime_error(fmt::format("{}: {}", path, header.error()));
+    if (!header) {
+      throw std::runtime_error(
+          fmt::format("{}: {}; -o takes a free name or an archive", path, header.error()));
+    }
     if (access((path + "-journal").c_str(), F_OK) == 0) {
       throw std::runtime_error(
           fmt::format("{}: there is a {}-journal, which no fdcapture leaves behind", path, path));

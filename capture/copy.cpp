@@ -166,7 +166,8 @@ int copyArchive(const CopyOptions& options) {
                     options.from));
   }
   if (access(options.to.c_str(), F_OK) == 0) {
-    throw std::runtime_error(fmt::format("{}: exists already", options.to));
+    throw std::runtime_error(
+        fmt::format("{}: exists already; give a name that is free", options.to));
   }
   lowerPriority();
   TemporaryFile copy(fmt::format("{}.{}.partial", options.to, getpid()));

@@ -9,7 +9,8 @@
 #include "schema/duration.h"
 #include "schema/size.h"
 #include "schema/time_text.h"
-#include "schema/usage_failure.h"
+#include "schema/usage_error.h"
+#include "schema/versions.h"
 
 namespace fdmortem {
 namespace {
@@ -181,10 +182,12 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, RawOptions& raw) {
       ->type_name("DURATION")
       ->transform(durationInMs())
       ->check(between(uint64_t{1}, uint64_t{3660} * 86'400'000));
-  record->add_flag("!--no-autopsy", options.with_autopsies,
-                   "Do not ask the kernel about dead sockets");
-  record->add_flag("!--no-verbatim", options.keeps_texts,
-                   "Keep the rows only, not the texts that were read");
+  record->add_flag_callback(
+      "--no-autopsy", [&options] { options.with_autopsies = false; },
+      "Do not ask the kernel about dead sockets");
+  record->add_flag_callback(
+      "--no-verbatim", [&options] { options.keeps_texts = false; },
+      "Keep the rows only, not the texts that were read");
   record->add_flag("--environ", options.keeps_environ, "Keep the environment of processes, too");
   record->add_option("--note", options.note, "Why this is recorded; kept in the archive")
       ->type_name("TEXT");
@@ -228,9 +231,9 @@ CLI::App* addCopy(CLI::App& app, CopyOptions& options) {
 CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
   CLI::App app("Archives what the kernel says about the file descriptors of processes.",
                "fdcapture");
-  app.set_version_flag("--version", "fdcapture " FDMORTEM_VERSION);
+  app.set_version_flag("--version", versionsOf("fdcapture"));
   app.require_subcommand(1);
-  app.failure_message(usageFailure);
+  app.failure_message(usageError);
   app.footer(
       "'fdcapture COMMAND --help' tells the options; fdcapture(1) is the manual.\n\n"
       "Examples:\n"
@@ -254,8 +257,9 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
           "--burst-interval: must be less than --interval, or there is nothing between two "
           "snapshots");
     }
+    // CLI11's own excludes() would write that into the help, and push its columns aside.
     if (record.keeps_environ && !record.keeps_texts) {
-      throw CLI::ValidationError("--environ: nothing is kept with --no-verbatim");
+      throw CLI::ExcludesError("--environ", "--no-verbatim");
     }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;

@@ -13,6 +13,7 @@
 
 #include <fmt/core.h>
 
+#include "capture/hints.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
@@ -133,6 +134,10 @@ void Progress::failures(const std::vector<Failure>& failures) {
     // What was said is remembered to say it once, but not without end.
     if (named_.size() > 100 * kMaximumNamedFailures) named_.erase(std::prev(named_.end()));
   }
+  if (has_hinted_) return;
+  const std::string hint = hintOnRights(failures);
+  has_hinted_ = !hint.empty();
+  if (has_hinted_) announce(hint);
 }
 
 void Progress::stored(int64_t id, const Snapshot& snapshot, uint64_t archive_bytes) {

@@ -62,6 +62,7 @@ class Progress {
   uint64_t snapshots_ = 0;
   std::map<ProcessIdentity, ProcessState> processes_;
   std::deque<std::pair<int64_t, uint64_t>> counts_;  ///< CLOCK_BOOTTIME, fds of all processes
+  bool has_hinted_ = false;                          ///< which rights are wanting
   std::set<std::string> named_;
 };
 

@@ -24,6 +24,7 @@
 #include "capture/changes.h"
 #include "capture/collector.h"
 #include "capture/disk_retry.h"
+#include "capture/hints.h"
 #include "capture/own_limits.h"
 #include "capture/priority.h"
 #include "capture/progress.h"
@@ -234,6 +235,9 @@ class Recorder {
       if (!problem.empty()) {
         tell("began-late", fmt::format("{} s: {}", waited_ns / 1'000'000'000, problem));
       }
+      if (!options_.selection.scansProcesses()) return;
+      const std::string hint = hintOnHiddenProcesses(source_);
+      if (!hint.empty()) progress_.announce(hint);
     });
   }
 
@@ -245,7 +249,8 @@ class Recorder {
       const auto process = openProcess(source_, pid);
       if (process || process.error() != ESRCH) return;
     }
-    throw std::runtime_error(fmt::format("no such process: {}", fmt::join(selection.pids, ", ")));
+    throw std::runtime_error(fmt::format("no such process: {}; {}", fmt::join(selection.pids, ", "),
+                                         hintOnMissingProcess(source_, selection.pids.front())));
   }
 
   /// Returns why it ended.

@@ -35,6 +35,20 @@ int32_t bigEndian32(const unsigned char* bytes) {
                               uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]});
 }
 
+/// What archives are sent in is the likeliest mistake.
+const char* notSqlite(const unsigned char* header) {
+  constexpr std::array<std::string_view, 3> kCompressed = {"\x1f\x8b",
+                                                           "\xfd"
+                                                           "7zXZ",
+                                                           "\x28\xb5\x2f\xfd"};
+  for (const std::string_view magic : kCompressed) {
+    if (memcmp(header, magic.data(), magic.size()) == 0) {
+      return "a compressed file, not a database: unpack it first";
+    }
+  }
+  return "not an SQLite database, so no archive of fdcapture";
+}
+
 std::vector<std::string> schemaOf(SQLite::Database& database) {
   std::vector<std::string> entries;
   SQLite::Statement query(
@@ -57,22 +71,25 @@ tl::expected<ArchiveHeader, std::string> readArchiveHeader(const std::string& pa
   struct stat status {};
   if (fstat(file.get(), &status) != 0) return tl::unexpected(std::string(strerror(errno)));
   if (!S_ISREG(status.st_mode)) return tl::unexpected(std::string("not a regular file"));
-  if (status.st_size == 0) return tl::unexpected(std::string("an empty file, not a database"));
+  if (status.st_size == 0)
+    return tl::unexpected(std::string("an empty file, not a database, so no archive of fdcapture"));
 
   std::array<unsigned char, 100> header{};
   const ssize_t length = pread(file.get(), header.data(), header.size(), 0);
   if (length < 0) return tl::unexpected(std::string(strerror(errno)));
   if (static_cast<size_t>(length) < header.size() ||
       memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) {
-    return tl::unexpected(std::string("not an SQLite database"));
+    return tl::unexpected(std::string(notSqlite(header.data())));
   }
   if (bigEndian32(&header[68]) != kApplicationId) {
-    return tl::unexpected(std::string("an SQLite database of another program"));
+    return tl::unexpected(
+        std::string("an SQLite database of another program, so no archive of fdcapture"));
   }
   const int32_t version = bigEndian32(&header[60]);
   if (version != kFormatVersion) {
-    return tl::unexpected(fmt::format("archive format version {}; this program knows version {}",
-                                      version, kFormatVersion));
+    return tl::unexpected(fmt::format(
+        "archive format version {}; this program knows version {}: {} fdmortem reads it", version,
+        kFormatVersion, version > kFormatVersion ? "a newer" : "an older"));
   }
   const bool is_wal = header[18] == 2 || header[19] == 2;
   // SQLite takes what is missing of the last page for zeros. In write-ahead mode pages may be in

@@ -82,7 +82,7 @@ TEST_F(CheckTest, AnArchiveHolds) {
 
 TEST_F(CheckTest, WhatIsNoArchive) {
   writeFile(path_, "");
-  EXPECT_EQ(problems(), "an empty file, not a database\n");
+  EXPECT_EQ(problems(), "an empty file, not a database, so no archive of fdcapture\n");
   writeFile(path_, whole_archive_.substr(0, whole_archive_.size() - 1));
   EXPECT_EQ(problems().rfind("cut: ", 0), 0U) << problems();
   EXPECT_THROW(checkArchive(CheckOptions{.database = folder_.file("missing.db")}),

@@ -204,7 +204,7 @@ TEST_F(EvidenceTest, ChainOutlivesThatOldSnapshotsAreDropped) {
 TEST_F(EvidenceTest, ChainOutlivesThatAllSnapshotsAreDropped) {
   write("a");
   write("b");
-  writer_->archive().dropBefore(3, "max-size");
+  dropSnapshotsBefore(writer_->archive().connection(), 3, "max-size");
   write("c", {}, true);
   SQLite::Database database = close();
   EXPECT_EQ(database.execAndGet("SELECT group_concat(id) FROM chain WHERE kind = 2").getString(),

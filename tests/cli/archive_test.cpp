@@ -133,7 +133,7 @@ TEST_F(Archive, IsCopiedWhileItIsRecorded) {
   const std::string before = contentOf(copy);
   const ProgramResult again = runFdcapture({"copy", database, copy});
   EXPECT_EQ(again.status, 1);
-  EXPECT_EQ(again.err, "fdcapture: " + copy + ": exists already\n");
+  EXPECT_EQ(again.err, "fdcapture: " + copy + ": exists already; give a name that is free\n");
   EXPECT_TRUE(contentOf(copy) == before);
 }
 

@@ -72,6 +72,10 @@ TEST_F(WithoutRights, TheOtherProcessIsRecordedAndTheGapNamed) {
       << result.err;
   EXPECT_EQ(result.err.find(std::to_string(of_nobody.pid()) + "/"), std::string::npos)
       << result.err;
+  const std::string hint = "fdcapture: what was refused takes root, or CAP_SYS_PTRACE";
+  const size_t told = result.err.find(hint);
+  EXPECT_NE(told, std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find(hint, told + 1), std::string::npos) << "once is enough";
 
   const Json snapshots = analyze({"snapshots", database});
   ASSERT_EQ(snapshots.size(), 3U);
@@ -129,6 +133,51 @@ TEST_F(WithoutRights, WhatWasSeenIsNotClosed) {
   const Json sockets = analyze({"sockets", database});
   EXPECT_EQ(valuesOf(sockets, "open_at_end"), Json({true, true, true, true}));
   EXPECT_EQ(analyze({"diff", database, "first", "last"}), Json::array());
+}
+
+// /proc mounted with hidepid=2, in a mount namespace of its own.
+TEST_F(WithoutRights, AHiddenProcessIsSaidToBeHidden) {
+  Actor actor([](Cue& cue) { cue.await(); });
+  const std::string pid = std::to_string(actor.pid());
+  const auto runHidden = [&](const std::string& selection) {
+    return runProgram({"unshare", "--mount", "sh", "-c",
+                       "mount -t proc -o hidepid=2 proc /proc || exit 77; exec setpriv --reuid " +
+                           std::to_string(kNobody) + " --regid " + std::to_string(kNobody) +
+                           " --clear-groups '" + directory.file("fdcapture") + "' record -o '" +
+                           database + "' -n 1 " + selection});
+  };
+  const ProgramResult by_pid = runHidden("-p " + pid);
+  if (by_pid.status == 77) GTEST_SKIP() << "no proc file system can be mounted: " << by_pid.err;
+  EXPECT_EQ(by_pid.status, 1);
+  EXPECT_NE(by_pid.err.find("no such process: " + pid + "; it runs, but"), std::string::npos)
+      << by_pid.err;
+  EXPECT_NE(by_pid.err.find("hidepid="), std::string::npos) << by_pid.err;
+  const ProgramResult by_name = runHidden("--comm nobody-has-this-name");
+  EXPECT_EQ(by_name.status, 0) << by_name.err;
+  EXPECT_NE(by_name.err.find("/proc is mounted with hidepid="), std::string::npos) << by_name.err;
+}
+
+// The number that a process has in a container is not the one that it has here.
+TEST(PidNamespaces, APidOfAnotherOneIsTranslated) {
+  const ProgramResult probe = runProgram({"unshare", "--pid", "--fork", "true"});
+  if (probe.status != 0) GTEST_SKIP() << "needs the right to make a pid namespace: " << probe.err;
+  const TemporaryDirectory directory;
+  const std::string ready = directory.file("ready");
+  // A number that nobody has here; the second process of the namespace gets it.
+  int pid = 30'000;
+  while (std::filesystem::exists("/proc/" + std::to_string(pid)))
+    --pid;
+  ChildProcess container({"unshare", "--pid", "--fork", "--kill-child", "sh", "-c",
+                          "echo " + std::to_string(pid - 1) +
+                              " > /proc/sys/kernel/ns_last_pid; sleep 600 & echo > " + ready +
+                              "; wait"});
+  ASSERT_TRUE(waitFor([&] { return std::filesystem::exists(ready); }));
+  const ProgramResult result =
+      runFdcapture({"record", "-o", directory.file("f.db"), "-p", std::to_string(pid), "-n", "1"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("in a pid namespace of its own (a container) that is "),
+            std::string::npos)
+      << result.err;
 }
 
 }  // namespace

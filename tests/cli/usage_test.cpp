@@ -16,6 +16,9 @@
 namespace fdmortem::test {
 namespace {
 
+/// Of a file that -o names.
+constexpr const char* kAdvice = "; -o takes a free name or an archive";
+
 void playNothing(Cue& cue) {
   cue.await();
 }
@@ -31,13 +34,14 @@ class CommandLine : public ::testing::Test {
   std::string pid() const { return std::to_string(actor.pid()); }
 
   /// It fails with one line that names the file and says why, and leaves all as it was.
-  void expectRefused(const std::string& file, const std::string& reason) {
+  void expectRefused(const std::string& file, const std::string& reason,
+                     const std::string& advice = "") {
     const auto names = namesIn(directory.path());
     const bool is_regular = std::filesystem::is_regular_file(file);
     const std::string before = is_regular ? contentOf(file) : "";
     const ProgramResult result = record(file);
     EXPECT_EQ(result.status, 1);
-    EXPECT_EQ(result.err, "fdcapture: " + file + ": " + reason + "\n");
+    EXPECT_EQ(result.err, "fdcapture: " + file + ": " + reason + advice + "\n");
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(namesIn(directory.path()), names);
     if (is_regular) {
@@ -104,6 +108,46 @@ TEST_F(CommandLine, WrongUsageIsTwo) {
     EXPECT_EQ(result.status, 2) << Json(arguments);
     EXPECT_NE(result.err, "") << Json(arguments);
     EXPECT_EQ(result.out, "") << Json(arguments);
+  }
+}
+
+TEST_F(CommandLine, WhatWasMeantIsSaid) {
+  const std::string file = directory.file("x.db");
+  struct Slip {
+    std::vector<std::string> arguments;
+    std::string reason;  ///< and the command whose help tells more
+    std::string command;
+  };
+  for (const Slip& slip : std::vector<Slip>{
+           {{"recrod", "-o", file}, "there is no command 'recrod'; did you mean 'record'?", ""},
+           {{"--verison"}, "there is no option '--verison'; did you mean '--version'?", ""},
+           {{"record", "-o", file, "--pdi", "1"},
+            "there is no option '--pdi'; did you mean '--pid'?",
+            " record"},
+           {{"record", "--out=" + file, "-p", "1"},
+            "there is no option '--out'; did you mean '--output'?",
+            " record"},
+           {{"record", "-o", file, "-p", "1", "--zzzz"}, "there is no option '--zzzz'", " record"},
+           {{"dance\x1b[31m"}, "there is no command 'dance\\x1b[31m'", ""}}) {
+    const ProgramResult result = runFdcapture(slip.arguments);
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(result.err, "fdcapture: " + slip.reason + "\n'fdcapture" + slip.command +
+                              " --help' tells what there is.\n");
+  }
+  EXPECT_EQ(runFdanalyze({"reprot", file}).err,
+            "fdanalyze: there is no command 'reprot'; did you mean 'report'?\n"
+            "'fdanalyze --help' tells what there is.\n");
+  EXPECT_EQ(runFdanalyze({"report", file, "--formta", "html"}).err,
+            "fdanalyze: there is no option '--formta'; did you mean '--format'?\n"
+            "'fdanalyze report --help' tells what there is.\n");
+}
+
+TEST_F(CommandLine, VersionTellsTheFormatAndTheLibraries) {
+  for (const std::string& text :
+       {runFdcapture({"--version"}).out, runFdanalyze({"--version"}).out}) {
+    EXPECT_NE(text.find("\narchive format 2\n"), std::string::npos) << text;
+    for (const char* library : {"SQLite 3.", "zstd 1.", "libsodium 1."})
+      EXPECT_NE(text.find(library), std::string::npos) << text;
   }
 }
 
@@ -177,7 +221,9 @@ TEST_F(CommandLine, NoSuchPidMakesNoFile) {
   const std::string pid = std::to_string(ended.pid());
   const ProgramResult result = runFdcapture({"record", "-o", database, "-p", pid, "-n", "1"});
   EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "fdcapture: no such process: " + pid + "\n");
+  EXPECT_EQ(result.err, "fdcapture: no such process: " + pid +
+                            "; it has ended, or never was; '--comm NAME' finds processes by name, "
+                            "later ones too\n");
   EXPECT_TRUE(namesIn(directory.path()).empty());
 }
 
@@ -199,34 +245,35 @@ TEST_F(CommandLine, OneMissingPidOfTwoIsThree) {
 TEST_F(CommandLine, OtherFilesAreLeftAsTheyWere) {
   const std::string empty = directory.file("empty");
   writeFile(empty, "");
-  expectRefused(empty, "an empty file, not a database");
+  expectRefused(empty, "an empty file, not a database, so no archive of fdcapture", kAdvice);
 
   const std::string text = directory.file("text");
   writeFile(text, std::string(4000, 'x'));
-  expectRefused(text, "not an SQLite database");
+  expectRefused(text, "not an SQLite database, so no archive of fdcapture", kAdvice);
 
   const std::string byte = directory.file("byte");
   writeFile(byte, "S");
-  expectRefused(byte, "not an SQLite database");
+  expectRefused(byte, "not an SQLite database, so no archive of fdcapture", kAdvice);
 
   const std::string foreign = directory.file("foreign.db");
   sqlite3* handle = nullptr;
   ASSERT_EQ(sqlite3_open(foreign.c_str(), &handle), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(handle, "CREATE TABLE t (x)", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(handle);
-  expectRefused(foreign, "an SQLite database of another program");
+  expectRefused(foreign, "an SQLite database of another program, so no archive of fdcapture",
+                kAdvice);
 
   const std::string folder = directory.file("folder");
   std::filesystem::create_directory(folder);
-  expectRefused(folder, "not a regular file");
+  expectRefused(folder, "not a regular file", kAdvice);
 
   const std::string fifo = directory.file("fifo");
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  expectRefused(fifo, "not a regular file");
+  expectRefused(fifo, "not a regular file", kAdvice);
 
   const std::string link = directory.file("link");
   std::filesystem::create_symlink(text, link);
-  expectRefused(link, "not an SQLite database");
+  expectRefused(link, "not an SQLite database, so no archive of fdcapture", kAdvice);
 }
 
 TEST_F(CommandLine, ANewerFormatIsLeftAsItWas) {
@@ -235,8 +282,10 @@ TEST_F(CommandLine, ANewerFormatIsLeftAsItWas) {
   ASSERT_EQ(content[63], 2);
   content[63] = 3;  // the last byte of user_version
   writeFile(database, content);
-  const std::string reason = "archive format version 3; this program knows version 2";
-  expectRefused(database, reason);
+  const std::string reason =
+      "archive format version 3; this program knows version 2: a newer "
+      "fdmortem reads it";
+  expectRefused(database, reason, kAdvice);
   const ProgramResult read = runFdanalyze({"report", database});
   EXPECT_EQ(read.status, 1);
   EXPECT_EQ(read.err, "fdanalyze: " + database + ": " + reason + "\n");

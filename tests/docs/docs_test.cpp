@@ -1,91 +1,26 @@
 // What the documents say of the programs, compared with what the programs say of themselves.
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "tests/support/process.h"
+#include "tests/docs/help.h"
+#include "tests/support/recording.h"
 #include "tests/support/temporary_directory.h"
 
 namespace fdmortem::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-const fs::path kSource = FDMORTEM_SOURCE_DIR;
-
-std::string readFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);)
-    result.push_back(line);
-  return result;
-}
-
-/// What the first group of `pattern` matches, all through `text`.
-std::set<std::string> matches(const std::string& text, const std::string& pattern) {
-  const std::regex expression(pattern);
-  std::set<std::string> result;
-  for (std::sregex_iterator match(text.begin(), text.end(), expression), end; match != end; ++match)
-    result.insert((*match)[1]);
-  return result;
-}
-
-struct Program {
-  std::string name;
-  std::string path;
-  std::string man_page;
-
-  std::string help(const std::string& command = {}) const {
-    std::vector<std::string> argv = {path};
-    if (!command.empty()) argv.push_back(command);
-    argv.emplace_back("--help");
-    const ProgramResult result = runProgram(argv);
-    EXPECT_EQ(result.status, 0) << name << ' ' << command << ": " << result.err;
-    return result.out;
-  }
-
-  std::set<std::string> commands() const {
-    const std::string text = help();
-    const size_t start = text.find("Subcommands:\n");
-    if (start == std::string::npos) return {};
-    const std::string list = text.substr(start, text.find("\n\n", start) - start);
-    return matches(list, "\n  ([a-z]+) ");
-  }
-};
-
-std::vector<Program> programs() {
-  return {{"fdcapture", FDCAPTURE_PATH, readFile(kSource / "capture/fdcapture.1.scd")},
-          {"fdanalyze", FDANALYZE_PATH, readFile(kSource / "analyze/fdanalyze.1.scd")}};
-}
-
-/// The options that a help text lists, short and long.
-std::set<std::string> options(const std::string& help) {
-  std::set<std::string> result;
-  for (const std::string& line : lines(help)) {
-    if (!line.starts_with("  -")) continue;
-    const std::string names = line.substr(2, line.find(' ', 2) - 2);
-    result.merge(matches(names, "(?:^|,)(--?[a-z][a-z-]*)"));
-  }
-  return result;
-}
 
 std::vector<fs::path> markdownFiles() {
   std::vector<fs::path> files;
@@ -192,7 +127,7 @@ TEST(DocsTest, ManPagesNameNoOptionThatIsNotThere) {
 }
 
 TEST(DocsTest, ReadmeNamesEveryCommand) {
-  const std::string readme = readFile(kSource / "README.md");
+  const std::string readme = contentOf(kSource / "README.md");
   for (const Program& program : programs()) {
     const auto commands = program.commands();
     for (const std::string& command : commands) {
@@ -227,7 +162,8 @@ TEST(DocsTest, HelpFitsAScreenAndHasTwoExamples) {
 }
 
 TEST(DocsTest, ExamplesParse) {
-  std::vector<std::vector<std::string>> commands = exampleCommands(readFile(kSource / "README.md"));
+  std::vector<std::vector<std::string>> commands =
+      exampleCommands(contentOf(kSource / "README.md"));
   EXPECT_GE(commands.size(), 4U);
   for (const Program& program : programs()) {
     std::string text = program.man_page.substr(program.man_page.find("# EXAMPLES"));
@@ -243,24 +179,72 @@ TEST(DocsTest, ExamplesParse) {
     expectToParse(command, empty.path());
 }
 
+/// The names by which a page's headings can be linked to, as GitHub makes them.
+std::set<std::string> anchorsOf(const std::string& page) {
+  std::set<std::string> anchors;
+  for (const std::string& heading : matches(page, "(?:^|\n)#+ ([^\n]+)")) {
+    std::string anchor;
+    for (const char c : heading) {
+      if (c == ' ') anchor += '-';
+      if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_') {
+        anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      }
+    }
+    anchors.insert(anchor);
+  }
+  return anchors;
+}
+
 TEST(DocsTest, LinksResolve) {
-  const std::regex link("\\]\\(([^)#\\s]+)(#[^)]*)?\\)");
+  const std::regex link("\\]\\(([^)#\\s]*)(?:#([^)]*))?\\)");
   const auto files = markdownFiles();
   EXPECT_GE(files.size(), 4U);
   for (const fs::path& file : files) {
-    const std::string text = readFile(file);
+    const std::string text = contentOf(file);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match) {
       const std::string target = (*match)[1];
+      const std::string anchor = (*match)[2];
       if (target.find("://") != std::string::npos) continue;
-      EXPECT_TRUE(fs::exists(file.parent_path() / target)) << file << ": " << target;
+      const fs::path page = target.empty() ? file : file.parent_path() / target;
+      EXPECT_TRUE(fs::exists(page)) << file << ": " << target;
+      if (!anchor.empty()) {
+        EXPECT_TRUE(anchorsOf(contentOf(page)).contains(anchor)) << file << ": " << anchor;
+      }
     }
+  }
+}
+
+TEST(DocsTest, FilesThatAreNamedAreThere) {
+  size_t count = 0;
+  for (const fs::path& file : markdownFiles()) {
+    for (const std::string& name :
+         matches(contentOf(file),
+                 "`((?:samples|tests|schema|capture|analyze|\\.ci)/[A-Za-z0-9_./-]+)[` ]")) {
+      // The repository, or the folder of the page; samples/out is made by samples/run.
+      if (name.starts_with("samples/out")) continue;
+      EXPECT_TRUE(fs::exists(kSource / name) || fs::exists(file.parent_path() / name))
+          << file << ": " << name;
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 5U);
+}
+
+TEST(DocsTest, CommandsThatAreNamedAreThere) {
+  for (const Program& program : programs()) {
+    std::string text = program.man_page;
+    for (const fs::path& file : markdownFiles())
+      text += contentOf(file);
+    const auto commands = program.commands();
+    for (const std::string& command : matches(text, "[`*]" + program.name + " ([a-z]+)[ `*]"))
+      EXPECT_TRUE(commands.contains(command)) << program.name << ' ' << command;
   }
 }
 
 // Its type and whether it can be NULL too.
 TEST(DocsTest, TheSpecificationHasEveryColumn) {
-  const std::string specification = readFile(kSource / "schema/README.md");
-  const auto sql = lines(readFile(kSource / "schema/tables.sql"));
+  const std::string specification = contentOf(kSource / "schema/README.md");
+  const auto sql = lines(contentOf(kSource / "schema/tables.sql"));
   const std::regex create("CREATE TABLE (\\w+) \\(");
   const std::regex column("  (\\w+) ([A-Z]+)(.*)");
   std::string section;
@@ -288,8 +272,8 @@ TEST(DocsTest, TheSpecificationHasEveryColumn) {
 }
 
 TEST(DocsTest, TheReadmeQuotesTheReport) {
-  const std::string readme = readFile(kSource / "README.md");
-  const auto report = lines(readFile(kSource / "samples/reports/leak-reset.txt"));
+  const std::string readme = contentOf(kSource / "README.md");
+  const auto report = lines(contentOf(kSource / "samples/reports/leak-reset.txt"));
   const std::string start = "```text samples/leak-reset.db\n";
   const size_t place = readme.find(start);
   ASSERT_NE(place, std::string::npos);
@@ -307,7 +291,7 @@ TEST(DocsTest, TheReadmeQuotesTheReport) {
 }
 
 TEST(DocsTest, EveryRuleIsDescribed) {
-  const std::string readme = readFile(kSource / "schema/findings/README.md");
+  const std::string readme = contentOf(kSource / "schema/findings/README.md");
   for (const auto& entry : fs::directory_iterator(kSource / "schema/findings")) {
     if (entry.path().extension() != ".sql") continue;
     const std::string file = entry.path().filename();
@@ -316,12 +300,14 @@ TEST(DocsTest, EveryRuleIsDescribed) {
 }
 
 TEST(DocsTest, TheSpecificationHasEveryView) {
-  const std::string specification = readFile(kSource / "schema/README.md");
+  const std::string specification = contentOf(kSource / "schema/README.md");
   for (const auto& entry : fs::directory_iterator(kSource / "schema/views")) {
     const std::string file = entry.path().filename();
     for (const std::string& name :
-         matches(readFile(entry.path()), "CREATE (?:TABLE|VIEW) ([a-z]\\w*) AS")) {
-      const auto rows = matches(specification, "\\| `(" + name + ")` \\|[^\n]*views/" + file);
+         matches(contentOf(entry.path()), "CREATE (?:TABLE|VIEW) ([a-z]\\w*) AS")) {
+      std::string row = "\\| `(";
+      row.append(name).append(")` \\|[^\n]*views/").append(file);
+      const auto rows = matches(specification, row);
       EXPECT_EQ(rows.size(), 1U) << file << ": " << name;
     }
   }

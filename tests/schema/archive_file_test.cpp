@@ -69,12 +69,12 @@ TEST_F(ArchiveFileTest, RefusesAFileThatIsNotThere) {
 
 TEST_F(ArchiveFileTest, RefusesAnEmptyFile) {
   writeFile(path_, "");
-  EXPECT_EQ(refusal(), "an empty file, not a database");
+  EXPECT_EQ(refusal(), "an empty file, not a database, so no archive of fdcapture");
 }
 
 TEST_F(ArchiveFileTest, RefusesAFileThatIsTooShort) {
   writeFile(path_, contentOf(path_).substr(0, 99));
-  EXPECT_EQ(refusal(), "not an SQLite database");
+  EXPECT_EQ(refusal(), "not an SQLite database, so no archive of fdcapture");
 }
 
 TEST_F(ArchiveFileTest, RefusesAFileThatIsCut) {
@@ -86,17 +86,28 @@ TEST_F(ArchiveFileTest, RefusesAFileThatIsCut) {
 
 TEST_F(ArchiveFileTest, RefusesAnotherKindOfFile) {
   writeFile(path_, std::string(4096, 'x'));
-  EXPECT_EQ(refusal(), "not an SQLite database");
+  EXPECT_EQ(refusal(), "not an SQLite database, so no archive of fdcapture");
+}
+
+TEST_F(ArchiveFileTest, TellsACompressedFile) {
+  for (const std::string magic : {"\x1f\x8b",
+                                  "\xfd"
+                                  "7zXZ",
+                                  "\x28\xb5\x2f\xfd"}) {
+    writeFile(path_, magic + std::string(4096, 'x'));
+    EXPECT_EQ(refusal(), "a compressed file, not a database: unpack it first");
+  }
 }
 
 TEST_F(ArchiveFileTest, RefusesADatabaseOfAnotherProgram) {
   execute("PRAGMA application_id = 1");
-  EXPECT_EQ(refusal(), "an SQLite database of another program");
+  EXPECT_EQ(refusal(), "an SQLite database of another program, so no archive of fdcapture");
 }
 
 TEST_F(ArchiveFileTest, RefusesAnotherVersion) {
   execute("PRAGMA user_version = 99");
-  EXPECT_EQ(refusal(), "archive format version 99; this program knows version 2");
+  EXPECT_EQ(refusal(),
+            "archive format version 99; this program knows version 2: a newer fdmortem reads it");
 }
 
 TEST_F(ArchiveFileTest, RefusesAFolder) {
@@ -111,7 +122,7 @@ TEST_F(ArchiveFileTest, DoesNotWaitForAFifo) {
 
 TEST_F(ArchiveFileTest, TellsAByteOfTheMagicThatChanged) {
   change(3, 'x');
-  EXPECT_EQ(refusal(), "not an SQLite database");
+  EXPECT_EQ(refusal(), "not an SQLite database, so no archive of fdcapture");
 }
 
 TEST_F(ArchiveFileTest, ItsOwnSchemaDiffersInNothing) {

@@ -1,0 +1,27 @@
+# Makes of an installation what Debian wants of a package. It runs when the files are in place and before they
+# are packed.
+if(NOT CPACK_GENERATOR STREQUAL "DEB")
+  return()
+endif()
+
+foreach(component capture analyze)
+  set(share ${CPACK_TEMPORARY_DIRECTORY}/${component}/usr/share)
+  if(EXISTS ${share}/doc/fdmortem/examples)
+    file(RENAME ${share}/doc/fdmortem/examples ${share}/doc/fdmortem-${component}/examples)
+    file(REMOVE_RECURSE ${share}/doc/fdmortem)
+  endif()
+  if(EXISTS ${share}/zsh/site-functions)
+    file(RENAME ${share}/zsh/site-functions ${share}/zsh/vendor-completions)
+  endif()
+  # Units are looked for below /lib until usr-merge is all that there is.
+  set(root ${CPACK_TEMPORARY_DIRECTORY}/${component})
+  if(EXISTS ${root}/usr/lib/systemd)
+    file(MAKE_DIRECTORY ${root}/lib)
+    file(RENAME ${root}/usr/lib/systemd ${root}/lib/systemd)
+    file(REMOVE_RECURSE ${root}/usr/lib)
+  endif()
+  file(GLOB texts ${share}/man/man*/*.[15] ${share}/doc/*/changelog*)
+  if(texts)
+    execute_process(COMMAND gzip -9n ${texts} COMMAND_ERROR_IS_FATAL ANY)
+  endif()
+endforeach()

@@ -1,0 +1,117 @@
+#include "capture/hints.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <sstream>
+#include <string_view>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "schema/file_handle.h"
+
+namespace fdmortem {
+namespace {
+
+/// Of the first pid namespace (PROC_PID_INIT_INO of include/linux/proc_ns.h).
+constexpr std::string_view kFirstPidNamespace = "pid:[4026531836]";
+constexpr size_t kMaximumNamed = 3;
+
+bool isHidden(int32_t pid) {
+  return bool(FileHandle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
+}
+
+/// The processes that have the number `pid` in a pid namespace of their own.
+std::vector<std::string> namesakes(const ProcSource& source, int32_t pid) {
+  std::vector<std::string> found;
+  const auto names = ProcSource::list(source.root(), ".");
+  if (!names) return found;
+  for (const std::string& name : *names) {
+    std::string status;
+    if (ProcSource::read(source.root(), (name + "/status").c_str(), status) != 0) continue;
+    const auto pids = pidsInNamespaces(status);
+    if (pids.size() > 1 && pids.back() == pid) found.push_back(name);
+  }
+  return found;
+}
+
+bool isInPidNamespace(const ProcSource& source) {
+  std::string target;
+  return ProcSource::readLink(source.root(), "self/ns/pid", target) == 0 &&
+         target != kFirstPidNamespace;
+}
+
+}  // namespace
+
+std::string hintOnMissingProcess(const ProcSource& source, int32_t pid) {
+  if (isHidden(pid)) {
+    return "it runs, but this proc file system does not show it (hidepid=, or it is that of "
+           "another "
+           "pid namespace); run fdcapture as root";
+  }
+  auto others = namesakes(source, pid);
+  if (!others.empty()) {
+    const bool is_cut = others.size() > kMaximumNamed;
+    others.resize(std::min(others.size(), kMaximumNamed));
+    return fmt::format("in a pid namespace of its own (a container) that is {} here{}",
+                       fmt::join(others, " or "), is_cut ? " or another" : "");
+  }
+  if (isInPidNamespace(source)) {
+    return "fdcapture is in a pid namespace of its own (a container): run it on the host, with the "
+           "pid there";
+  }
+  return "it has ended, or never was; '--comm NAME' finds processes by name, later ones too";
+}
+
+std::vector<int32_t> pidsInNamespaces(const std::string& status) {
+  constexpr std::string_view kKey = "\nNSpid:";
+  const size_t start = status.find(kKey);
+  if (start == std::string::npos) return {};
+  const size_t first = start + kKey.size();
+  std::istringstream line(status.substr(first, status.find('\n', first) - first));
+  std::vector<int32_t> pids;
+  for (int32_t pid = 0; line >> pid;)
+    pids.push_back(pid);
+  return pids;
+}
+
+bool hidesProcesses(const std::string& mounts) {
+  std::istringstream lines(mounts);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string device, place, type, options;
+    words >> device >> place >> type >> options;
+    if (type != "proc" || place != "/proc") continue;
+    options = fmt::format(",{},", options);
+    const size_t start = options.find(",hidepid=");
+    if (start == std::string::npos) continue;
+    const std::string value = options.substr(start + 9, options.find(',', start + 9) - start - 9);
+    if (value != "0" && value != "off") return true;
+  }
+  return false;
+}
+
+std::string hintOnHiddenProcesses(const ProcSource& source) {
+  std::string mounts;
+  if (geteuid() == 0 || ProcSource::read(source.root(), "self/mounts", mounts) != 0) return {};
+  if (!hidesProcesses(mounts)) return {};
+  return "/proc is mounted with hidepid=, so processes of others are not seen; run fdcapture as "
+         "root";
+}
+
+std::string hintOnRights(const std::vector<Failure>& failures) {
+  const bool is_refused = std::any_of(failures.begin(), failures.end(), [](const Failure& failure) {
+    const int error = failure.error_number.value_or(0);
+    return error == EACCES || error == EPERM;
+  });
+  if (!is_refused) return {};
+  return "what was refused takes root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; see PRIVILEGES "
+         "in "
+         "fdcapture(1)";
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,38 @@
+#include "capture/hints.h"
+
+#include <cerrno>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace fdmortem {
+namespace {
+
+TEST(HintsTest, TheKernelTellsThePidsOfAllNamespaces) {
+  EXPECT_EQ(pidsInNamespaces("Name:\tx\nNgid:\t0\nPid:\t4711\nNSpid:\t4711\t7\nNSpgid:\t1\t2\n"),
+            (std::vector<int32_t>{4711, 7}));
+  EXPECT_EQ(pidsInNamespaces("Name:\tx\nNSpid:\t1\n"), std::vector<int32_t>{1});
+  EXPECT_EQ(pidsInNamespaces("Name:\tx\n"), std::vector<int32_t>{});
+  EXPECT_EQ(pidsInNamespaces("Name:\tNSpid: 4\nPid:\t3\n"), std::vector<int32_t>{});
+}
+
+TEST(HintsTest, HidepidIsAnOptionOfTheMount) {
+  EXPECT_FALSE(hidesProcesses("proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n"));
+  EXPECT_TRUE(hidesProcesses("proc /proc proc rw,nosuid,hidepid=2 0 0\n"));
+  EXPECT_TRUE(hidesProcesses("proc /proc proc rw,hidepid=invisible,gid=4 0 0\n"));
+  EXPECT_FALSE(hidesProcesses("proc /proc proc rw,hidepid=0 0 0\n"));
+  EXPECT_FALSE(hidesProcesses("proc /proc proc rw,hidepid=off 0 0\n"));
+  EXPECT_FALSE(hidesProcesses("proc /srv/jail/proc proc rw,hidepid=2 0 0\n"));
+  EXPECT_FALSE(hidesProcesses("tmpfs /proc tmpfs rw,hidepid=2 0 0\n"));
+}
+
+TEST(HintsTest, OnlyARefusalIsForWantOfARight) {
+  Failure refused{.operation = "list", .subject = "4711/fd", .pid = 4711, .error_number = EACCES};
+  Failure gone{.operation = "open", .subject = "4711", .pid = 4711, .error_number = ESRCH};
+  Failure unread{.operation = "parse", .subject = "4711/limits", .detail = "no such line"};
+  EXPECT_EQ(hintOnRights({gone, unread}), "");
+  EXPECT_NE(hintOnRights({gone, refused}).find("CAP_SYS_PTRACE"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fdmortem
