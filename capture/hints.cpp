@@ -1,6 +1,8 @@
 #include "capture/hints.h"
 
+#include <linux/magic.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +23,10 @@ namespace {
 constexpr std::string_view kFirstPidNamespace = "pid:[4026531836]";
 constexpr size_t kMaximumNamed = 3;
 
-bool isHidden(int32_t pid) {
+/// Whether the kernel has such a process. In a tree that was saved nothing is hidden.
+bool isHidden(const ProcSource& source, int32_t pid) {
+  struct statfs status {};
+  if (fstatfs(source.root(), &status) != 0 || status.f_type != PROC_SUPER_MAGIC) return false;
   return bool(FileHandle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
 }
 
@@ -48,7 +53,7 @@ bool isInPidNamespace(const ProcSource& source) {
 }  // namespace
 
 std::string hintOnMissingProcess(const ProcSource& source, int32_t pid) {
-  if (isHidden(pid)) {
+  if (isHidden(source, pid)) {
     return "it runs, but this proc file system does not show it (hidepid=, or it is that of "
            "another "
            "pid namespace); run fdcapture as root";
