@@ -1,5 +1,6 @@
 #include "capture/hints.h"
 
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -56,7 +57,7 @@ std::string hintOnMissingProcess(const ProcSource& source, int32_t pid) {
   if (isHidden(source, pid)) {
     return "it runs, but this proc file system does not show it (hidepid=, or it is that of "
            "another "
-           "pid namespace); run fdcapture as root";
+           "pid namespace); run fdcapture as root or with CAP_SYS_PTRACE";
   }
   auto others = namesakes(source, pid);
   if (!others.empty()) {
@@ -100,12 +101,25 @@ bool hidesProcesses(const std::string& mounts) {
   return false;
 }
 
+bool maySeeAll(const std::string& status) {
+  constexpr std::string_view kKey = "\nCapEff:\t";
+  const size_t start = status.find(kKey);
+  if (start == std::string::npos) return false;
+  uint64_t mask = 0;
+  const char* const first = status.data() + start + kKey.size();
+  std::from_chars(first, status.data() + status.size(), mask, 16);
+  return (mask >> CAP_SYS_PTRACE & 1) != 0;
+}
+
 std::string hintOnHiddenProcesses(const ProcSource& source) {
-  std::string mounts;
-  if (geteuid() == 0 || ProcSource::read(source.root(), "self/mounts", mounts) != 0) return {};
-  if (!hidesProcesses(mounts)) return {};
+  std::string mounts, status;
+  if (ProcSource::read(source.root(), "self/mounts", mounts) != 0 || !hidesProcesses(mounts)) {
+    return {};
+  }
+  if (ProcSource::read(source.root(), "self/status", status) != 0 || maySeeAll(status)) return {};
   return "/proc is mounted with hidepid=, so processes of others are not seen; run fdcapture as "
-         "root";
+         "root "
+         "or with CAP_SYS_PTRACE";
 }
 
 std::string hintOnRights(const std::vector<Failure>& failures) {

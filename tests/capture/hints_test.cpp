@@ -39,6 +39,13 @@ TEST(HintsTest, OnlyARefusalIsForWantOfARight) {
   EXPECT_NE(hintOnRights({gone, refused}).find("CAP_SYS_PTRACE"), std::string::npos);
 }
 
+TEST(HintsTest, WithCapSysPtraceNothingIsHidden) {
+  EXPECT_TRUE(maySeeAll("Name:\tx\nCapEff:\t0000000000080000\nCapBnd:\t0\n"));
+  EXPECT_TRUE(maySeeAll("Name:\tx\nCapEff:\t000001ffffffffff\n"));
+  EXPECT_FALSE(maySeeAll("Name:\tx\nCapPrm:\t0000000000080000\nCapEff:\t0000000000000004\n"));
+  EXPECT_FALSE(maySeeAll("Name:\tx\n"));
+}
+
 // One of that number may well run here.
 TEST(HintsTest, InASavedTreeNothingIsHidden) {
   const test::TemporaryDirectory tree;
