@@ -1,6 +1,9 @@
 #include "capture/hints.h"
 
+#include <linux/capability.h>
+#include <linux/magic.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +24,10 @@ namespace {
 constexpr std::string_view kFirstPidNamespace = "pid:[4026531836]";
 constexpr size_t kMaximumNamed = 3;
 
-bool isHidden(int32_t pid) {
+/// Whether the kernel has such a process. In a tree that was saved nothing is hidden.
+bool isHidden(const ProcSource& source, int32_t pid) {
+  struct statfs status {};
+  if (fstatfs(source.root(), &status) != 0 || status.f_type != PROC_SUPER_MAGIC) return false;
   return bool(FileHandle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
 }
 
@@ -48,10 +54,10 @@ bool isInPidNamespace(const ProcSource& source) {
 }  // namespace
 
 std::string hintOnMissingProcess(const ProcSource& source, int32_t pid) {
-  if (isHidden(pid)) {
+  if (isHidden(source, pid)) {
     return "it runs, but this proc file system does not show it (hidepid=, or it is that of "
            "another "
-           "pid namespace); run fdcapture as root";
+           "pid namespace); run fdcapture as root or with CAP_SYS_PTRACE";
   }
   auto others = namesakes(source, pid);
   if (!others.empty()) {
@@ -95,12 +101,25 @@ bool hidesProcesses(const std::string& mounts) {
   return false;
 }
 
+bool maySeeAll(const std::string& status) {
+  constexpr std::string_view kKey = "\nCapEff:\t";
+  const size_t start = status.find(kKey);
+  if (start == std::string::npos) return false;
+  uint64_t mask = 0;
+  const char* const first = status.data() + start + kKey.size();
+  std::from_chars(first, status.data() + status.size(), mask, 16);
+  return (mask >> CAP_SYS_PTRACE & 1) != 0;
+}
+
 std::string hintOnHiddenProcesses(const ProcSource& source) {
-  std::string mounts;
-  if (geteuid() == 0 || ProcSource::read(source.root(), "self/mounts", mounts) != 0) return {};
-  if (!hidesProcesses(mounts)) return {};
+  std::string mounts, status;
+  if (ProcSource::read(source.root(), "self/mounts", mounts) != 0 || !hidesProcesses(mounts)) {
+    return {};
+  }
+  if (ProcSource::read(source.root(), "self/status", status) != 0 || maySeeAll(status)) return {};
   return "/proc is mounted with hidepid=, so processes of others are not seen; run fdcapture as "
-         "root";
+         "root "
+         "or with CAP_SYS_PTRACE";
 }
 
 std::string hintOnRights(const std::vector<Failure>& failures) {

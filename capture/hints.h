@@ -19,8 +19,12 @@ std::string hintOnMissingProcess(const ProcSource& source, int32_t pid);
 /// file system to its own: NSpid of /proc/PID/status. Empty if the text has none.
 std::vector<int32_t> pidsInNamespaces(const std::string& status);
 
-/// Whether a proc file system is mounted with hidepid=, so that it shows others' processes to root
-/// only. `mounts` is the text of /proc/self/mounts.
+/// Whether a process has CAP_SYS_PTRACE, to which nothing is hidden (fs/proc/base.c,
+/// has_pid_permissions). `status` is the text of /proc/PID/status.
+bool maySeeAll(const std::string& status);
+
+/// Whether a proc file system is mounted with hidepid=, so that it does not show others' processes
+/// to everybody. `mounts` is the text of /proc/self/mounts.
 bool hidesProcesses(const std::string& mounts);
 
 /// Empty if nothing hides the processes of others from fdcapture, else what does and what helps.

@@ -1,9 +1,14 @@
 #include "capture/hints.h"
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "tests/support/temporary_directory.h"
 
 namespace fdmortem {
 namespace {
@@ -32,6 +37,21 @@ TEST(HintsTest, OnlyARefusalIsForWantOfARight) {
   Failure unread{.operation = "parse", .subject = "4711/limits", .detail = "no such line"};
   EXPECT_EQ(hintOnRights({gone, unread}), "");
   EXPECT_NE(hintOnRights({gone, refused}).find("CAP_SYS_PTRACE"), std::string::npos);
+}
+
+TEST(HintsTest, WithCapSysPtraceNothingIsHidden) {
+  EXPECT_TRUE(maySeeAll("Name:\tx\nCapEff:\t0000000000080000\nCapBnd:\t0\n"));
+  EXPECT_TRUE(maySeeAll("Name:\tx\nCapEff:\t000001ffffffffff\n"));
+  EXPECT_FALSE(maySeeAll("Name:\tx\nCapPrm:\t0000000000080000\nCapEff:\t0000000000000004\n"));
+  EXPECT_FALSE(maySeeAll("Name:\tx\n"));
+}
+
+// One of that number may well run here.
+TEST(HintsTest, InASavedTreeNothingIsHidden) {
+  const test::TemporaryDirectory tree;
+  const std::string hint = hintOnMissingProcess(ProcSource(tree.path()), getpid());
+  EXPECT_EQ(hint.find("it runs"), std::string::npos) << hint;
+  EXPECT_NE(hint, "");
 }
 
 }  // namespace
