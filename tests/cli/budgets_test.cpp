@@ -289,11 +289,12 @@ TEST(Budgets, AnArchiveThatCanNotShrinkIsStillBounded) {
   actor.hear();
   const std::string database = directory.file("f.db");
   ASSERT_LE(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "5",
-                          "-i", "10ms"})
+                          "-i", "10ms", "--no-verbatim"})
                 .status,
             3);
   SQLite::Database(database, SQLite::OPEN_READWRITE).exec("PRAGMA auto_vacuum = NONE; VACUUM");
-  Recording recording(database, {"-p", std::to_string(actor.pid()), "--max-size", "1M"}, "10ms");
+  Recording recording(
+      database, {"-p", std::to_string(actor.pid()), "--max-size", "1M", "--no-verbatim"}, "10ms");
   for (int i = 0; i < 100; ++i) {
     recording.awaitSnapshots(1);
     ASSERT_LE(bytesIn(directory.path()), uint64_t{1} << 20);

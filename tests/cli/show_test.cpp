@@ -1,8 +1,10 @@
 // fdanalyze show: what it prints is what the file under /proc held.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -28,6 +30,8 @@ namespace {
 /// An idle process, alone in its network namespace where one can be made.
 void playIdle(Cue& cue) {
   if (!whyNoNetns()) enterNewNetns();
+  // Other tests mount things meanwhile.
+  if (unshare(CLONE_NEWNS) == 0) mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
   const Socket listener = listenOn("127.0.0.1");
   const Socket client = connectTo(listener.local());
   const Socket server = listener.accept();
