@@ -66,9 +66,9 @@ bool writeUnlessBlocked(int fd, std::string_view text, int wait_ms) {
 void Messages::write(std::string_view lines) {
   if (lost_ > 0) {
     char text[100];
-    const int length =
-        snprintf(text, sizeof(text), "fdcapture: %llu messages were lost: nobody read them\n",
-                 static_cast<unsigned long long>(lost_));
+    const int length = snprintf(
+        text, sizeof(text), "fdcapture: %llu messages were lost: nobody read them, or no memory\n",
+        static_cast<unsigned long long>(lost_));
     if (!writeUnlessBlocked(STDERR_FILENO, {text, static_cast<size_t>(std::max(length, 0))})) {
       ++lost_;
       return;

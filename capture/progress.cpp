@@ -95,6 +95,7 @@ Progress::Progress(const RecordOptions& options)
 
 Progress::~Progress() {
   if (has_status_line_ && !status_.empty()) Messages::tryWrite("\n");
+  messages_.write("");  // what was lost last would not be told otherwise
 }
 
 void Progress::announce(const std::string& text) {

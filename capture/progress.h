@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,8 @@ class Progress {
   void announce(const std::string& text);
   /// Also with --quiet.
   void warn(const std::string& text);
+  /// A whole line, as it is; takes no memory.
+  void warnWithoutMemory(std::string_view line) { messages_.write(line); }
   /// Only with --verbose.
   void detail(const std::string& text);
   /// There was no memory for something that was to be said.

@@ -147,21 +147,37 @@ class Recorder {
     // The end is to be stored in any case.
     previous_.reset();
     unlessOutOfMemory([&] { tellUnstoredDelays(); });
-    std::string problem = "out of memory";
+    const bool has_end = storeEnd(reason);
     unlessOutOfMemory([&] {
-      const auto error = archive_->endRecording(readClocks().wall_ns, reason);
-      problem = error ? error->message : "";
-    });
-    unlessOutOfMemory([&] {
-      if (!problem.empty())
-        progress_.warn("the end of the recording could not be stored: " + problem);
       progress_.announce(fmt::format("{} snapshots in {}, ended: {}; head {}", taken_,
                                      printable(options_.output), reason, toHex(archive_->head())));
     });
-    return progress_.hadFailures() || has_lost_ || !problem.empty() ? kPartlyRead : 0;
+    return progress_.hadFailures() || has_lost_ || !has_end ? kPartlyRead : 0;
   }
 
  private:
+  /// False: it could not be stored, which was said. Memory that is short may come back within a
+  /// moment.
+  bool storeEnd(const char* reason) {
+    constexpr int kTries = 10;
+    for (int tried = 1;; ++tried) {
+      try {
+        const auto error = archive_->endRecording(readClocks().wall_ns, reason);
+        if (!error) return true;
+        if (error->why != StoreFailure::NoMemory) {
+          progress_.warn("the end of the recording could not be stored: " + error->message);
+          return false;
+        }
+      } catch (const std::bad_alloc&) {  // as above
+      }
+      if (tried == kTries) break;
+      usleep(100'000);
+    }
+    progress_.warnWithoutMemory(
+        "fdcapture: the end of the recording could not be stored: out of memory\n");
+    return false;
+  }
+
   /// Does it; without memory for it what was to be said is lost, and the recording goes on.
   template <class Action>
   void unlessOutOfMemory(const Action& action) {

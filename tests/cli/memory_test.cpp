@@ -33,7 +33,7 @@ class FailingMalloc : public ::testing::Test {
                            {"FDMORTEM_ALLOCATIONS", directory.file("count")},
                            {"FDMORTEM_FAIL_ALLOCATIONS", failing}};
     return runProgram({FDCAPTURE_PATH, "record", "-o", database, "-p", std::to_string(actor.pid()),
-                       "-i", "1ms", "-n", "4"},
+                       "-i", "1ms", "-n", "4", "-d", "10s"},
                       {}, kDeadline, options);
   }
 
@@ -52,8 +52,10 @@ class FailingMalloc : public ::testing::Test {
   }};
 };
 
+constexpr const char* kNoEnd = "the end of the recording could not be stored";
+
 /// What is there is true: nothing of the actor was ever closed, and all is listed.
-void expectTrue(const std::string& database, size_t fd_count) {
+void expectTrue(const std::string& database, size_t fd_count, const ProgramResult& recorded) {
   const ProgramResult check = runFdanalyze({"check", database});
   EXPECT_EQ(check.status, 0) << check.out << check.err;
   const Json row = query(database,
@@ -67,7 +69,31 @@ void expectTrue(const std::string& database, size_t fd_count) {
   EXPECT_EQ(row.at("closed"), 0);
   EXPECT_EQ(row.at("ended"), 0);
   EXPECT_EQ(row.at("fds"), fd_count);
-  EXPECT_EQ(row.at("reason"), "count");
+  if (!row.at("reason").is_null()) {
+    EXPECT_EQ(row.at("reason"), "count");
+    return;
+  }
+  // There was no memory for that either.
+  EXPECT_EQ(recorded.status, 3);
+  EXPECT_NE(recorded.err.find(kNoEnd), std::string::npos) << recorded.err;
+}
+
+TEST_F(FailingMalloc, AnEndThatCanNotBeStoredIsSaid) {
+  ASSERT_EQ(record("0:0").status, 0);
+  const int64_t count = std::stoll(contentOf(directory.file("count")));
+  const size_t fd_count = namesIn("/proc/" + std::to_string(actor.pid()) + "/fd").size();
+  // From there on there is no memory at all, which is while the end is stored in some of them.
+  int without_end = 0;
+  for (int64_t left = 10; left <= 60; left += 10) {
+    for (const std::string& name : namesIn(directory.path()))
+      std::filesystem::remove(directory.file(name));
+    const ProgramResult result = record(std::to_string(count - left) + ":1000000");
+    without_end += result.status == 3 && result.err.find(kNoEnd) != std::string::npos;
+    if (result.status == 0) {
+      expectTrue(database, fd_count, result);
+    }
+  }
+  EXPECT_GT(without_end, 0);
 }
 
 TEST_F(FailingMalloc, NoAllocationThatFailsEndsTheRecordingOrMakesItUntrue) {
@@ -91,7 +117,7 @@ TEST_F(FailingMalloc, NoAllocationThatFailsEndsTheRecordingOrMakesItUntrue) {
         continue;
       }
       ++recorded;
-      expectTrue(database, fd_count);
+      expectTrue(database, fd_count, result);
       ASSERT_FALSE(HasFailure()) << result.err;
     }
   }
