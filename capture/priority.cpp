@@ -1,6 +1,5 @@
 #include "capture/priority.h"
 
-#include <linux/ioprio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,11 +9,12 @@
 
 #include <fmt/core.h>
 
+#include "capture/io_priority.h"
+
 namespace fdmortem {
 namespace {
 
 constexpr int kNice = 10;
-constexpr int kLastLevel = IOPRIO_NR_LEVELS - 1;
 
 /// errno where it failed, else 0.
 int lowerForProcessor() {
@@ -27,11 +27,11 @@ int lowerForProcessor() {
 
 /// Likewise. The C library has no functions for this: ioprio_set(2).
 int lowerForDisk() {
-  const long priority = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+  const int priority = static_cast<int>(syscall(SYS_ioprio_get, io_priority::kWhoProcess, 0));
   if (priority < 0) return errno;
-  const int last = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, kLastLevel);
-  if (priority == last || IOPRIO_PRIO_CLASS(priority) == IOPRIO_CLASS_IDLE) return 0;
-  return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, last) == 0 ? 0 : errno;
+  const int last = io_priority::valueOf(io_priority::kBestEffortClass, io_priority::kLastLevel);
+  if (priority == last || io_priority::classOf(priority) == io_priority::kIdleClass) return 0;
+  return syscall(SYS_ioprio_set, io_priority::kWhoProcess, 0, last) == 0 ? 0 : errno;
 }
 
 }  // namespace

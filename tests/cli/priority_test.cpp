@@ -1,6 +1,5 @@
 // The recorder's own priority.
 #include <linux/filter.h>
-#include <linux/ioprio.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +18,7 @@
 
 #include <gtest/gtest.h>
 
+#include "capture/io_priority.h"
 #include "tests/support/actor.h"
 #include "tests/support/recording.h"
 
@@ -27,16 +27,16 @@ namespace {
 
 struct Priority {
   int nice = 0;
-  unsigned long io_class = 0;
-  unsigned long io_level = 0;
+  int io_class = 0;
+  int io_level = 0;
   bool operator==(const Priority&) const = default;
 };
 
 Priority priorityOf(pid_t pid) {
-  const auto io = static_cast<unsigned long>(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid));
+  const auto io = static_cast<int>(::syscall(SYS_ioprio_get, io_priority::kWhoProcess, pid));
   return {.nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(pid)),
-          .io_class = IOPRIO_PRIO_CLASS(io),
-          .io_level = IOPRIO_PRIO_DATA(io)};
+          .io_class = io_priority::classOf(io),
+          .io_level = io_priority::levelOf(io)};
 }
 
 /// What a recorder has in the middle of its work that was started by `launcher`.
@@ -55,7 +55,8 @@ Priority whileRecording(std::vector<std::string> launcher) {
 
 TEST(PriorityTest, IsLowered) {
   const int own_nice = ::getpriority(PRIO_PROCESS, 0);
-  Priority wanted{.nice = std::max(10, own_nice), .io_class = IOPRIO_CLASS_BE, .io_level = 7};
+  Priority wanted{
+      .nice = std::max(10, own_nice), .io_class = io_priority::kBestEffortClass, .io_level = 7};
   EXPECT_EQ(whileRecording({"ionice", "-c", "0"}), wanted);
   EXPECT_EQ(whileRecording({"ionice", "-c", "2", "-n", "0"}), wanted);
 }
@@ -63,7 +64,7 @@ TEST(PriorityTest, IsLowered) {
 TEST(PriorityTest, IsNeverRaised) {
   const int own_nice = ::getpriority(PRIO_PROCESS, 0);
   const Priority wanted{
-      .nice = std::min(19, own_nice + 15), .io_class = IOPRIO_CLASS_IDLE, .io_level = 0};
+      .nice = std::min(19, own_nice + 15), .io_class = io_priority::kIdleClass, .io_level = 0};
   Priority lower = whileRecording({"nice", "-n", "15", "ionice", "-c", "3"});
   lower.io_level = 0;  // the idle class has none, kernels report 0 or 7
   EXPECT_EQ(lower, wanted);
