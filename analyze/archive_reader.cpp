@@ -17,14 +17,24 @@ namespace {
 /// A little more than the longest frame of a text that can't be compressed.
 constexpr int kLongestValue = static_cast<int>(kMaximumTextBytes + (kMaximumTextBytes >> 6));
 
+/// SQLite quotes a whole statement of the file behind what it can't understand of it.
+std::string withoutStatement(const std::string& message) {
+  return printable(message.substr(0, message.find(" - ")));
+}
+
 }  // namespace
 
 ArchiveReader::ArchiveReader(const std::string& path, LimitGuard& limits)
     : database_(path, SQLite::OPEN_READONLY) {
-  harden();
-  limits.watch(database_);
-  const std::string difference = schemaDifference(database_);
-  if (!difference.empty()) throw std::runtime_error(difference);
+  try {
+    harden();
+    limits.watch(database_);
+    const std::string difference = schemaDifference(database_);
+    if (!difference.empty()) throw std::runtime_error(difference);
+  } catch (const SQLite::Exception& error) {
+    if (isLimit(error)) throw;
+    throw std::runtime_error(withoutStatement(error.what()));
+  }
 }
 
 void ArchiveReader::harden() {

@@ -276,6 +276,14 @@ TEST_F(ImportTest, ASchemaThatIsNotTheOneOfTheVersion) {
   }
 }
 
+TEST_F(ImportTest, ASchemaThatSqliteDoesNotUnderstand) {
+  expectRefused(
+      "PRAGMA writable_schema = ON;"
+      "UPDATE sqlite_master SET sql = 'CREATE TABLE netns (\n `x' WHERE name = 'netns'",
+      "malformed database schema (netns)");
+  EXPECT_EQ(refusal(), path_ + ": malformed database schema (netns)");
+}
+
 TEST_F(ImportTest, AnotherVersion) {
   expectRefused("PRAGMA user_version = 1", "archive format version 1");
 }
