@@ -20,6 +20,8 @@ constexpr uint64_t kMemoryFactor = 100;
 constexpr uint64_t kMostMemoryBytes = 4096 * kMiB;
 constexpr std::chrono::seconds kLeastTime{8};
 constexpr std::chrono::seconds kTimePerMiB{5};
+/// More than anybody waits, and little enough to be counted in nanoseconds.
+constexpr std::chrono::hours kMostTime{24 * 3660};
 /// For what is not SQLite's: the program itself and what it makes of rows.
 constexpr uint64_t kOutsideSqliteBytes = 32 * kMiB;
 /// Some hundred microseconds of work.
@@ -39,7 +41,8 @@ void limitMemory(uint64_t bytes) {
 #ifndef FDMORTEM_SANITIZED  // whose shadow memory counts too
   rlimit limit{};
   if (getrlimit(RLIMIT_DATA, &limit) != 0) return;
-  limit.rlim_cur = std::min<rlim_t>(bytes, limit.rlim_max);
+  static const rlim_t kAllowed = limit.rlim_cur;  // by whoever started this program
+  limit.rlim_cur = std::min<rlim_t>(bytes, kAllowed);
   setrlimit(RLIMIT_DATA, &limit);
 #endif
 }
@@ -50,8 +53,9 @@ Limits::Limits(const LimitOptions& options, uint64_t archive_bytes)
     : memory_bytes(options.memory_bytes.value_or(
           std::min(kLeastMemoryBytes + kMemoryFactor * std::min(archive_bytes, kMostMemoryBytes),
                    kMostMemoryBytes))),
-      time(options.time.value_or(kLeastTime +
-                                 kTimePerMiB * static_cast<int64_t>(archive_bytes / kMiB))) {}
+      time(std::min<std::chrono::milliseconds>(
+          kMostTime, options.time.value_or(
+                         kLeastTime + kTimePerMiB * static_cast<int64_t>(archive_bytes / kMiB)))) {}
 
 bool isLimit(const SQLite::Exception& error) {
   return error.getErrorCode() == SQLITE_INTERRUPT || error.getErrorCode() == SQLITE_NOMEM;

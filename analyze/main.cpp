@@ -41,8 +41,10 @@ int run(int exit_status) {
 int main(int argc, char** argv) {
   fdmortem::occupyStandardStreams();
   try {
-    return std::visit([](const auto& command) { return run(command); },
-                      fdmortem::parseAnalyzeOptions(argc, argv));
+    const int status = std::visit([](const auto& command) { return run(command); },
+                                  fdmortem::parseAnalyzeOptions(argc, argv));
+    fdmortem::finishStandardOutput();
+    return status;
   } catch (const fdmortem::UsageError& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
     return 2;

@@ -46,11 +46,13 @@ std::string makeFolder() {
 PrivateCopy::PrivateCopy(const std::string& path, bool is_salvage) {
   const auto header = readArchiveHeader(path, is_salvage);
   if (!header) throw std::runtime_error(fmt::format("{}: {}", path, header.error()));
-  if (versionOf(path + "-journal")) {
+  // What lies beside it has the name of the file itself, not of a symbolic link to it.
+  const std::string file = fs::canonical(path).string();
+  if (versionOf(file + "-journal")) {
     throw std::runtime_error(
         fmt::format("{}: there is a -journal beside it, which no fdcapture leaves behind", path));
   }
-  const auto wal = versionOf(path + "-wal");
+  const auto wal = versionOf(file + "-wal");
   if (wal && std::get<2>(*wal) > kMaximumArchiveBytes) {
     throw std::runtime_error(fmt::format("{}-wal: larger than 4 GiB, the most that is read", path));
   }
@@ -59,7 +61,7 @@ PrivateCopy::PrivateCopy(const std::string& path, bool is_salvage) {
   if (is_salvage) missing_bytes_ = std::max(header->whole_bytes - file_bytes_, int64_t{0});
   folder_ = makeFolder();
   try {
-    copy(path);
+    copy(path, file);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
@@ -77,7 +79,7 @@ void PrivateCopy::fill() const {
     fs::resize_file(path_, static_cast<uintmax_t>(file_bytes_ + missing_bytes_));
 }
 
-void PrivateCopy::copy(const std::string& from) {
+void PrivateCopy::copy(const std::string& path, const std::string& from) {
   path_ = folder_ + "/archive.db";
   const std::string wal = from + "-wal";
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -85,12 +87,15 @@ void PrivateCopy::copy(const std::string& from) {
     fs::copy_file(from, path_, fs::copy_options::overwrite_existing);
     fs::remove(path_ + "-wal");
     has_wal_ = before.second.has_value() && is_wal_;
-    if (has_wal_) fs::copy_file(wal, path_ + "-wal");
+    std::error_code error;
+    if (has_wal_) fs::copy_file(wal, path_ + "-wal", error);
+    if (error == std::errc::no_such_file_or_directory) continue;  // the recorder ended meanwhile
+    if (error) throw std::system_error(error, wal);
     // Two files make one database only if neither changed meanwhile.
     if (before == std::pair(versionOf(from), versionOf(wal))) return;
   }
   throw std::runtime_error(
-      fmt::format("{}: is being written to; make a copy of it with 'fdcapture copy'", from));
+      fmt::format("{}: is being written to; make a copy of it with 'fdcapture copy'", path));
 }
 
 }  // namespace fdmortem

@@ -33,7 +33,7 @@ class PrivateCopy {
   void fill() const;
 
  private:
-  void copy(const std::string& from);
+  void copy(const std::string& path, const std::string& from);
 
   std::string folder_;
   std::string path_;

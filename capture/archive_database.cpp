@@ -151,7 +151,7 @@ int64_t ArchiveDatabase::contentBytes() {
 }
 
 uint64_t ArchiveDatabase::diskBytes() const {
-  return static_cast<uint64_t>(sizeOf(path_) + sizeOf(wal_path_) + sizeOf(shm_path_) +
+  return static_cast<uint64_t>(sizeOf(file_path_) + sizeOf(wal_path_) + sizeOf(shm_path_) +
                                sizeOf(ballast_path_));
 }
 
@@ -291,7 +291,7 @@ bool ArchiveDatabase::hasRoom(uint64_t bytes) {
   if (max_bytes_) bytes = std::min(bytes, *max_bytes_ - std::min(*max_bytes_, diskBytes()));
   struct statvfs status {};
   // Root may have more than is free for others, nobody more than is free.
-  if (statvfs(path_.c_str(), &status) == 0 &&
+  if (statvfs(file_path_.c_str(), &status) == 0 &&
       uint64_t{status.f_bfree} * status.f_frsize < bytes + kBallastBytes) {
     return false;
   }

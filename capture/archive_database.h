@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -106,10 +107,12 @@ class ArchiveDatabase {
   void removeOldRemains();
   bool takeBallast();
 
-  const std::string path_;
+  const std::string path_;  ///< as it was given
+  /// That of the file itself, not of a symbolic link to it: SQLite names what lies beside it so.
+  const std::string file_path_ = std::filesystem::weakly_canonical(path_).string();
   /// What is called when memory has run out must not need any.
-  const std::string wal_path_ = path_ + "-wal", shm_path_ = path_ + "-shm",
-                    ballast_path_ = path_ + "-ballast", folder_ = folderOf(path_);
+  const std::string wal_path_ = file_path_ + "-wal", shm_path_ = file_path_ + "-shm",
+                    ballast_path_ = file_path_ + "-ballast", folder_ = folderOf(file_path_);
   std::optional<uint64_t> max_bytes_;
   FileHandle
       lock_;  // closed after the database: closing any handle of the file drops SQLite's locks

@@ -29,8 +29,10 @@ int run(int exit_status) {
 int main(int argc, char** argv) {
   fdmortem::occupyStandardStreams();
   try {
-    return std::visit([](const auto& command) { return run(command); },
-                      fdmortem::parseCaptureOptions(argc, argv));
+    const int status = std::visit([](const auto& command) { return run(command); },
+                                  fdmortem::parseCaptureOptions(argc, argv));
+    fdmortem::finishStandardOutput();
+    return status;
   } catch (const std::exception& error) {
     // Who has no reader must not hang at the end.
     constexpr int kPatienceMs = 2000;

@@ -77,11 +77,25 @@ std::string Redactor::name(std::string_view value) const {
   return text;
 }
 
+namespace {
+
+/// Such as "socket:[94859722]", "anon_inode:[eventpoll]" and "anon_inode:inotify": no path, which
+/// "(unreachable)/home/me:[1]" is.
+bool isOfTheKernel(std::string_view link) {
+  if (link.find('/') != link.npos) return false;
+  const size_t colon = link.find(':');
+  const std::string_view type = link.substr(0, colon);
+  if (type == "anon_inode") return true;
+  return colon != link.npos && type.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == type.npos &&
+         link.substr(colon).starts_with(":[") && link.ends_with(']');
+}
+
+}  // namespace
+
 std::string Redactor::path(std::string_view path) const {
   if (!redaction_.paths || path.empty()) return std::string(path);
   if (path.front() != '/') {
-    const bool is_kernels = path.starts_with("anon_inode:") || path.find(":[") != path.npos;
-    return is_kernels ? std::string(path) : name(path);
+    return isOfTheKernel(path) ? std::string(path) : name(path);
   }
   const bool is_deleted = path.ends_with(kDeleted);
   if (is_deleted) path.remove_suffix(kDeleted.size());

@@ -9,4 +9,8 @@ namespace fdmortem {
 /// main().
 void occupyStandardStreams();
 
+/// Writes what is still buffered for the standard output. Throws std::runtime_error if that, or
+/// something before it, could not be written: a full disk, for instance. Call it last in main().
+void finishStandardOutput();
+
 }  // namespace fdmortem

@@ -50,6 +50,8 @@ TEST(Redaction, TheKernelsOwnWordsStay) {
   EXPECT_TRUE(redactor.path("/memfd:name (deleted)").starts_with("/memfd:r-"));
   EXPECT_EQ(redactor.path("net:[4026531840]"), "net:[4026531840]");
   EXPECT_TRUE(redactor.path("(unreachable)/secret").starts_with("r-"));
+  EXPECT_TRUE(redactor.path("(unreachable)/secret:[1]").starts_with("r-"));
+  EXPECT_TRUE(redactor.path("anon_inode:/secret").starts_with("r-"));
   EXPECT_TRUE(redactor.socketName("@abstract").starts_with("@r-"));
   EXPECT_TRUE(redactor.socketName("relative.sock").starts_with("r-"));
   EXPECT_EQ(redactor.path(""), "");

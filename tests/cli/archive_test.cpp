@@ -183,6 +183,51 @@ TEST_F(Archive, KeepsEverySnapshotOfAKilledRecorder) {
   EXPECT_EQ(analyze({"sockets", database, "--verdict", "connected"}).size(), 1U);
 }
 
+TEST_F(Archive, IsTheSameThroughASymbolicLink) {
+  const std::string elsewhere = directory.file("elsewhere");
+  std::filesystem::create_directory(elsewhere);
+  const std::string link = elsewhere + "/link.db";
+  {
+    Recording recording(database, selection());
+    recording.awaitSnapshots(3);
+    recording.process().signal(SIGKILL);
+    recording.wait();
+  }
+  std::filesystem::create_symlink(database, link);
+  const ProgramResult by_name = runFdanalyze({"snapshots", database, "-f", "csv"});
+  const ProgramResult by_link = runFdanalyze({"snapshots", link, "-f", "csv"});
+  EXPECT_EQ(by_link.status, 0) << by_link.err;
+  EXPECT_EQ(by_link.out, by_name.out) << by_link.err;
+
+  Recording recording(link, selection());
+  recording.awaitSnapshots(2);
+  EXPECT_EQ(namesIn(elsewhere), Names{"link.db"});
+  EXPECT_EQ(recording.stop(), 0) << recording.errors();
+  EXPECT_EQ(namesIn(directory.path()), (Names{"elsewhere", "f.db"}));
+}
+
+/// Whatever ran out of room: nobody takes half of an answer for the whole one.
+TEST_F(Archive, WhatCanNotBePrintedIsAFailure) {
+  ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);
+  const std::string copy = directory.file("copy.db");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{FDANALYZE_PATH, "snapshots", database},
+        {FDANALYZE_PATH, "check", database},
+        {FDANALYZE_PATH, "sql", database, "SELECT 1"},
+        {FDANALYZE_PATH, "report", database},
+        {FDANALYZE_PATH, "show", database, "-s", "1"},
+        {FDANALYZE_PATH, "--help"},
+        {FDCAPTURE_PATH, "copy", database, copy},
+        {FDCAPTURE_PATH, "--version"}}) {
+    std::vector<std::string> full = {"sh", "-c", "exec \"$0\" \"$@\" > /dev/full"};
+    full.insert(full.end(), command.begin(), command.end());
+    const ProgramResult result = runProgram(full);
+    EXPECT_EQ(result.status, 1) << command[1];
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1)
+        << command[1] << ": " << result.err;
+  }
+}
+
 // What is said must not get into the archive because that has the number of a closed stderr.
 TEST_F(Archive, IsNotWhereMessagesGo) {
   for (const char* closed : {"2>&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"}) {
