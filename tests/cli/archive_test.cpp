@@ -217,7 +217,7 @@ TEST_F(Archive, WhatCanNotBePrintedIsAFailure) {
         {FDANALYZE_PATH, "report", database},
         {FDANALYZE_PATH, "show", database, "-s", "1"},
         {FDANALYZE_PATH, "--help"},
-        {FDCAPTURE_PATH, "copy", database, copy},
+        {FDCAPTURE_PATH, "copy", "-q", database, copy},
         {FDCAPTURE_PATH, "--version"}}) {
     std::vector<std::string> full = {"sh", "-c", "exec \"$0\" \"$@\" > /dev/full"};
     full.insert(full.end(), command.begin(), command.end());
