@@ -6,8 +6,8 @@ WITH taken AS (
   FROM snapshot s
   JOIN recording r ON r.id = s.recording
 ), pause AS (
-  SELECT r.id, n.id AS next, (b.boottime_ns - a.boottime_ns) / 1e9 AS seconds, r.boot_id IS n.boot_id
-      AS same_boot
+  SELECT r.id, n.id AS next, (b.boottime_ns - a.boottime_ns) / 1e9 AS seconds,
+    r.boot_id = n.boot_id AS same_boot  -- NULL: not known
   FROM recording r
   JOIN recording n ON n.id = (SELECT min(m.id) FROM recording m WHERE m.id > r.id
                               AND m.first_snapshot IS NOT NULL)
@@ -25,8 +25,9 @@ WITH taken AS (
         'recordings have')), NULL) AS open_ended,
     p.words
   FROM taken t, open_end o, (
-    SELECT count(*) AS pauses, group_concat(iif(same_boot, printf('%.0f s between the recordings %d and %d',
-      seconds, id, next), printf('a boot between the recordings %d and %d', id, next)), ', ') AS words
+    SELECT count(*) AS pauses, group_concat(printf('%s between the recordings %d and %d%s',
+      iif(same_boot, printf('%.0f s', seconds), iif(same_boot IS NULL, 'an unknown time', 'a boot')), id, next,
+      iif(same_boot IS NULL, ' (perhaps with a boot)', '')), ', ') AS words
     FROM pause) p
 )
 SELECT
@@ -37,7 +38,7 @@ SELECT
   'Observed: '
     || iif(missed IS NULL AND late IS NULL, '', 'snapshots that are missed or late make the time in which '
       || 'nothing is seen longer than the interval; "late" is more than half of it. ')
-    || coalesce('There are ' || words || '. ', '')
+    || coalesce('Not recorded: ' || words || '. ', '')
     || iif(open_ended IS NULL, '', 'A recording without an end was still going on when the file was copied, '
       || 'or its recorder was killed. ')
     || 'Not known: what happened in these times; nothing counts as closed or gone because of them.'

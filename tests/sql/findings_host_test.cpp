@@ -52,6 +52,24 @@ TEST(HostFindings, APauseBetweenRecordings) {
             std::string::npos);
 }
 
+TEST(HostFindings, ABootBetweenRecordings) {
+  EXPECT_NE(explanationOf(hostWith("", "R . B ."), "recording-gaps")
+                .find("Not recorded: a boot between the recordings 1 and 2. "),
+            std::string::npos);
+}
+
+// The clock that durations are worked out from begins anew with each boot.
+TEST(HostFindings, APauseBetweenRecordingsOfUnknownBoots) {
+  const std::string drawing =
+      "snapshots boot=unknown: R . R .\nprocess a: ok . . .\nfd a/3: p9 . . .\n"
+      "boottime: 100 110 20 30\n";
+  EXPECT_NE(explanationOf(drawing, "recording-gaps")
+                .find("Not recorded: an unknown time between the recordings 1 and 2 (perhaps with "
+                      "a boot). "),
+            std::string::npos)
+      << explanationOf(drawing, "recording-gaps");
+}
+
 TEST(HostFindings, FdsThatCouldNotBeRead) {
   const std::string drawing =
       "snapshots: R . . .\nprocess a: ok . fail .\nfd a/3: p9 . . .\n"
