@@ -33,9 +33,12 @@ TEST(HostFindings, UnreadNumbersOfTheHostSayNothing) {
 TEST(HostFindings, MissedAndLateSnapshots) {
   EXPECT_EQ(titleOf(hostWith("missed: 0 3 0 1\n"), "recording-gaps"),
             "the recording has gaps: 4 snapshots were missed");
-  // The interval is 10 s; late is more than half of it.
+  // The interval is 10 s; late is more than a tenth of it, and no gap unless one is by more than
+  // half.
   EXPECT_EQ(titleOf(hostWith("late: 0 5001 0 0\n"), "recording-gaps"),
             "the recording has gaps: 1 of 4 taken late");
+  EXPECT_EQ(titleOf(hostWith("late: 0 5001 1001 1000\n"), "recording-gaps"),
+            "the recording has gaps: 2 of 4 taken late");
   EXPECT_EQ(findingsOf(hostWith("late: 0 5000 100 0\n")), "");
 }
 
