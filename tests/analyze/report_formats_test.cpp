@@ -228,6 +228,15 @@ TEST(Html, EachChartHasItsNameItsDescriptionAndItsData) {
   EXPECT_EQ(ids.size(), charts);
 }
 
+TEST(Html, NamesEachHostOnce) {
+  Report report = leakReport();
+  report.databases.assign(3, report.databases[0]);
+  report.databases[0].host = "web10";
+  report.databases[1].host = "web1";
+  report.databases[2].host = "web10";
+  EXPECT_TRUE(contains(renderReportHtml(report), "fd incident report · web10, web1 · "));
+}
+
 TEST(Html, HasLandmarksAndOneHeadingOfTheFirstRank) {
   const std::string html = renderReportHtml(leakReport());
   for (const std::string_view element : {"<header>", "<nav ", "<main>", "<footer>", "<h1>"})
