@@ -38,8 +38,9 @@ void chart(const Report& report, const ProcessReport& process, TextWriter& write
   const bool shows_limit = process.soft_limit && top <= process.fds_peak * kLimitInSight;
   if (!shows_limit) top = process.fds_peak;
   writer.blank();
-  writer.line(fmt::format("fds over time{}",
-                          shows_limit ? ", | is the soft limit" : " (the soft limit is far away)"));
+  writer.line(fmt::format("fds over time{}", shows_limit          ? ", | is the soft limit"
+                                             : process.soft_limit ? " (the soft limit is far away)"
+                                                                  : ""));
   const size_t width = barWidth(writer, 36);
   const size_t rows = std::min(kChartRows, process.counts.size());
   for (size_t i = 0; i < rows; ++i) {
