@@ -73,7 +73,7 @@ std::string whoAndWhen(const RecordingRow& row) {
                   row["interval_ms"].value_or("-"), row["program_version"].value_or("-"),
                   row["recorder_uid"].value_or("-"));
   const auto login = row["recorder_login_uid"];
-  text += login ? fmt::format(", logged in as uid {}", *login) : ", of nobody's login";
+  text += login ? fmt::format(", logged in as uid {}", *login) : ", login not known";
   return text + ".";
 }
 

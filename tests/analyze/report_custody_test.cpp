@@ -41,6 +41,15 @@ std::string commandOf(const std::vector<std::string>& words) {
   return "";
 }
 
+TEST(ReportCustody, WhoRecorded) {
+  RecordingInfo info{.host_name = "host", .machine = "x86_64", .recorder_uid = 0, .options = {}};
+  info.recorder_login_uid = 1000;
+  EXPECT_TRUE(custodyOfRecording(info).at(1).ends_with(" with uid 0, logged in as uid 1000."));
+  // A service, or a kernel that does not tell.
+  info.recorder_login_uid.reset();
+  EXPECT_TRUE(custodyOfRecording(info).at(1).ends_with(" with uid 0, login not known."));
+}
+
 TEST(ReportCustody, TheCommandIsOneThatAShellTakes) {
   EXPECT_EQ(commandOf({"record", "--note", "say \"it's é\"", "-o", "/a b.db", ""}),
             "fdcapture record --note 'say \"it'\\''s é\"' -o '/a b.db' ''");
