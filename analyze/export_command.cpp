@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "analyze/archives.h"
 #include "schema/file_handle.h"
@@ -88,9 +89,7 @@ std::vector<std::string> tableNames(const Analysis& analysis) {
 /// What of a table is of these processes. What is of no process stays.
 std::string conditionOn(const std::string& table, const std::vector<std::string>& columns,
                         const std::vector<int64_t>& processes) {
-  std::string list;
-  for (const int64_t process : processes)
-    list += fmt::format("{}{}", list.empty() ? "" : ",", process);
+  const std::string list = fmt::format("{}", fmt::join(processes, ","));
   const auto has = [&](const char* name) {
     return std::find(columns.begin(), columns.end(), name) != columns.end();
   };

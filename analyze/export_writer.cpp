@@ -19,9 +19,9 @@ namespace fdmortem {
 namespace {
 
 /// A folder with a file for each table.
-class TextWriter : public ExportWriter {
+class FolderWriter : public ExportWriter {
  public:
-  TextWriter(ExportFormat format, std::string folder)
+  FolderWriter(ExportFormat format, std::string folder)
       : is_csv_(format == ExportFormat::Csv), folder_(std::move(folder)) {
     std::filesystem::create_directory(folder_);
   }
@@ -169,7 +169,7 @@ class SqliteWriter : public ExportWriter {
 
 std::unique_ptr<ExportWriter> makeExportWriter(ExportFormat format, const std::string& path) {
   if (format == ExportFormat::Sqlite) return std::make_unique<SqliteWriter>(path);
-  return std::make_unique<TextWriter>(format, path);
+  return std::make_unique<FolderWriter>(format, path);
 }
 
 }  // namespace fdmortem

@@ -14,6 +14,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "analyze/repetition.h"
 #include "analyze/salvage.h"
@@ -199,6 +200,27 @@ std::string printableCmdline(std::string arguments) {
   return printable(arguments);
 }
 
+/// A command line, which is a JSON array of texts: as such an array of printable ones. Anything
+/// else as printable text.
+std::string printableWords(const std::string& text) {
+  bool is_flat = true;
+  // What is nested deeper is not kept: it could take much memory.
+  auto words = nlohmann::json::parse(
+      text,
+      [&](int depth, auto, auto&) {
+        is_flat = is_flat && depth <= 1;
+        return is_flat;
+      },
+      false);
+  const auto is_word = [](const auto& word) { return word.is_string(); };
+  if (!is_flat || !words.is_array() || !std::all_of(words.begin(), words.end(), is_word)) {
+    return printable(text);
+  }
+  for (auto& word : words)
+    word = printable(word.get_ref<const std::string&>());
+  return words.dump();
+}
+
 /// Reads the rows of one table and says where it is when something is wrong.
 class RowReader {
  public:
@@ -241,12 +263,15 @@ class RowReader {
   /// Of the table.
   int columnCount() const { return query_.getColumnCount() - 1; }
 
-  std::string text(int column) const {
+  std::string text(int column) const { return printable(rawText(column)); }
+
+  /// As it is, not printable.
+  std::string rawText(int column) const {
     const SQLite::Column value = columnOf(column);
     if (!value.isText()) fail(column, "not a text");
     if (static_cast<size_t>(value.getBytes()) > kMaximumNameBytes)
       fail(column, "longer than any name");
-    return printable(value.getString());
+    return value.getString();
   }
 
   Digest digest(int column) const {
@@ -429,7 +454,7 @@ class Importer {
       for (const int column : {8, 9, 11})
         insert.bind(column + 3, rows.integer(column));
       if (!rows.isNull(10)) insert.bind(13, rows.integer(10, 0, kUidOrNull.maximum));
-      insert.bind(15, rows.text(12));
+      insert.bind(15, printableWords(rows.rawText(12)));
       insert.bind(16, rows.integer(13, 0, 1));
       for (const int column : {14, 15})
         if (!rows.isNull(column)) insert.bind(column + 3, rows.text(column));

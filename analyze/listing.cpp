@@ -60,13 +60,6 @@ std::string renderCsv(const ResultTable& table) {
   return text;
 }
 
-/// Characters, as far as a terminal's columns are one each.
-size_t width(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 std::string renderTable(const ResultTable& table) {
   std::vector<std::vector<std::string>> cells;
   cells.push_back(table.columns);
@@ -84,13 +77,13 @@ std::string renderTable(const ResultTable& table) {
   std::vector<size_t> widths(table.columns.size(), 0);
   for (const auto& line : cells) {
     for (size_t i = 0; i < line.size(); ++i)
-      widths[i] = std::max(widths[i], width(line[i]));
+      widths[i] = std::max(widths[i], columnsOf(line[i]));
   }
   std::string text;
   for (const auto& line : cells) {
     std::string row;
     for (size_t i = 0; i < line.size(); ++i) {
-      const std::string padding(widths[i] - width(line[i]), ' ');
+      const std::string padding(widths[i] - columnsOf(line[i]), ' ');
       row += is_number[i] ? padding + line[i] : line[i] + padding;
       row += "  ";
     }
@@ -112,6 +105,12 @@ std::string renderCsvRow(const std::vector<Value>& row) {
 std::string renderNdjsonRow(const std::vector<std::string>& columns,
                             const std::vector<Value>& row) {
   return jsonRow(columns, row).dump() + "\n";
+}
+
+size_t columnsOf(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string renderListing(const ResultTable& table, ListingFormat format) {

@@ -1,7 +1,9 @@
 // Tables of results as text: for people, and for programs.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analyze/analysis.h"
@@ -21,5 +23,8 @@ std::string renderListing(const ResultTable& table, ListingFormat format);
 /// One line of it, with its end: of CSV (also for the names of the columns), of NDJSON.
 std::string renderCsvRow(const std::vector<Value>& row);
 std::string renderNdjsonRow(const std::vector<std::string>& columns, const std::vector<Value>& row);
+
+/// Characters of UTF-8, as far as a terminal's columns are one each.
+size_t columnsOf(std::string_view text);
 
 }  // namespace fdmortem

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "analyze/archives.h"
@@ -45,18 +46,6 @@ class Query {
 
   void require(const Condition& condition) { require(condition.sql, condition.values); }
 
-  template <class Item>
-  void requireOneOf(const std::string& column, const std::vector<Item>& items) {
-    if (items.empty()) return;
-    std::string places;
-    std::vector<Value> values;
-    for (const Item& item : items) {
-      places += places.empty() ? "?" : ", ?";
-      values.emplace_back(item);
-    }
-    require(fmt::format("{} IN ({})", column, places), std::move(values));
-  }
-
   ResultTable run(const Analysis& analysis, const std::string& order) const {
     return analysis.query(sql_ + order, values_);
   }
@@ -74,9 +63,6 @@ void requireTimes(Query& query, const Filter& filter) {
 
 /// The snapshots with some of the processes, with the numbers of these.
 std::string snapshotsOf(const std::vector<int64_t>& processes) {
-  std::string list;
-  for (const int64_t process : processes)
-    list += fmt::format("{}{}", list.empty() ? "" : ",", process);
   return fmt::format(
       "SELECT v.* FROM (SELECT s.recording, s.id AS snapshot, s.taken_at,"
       " (SELECT count(*) FROM process_span p WHERE s.id BETWEEN p.first_snapshot AND"
@@ -88,7 +74,7 @@ std::string snapshotsOf(const std::vector<int64_t>& processes) {
       " (SELECT coalesce(sum(count), 0) FROM failure f WHERE f.snapshot = s.id AND f.pid IN"
       "    (SELECT pid FROM processes WHERE process IN ({0}))) AS failures FROM snapshot s) v"
       " JOIN snapshot s ON s.id = v.snapshot WHERE v.processes > 0",
-      list);
+      fmt::join(processes, ","));
 }
 
 ResultTable listSnapshots(const Analysis& analysis, const Filter& filter) {
@@ -107,7 +93,7 @@ ResultTable listSockets(const Analysis& analysis, const ListingOptions& options)
   Query query(fmt::format("SELECT {} FROM {}", is_short ? kShortSocketColumns : kSocketColumns,
                           is_outlived ? "outlived" : "sockets"));
   query.require(conditionOf(filter.processes));
-  query.requireOneOf("verdict", filter.verdicts);
+  query.require(oneOf("verdict", {filter.verdicts.begin(), filter.verdicts.end()}));
   if (filter.from_ns) {
     query.require("last_snapshot >= (SELECT min(id) FROM snapshot WHERE wall_ns >= ?)",
                   {*filter.from_ns});
@@ -172,30 +158,30 @@ ResultTable listDiff(const Analysis& analysis, const ListingOptions& options) {
 }
 
 /// The fds that the history is asked of: fd_span.id.
-ResultTable historyOf(const Analysis& analysis, const HistorySubject& subject) {
-  if (subject.inode) {
-    return analysis.query("SELECT id FROM fd_span WHERE socket_inode = ? ORDER BY id",
-                          {*subject.inode});
-  }
-  return analysis.query(
-      "SELECT f.id FROM fd_span f JOIN processes p USING (process) WHERE p.pid = ? AND f.fd = ?"
-      " ORDER BY f.id",
-      {*subject.pid, *subject.fd});
+std::vector<int64_t> historyOf(const Analysis& analysis, const HistorySubject& subject) {
+  const ResultTable rows =
+      subject.inode ? analysis.query("SELECT id FROM fd_span WHERE socket_inode = ? ORDER BY id",
+                                     {*subject.inode})
+                    : analysis.query(
+                          "SELECT f.id FROM fd_span f JOIN processes p USING (process)"
+                          " WHERE p.pid = ? AND f.fd = ? ORDER BY f.id",
+                          {*subject.pid, *subject.fd});
+  std::vector<int64_t> ids;
+  for (const auto& row : rows.rows)
+    ids.push_back(std::get<int64_t>(row.at(0)));
+  return ids;
 }
 
 /// The events of these fds, and of a socket also while no recorded fd holds it.
 ResultTable listEvents(const Analysis& analysis, const ListingOptions& options,
-                       const ResultTable& ids) {
-  std::string id_list;
-  for (const auto& row : ids.rows)
-    id_list += fmt::format("{}{}", id_list.empty() ? "" : ",", std::get<int64_t>(row.at(0)));
+                       const std::vector<int64_t>& ids) {
   Query of_fds(
       fmt::format("SELECT e.id, e.pid, e.start_ticks, e.comm, e.fd, e.inode, e.target,"
                   " a.taken_at AS first_seen, z.taken_at AS last_seen, e.at, e.snapshot, e.kind,"
                   " e.event FROM fd_event e JOIN snapshot s ON s.id = e.snapshot"
                   " JOIN fd_span f ON f.id = e.id JOIN snapshot a ON a.id = f.first_snapshot"
                   " JOIN snapshot z ON z.id = f.last_snapshot WHERE e.id IN ({})",
-                  id_list),
+                  fmt::join(ids, ",")),
       true);
   requireTimes(of_fds, options.filter);
   ResultTable events = of_fds.run(analysis, " ORDER BY e.id, e.snapshot, e.place, e.event");
@@ -252,9 +238,9 @@ ResultTable onlyColumns(const ResultTable& table, const std::vector<std::string>
 
 ResultTable listHistory(const Analysis& analysis, const ListingOptions& options) {
   const HistorySubject& subject = options.history;
-  const ResultTable ids = historyOf(analysis, subject);
+  const std::vector<int64_t> ids = historyOf(analysis, subject);
   const bool is_known =
-      !ids.rows.empty() ||
+      !ids.empty() ||
       (subject.inode &&
        !analysis.query("SELECT 1 FROM inode_event WHERE inode = ? LIMIT 1", {*subject.inode})
             .rows.empty());

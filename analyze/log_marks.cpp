@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analyze/shorten.h"
 #include "schema/time_scan.h"
 #include "schema/time_text.h"
 
@@ -17,7 +18,6 @@ namespace fdmortem {
 namespace {
 
 constexpr size_t kMaximumLine = 65536;
-constexpr size_t kMaximumText = 300;
 /// A time stands at the beginning of a line, after a level, a host or a pid at most.
 constexpr size_t kTimeWithin = 160;
 constexpr size_t kMaximumMarks = 500;
@@ -300,16 +300,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-/// Cut, but not within a character of UTF-8.
-std::string shortened(std::string_view text) {
-  text = trimmed(text);
-  if (text.size() <= kMaximumText) return std::string(text);
-  size_t end = kMaximumText;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-    --end;
-  return std::string(text.substr(0, end)) + "...";
-}
-
 int64_t floorTo(int64_t time_ns, int64_t width_ns) {
   const int64_t quotient = time_ns / width_ns;
   return time_ns % width_ns < 0 ? quotient - 1 : quotient;
@@ -415,7 +405,7 @@ void LogScanner::add(const Time& time, MarkKind kind, std::string_view text) {
   const auto [entry, is_new] = marks_.try_emplace({floorTo(time.ns, width_ns_), kind});
   Mark& mark = entry->second;
   if (is_new) {
-    mark = {.time_ns = time.ns, .last_ns = time.ns, .kind = kind, .text = shortened(text)};
+    mark = {.time_ns = time.ns, .last_ns = time.ns, .kind = kind, .text = shortened(trimmed(text))};
     if (marks_.size() > kMaximumMarks) widen();
     return;
   }
@@ -423,7 +413,7 @@ void LogScanner::add(const Time& time, MarkKind kind, std::string_view text) {
   mark.last_ns = std::max(mark.last_ns, time.ns);
   if (time.ns < mark.time_ns) {
     mark.time_ns = time.ns;
-    mark.text = shortened(text);
+    mark.text = shortened(trimmed(text));
   }
 }
 
@@ -486,7 +476,7 @@ std::optional<Mark> parseMark(std::string_view text) {
   return Mark{.time_ns = time->wall_ns,
               .last_ns = time->wall_ns,
               .kind = MarkKind::Other,
-              .text = shortened(rest)};
+              .text = shortened(trimmed(rest))};
 }
 
 std::optional<int> parseZone(std::string_view text) {

@@ -10,7 +10,7 @@ namespace fdmortem {
 namespace {
 
 /// What ends a row of a table without a row of its own; see schema/README.md.
-enum class Owner { None, Process, Fd, NetTable };
+enum class Owner { None, Process, Fd, Socket, NetTable };
 
 /// A table with the columns that tell what a row is of.
 struct Table {
@@ -25,7 +25,7 @@ constexpr Table kTables[] = {
     {"limit_change", "process, resource", "change <> 0", Owner::Process},
     {"fd_position_change", "process, fd", "1", Owner::Fd},
     {"epoll_watch_change", "process, fd, watched_fd, inode, device", "change <> 0", Owner::Fd},
-    {"autopsy", "inode", "1", Owner::Fd},
+    {"autopsy", "process, fd, inode", "1", Owner::Socket},
     {"inet_queue_change", "netns, net_table, inode", "1", Owner::NetTable},
     {"inet_change", "netns, net_table, inode, local, remote", "change <> 0", Owner::NetTable},
     {"time_wait_change", "netns, net_table, local_port", "count > 0", Owner::NetTable},
@@ -40,38 +40,73 @@ constexpr Table kTables[] = {
 /// Tables whose rows are of one snapshot only.
 constexpr const char* kMoments[] = {"second_look", "failure", "delay"};
 
+/// What is done to a table: its rows up to the snapshot `first` become those of `first`; `keyframe`
+/// is the last one up to it.
+struct Cut {
+  int64_t first;
+  int64_t keyframe;
+};
+
+/// There is an `e` after a row up to the cut; `what` is a table and a condition.
+std::string follows(std::string_view row, const std::string& what, const Cut& cut) {
+  return fmt::format("EXISTS (SELECT 1 FROM {} AND e.snapshot > {}.snapshot AND e.snapshot <= {})",
+                     what, row, cut.first);
+}
+
+std::string processEnds(std::string_view row, const Cut& cut) {
+  return follows(
+      row, fmt::format("process_change e WHERE e.process = {}.process AND e.change = 0", row), cut);
+}
+
+std::string fdEnds(std::string_view row, const Cut& cut) {
+  return processEnds(row, cut) + " OR " +
+         follows(row,
+                 fmt::format("fd_change e WHERE e.process = {0}.process AND e.fd = {0}.fd AND"
+                             " e.change IN (0, 1)",
+                             row),
+                 cut);
+}
+
+/// An autopsy is of all fds of its socket. One that held it then and still does joins the two: the
+/// number alone could be another socket's by now.
+std::string socketEnds(const Cut& cut) {
+  return fmt::format(
+      "NOT EXISTS (SELECT 1 FROM fd_change h WHERE h.link_type = 1 AND h.link_number = t.inode"
+      " AND h.snapshot BETWEEN {} AND t.snapshot AND NOT ({}))",
+      cut.keyframe, fdEnds("h", cut));
+}
+
+std::string netTableEnds(std::string_view table, const Cut& cut) {
+  const std::string net_table = table == "unix_change"      ? "11"
+                                : table == "netlink_change" ? "12"
+                                : table == "packet_change"  ? "13"
+                                                            : "t.net_table";
+  std::string ended =
+      follows("t",
+              fmt::format("net_table_change e WHERE e.netns = t.netns AND e.net_table = {}"
+                          " AND e.status = 0",
+                          net_table),
+              cut);
+  if (table == "inet_queue_change") {
+    ended += " OR " + follows("t",
+                              "inet_change e WHERE e.netns = t.netns AND e.net_table ="
+                              " t.net_table AND e.inode = t.inode AND e.change = 0",
+                              cut);
+  }
+  return ended;
+}
+
 /// Of a row `t`: something ended it before or in the first snapshot that is kept.
-std::string endedBy(const Table& table, int64_t first) {
-  const std::string_view name = table.name;
-  const auto exists = [&](std::string_view what) {
-    return fmt::format("EXISTS (SELECT 1 FROM {} AND e.snapshot > t.snapshot AND e.snapshot <= {})",
-                       what, first);
-  };
-  std::string process_ended =
-      exists("process_change e WHERE e.process = t.process AND e.change = 0");
+std::string endedBy(const Table& table, const Cut& cut) {
   switch (table.owner) {
     case Owner::Process:
-      return process_ended;
+      return processEnds("t", cut);
     case Owner::Fd:
-      return process_ended + " OR " +
-             exists(
-                 "fd_change e WHERE e.process = t.process AND e.fd = t.fd AND e.change IN (0, 1)");
-    case Owner::NetTable: {
-      const std::string net_table = name == "unix_change"      ? "11"
-                                    : name == "netlink_change" ? "12"
-                                    : name == "packet_change"  ? "13"
-                                                               : "t.net_table";
-      std::string ended =
-          exists(fmt::format("net_table_change e WHERE e.netns = t.netns AND e.net_table = {}"
-                             " AND e.status = 0",
-                             net_table));
-      if (name == "inet_queue_change") {
-        ended += " OR " + exists(
-                              "inet_change e WHERE e.netns = t.netns AND e.net_table ="
-                              " t.net_table AND e.inode = t.inode AND e.change = 0");
-      }
-      return ended;
-    }
+      return fdEnds("t", cut);
+    case Owner::Socket:
+      return socketEnds(cut);
+    case Owner::NetTable:
+      return netTableEnds(table.name, cut);
     case Owner::None:
       break;
   }
@@ -83,15 +118,16 @@ bool hasChange(const Table& table) {
   return is_there == "change <> 0";
 }
 
-/// Makes `first` the keyframe with which everything begins. `keyframe` is the last one up to it.
-void cutBefore(int64_t first, int64_t keyframe, SQLite::Database& analysis) {
+/// Makes the first snapshot the keyframe with which everything begins.
+void cutBefore(const Cut& cut, SQLite::Database& analysis) {
+  const int64_t first = cut.first;
   for (const Table& table : kTables) {
-    analysis.exec(fmt::format("DELETE FROM {} WHERE snapshot < {}", table.name, keyframe));
+    analysis.exec(fmt::format("DELETE FROM {} WHERE snapshot < {}", table.name, cut.keyframe));
     // Rows keep their place, for their order is that of time.
     analysis.exec(fmt::format(
         "DELETE FROM {0} AS t WHERE snapshot < {1} AND (NOT ({2}) OR {3} OR rowid NOT IN"
         " (SELECT max(rowid) FROM {0} WHERE snapshot <= {1} GROUP BY {4}))",
-        table.name, first, table.is_there, endedBy(table, first), table.identity));
+        table.name, first, table.is_there, endedBy(table, cut), table.identity));
   }
   for (const Table& table : kTables) {
     analysis.exec(fmt::format("UPDATE {} SET snapshot = {}{} WHERE snapshot < {}", table.name,
@@ -138,8 +174,9 @@ std::string narrow(const TimeRange& range, SQLite::Database& analysis) {
   const int64_t keyframe = analysis.execAndGet(last_keyframe).getInt64();
   SQLite::Transaction transaction(analysis);
   analysis.exec("CREATE INDEX _narrow_by_fd ON fd_change (process, fd, snapshot)");
+  analysis.exec("CREATE INDEX _narrow_by_socket ON fd_change (link_number) WHERE link_type = 1");
   cutAfter(last, analysis);
-  cutBefore(first, keyframe, analysis);
+  cutBefore({.first = first, .keyframe = keyframe}, analysis);
   analysis.exec("DELETE FROM recording WHERE id NOT IN (SELECT recording FROM snapshot)");
   // What the recorder tells of itself meanwhile.
   analysis.exec(
@@ -150,6 +187,7 @@ std::string narrow(const TimeRange& range, SQLite::Database& analysis) {
       "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");
   analysis.exec("DELETE FROM process WHERE id NOT IN (SELECT process FROM process_change)");
   analysis.exec("DROP INDEX _narrow_by_fd");
+  analysis.exec("DROP INDEX _narrow_by_socket");
   transaction.commit();
   return fmt::format("only snapshots {} to {} were looked at, as was asked", first, last);
 }

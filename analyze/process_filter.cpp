@@ -1,28 +1,20 @@
 #include "analyze/process_filter.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 namespace fdmortem {
-namespace {
-
-template <class Item>
-void addOneOf(const std::string& column, const std::vector<Item>& items, Condition& condition) {
-  if (items.empty()) return;
-  std::string places;
-  for (const Item& item : items) {
-    places += places.empty() ? "?" : ", ?";
-    condition.values.emplace_back(item);
-  }
-  condition.sql += fmt::format(" AND {} IN ({})", column, places);
+Condition oneOf(const std::string& column, const std::vector<Value>& values) {
+  if (values.empty()) return {.sql = "1", .values = {}};
+  const std::vector<const char*> places(values.size(), "?");
+  return {.sql = fmt::format("{} IN ({})", column, fmt::join(places, ", ")), .values = values};
 }
 
-}  // namespace
-
 Condition conditionOf(const ProcessFilter& filter) {
-  Condition condition{.sql = "(1", .values = {}};
-  addOneOf("pid", filter.pids, condition);
-  addOneOf("comm", filter.comms, condition);
-  condition.sql += ")";
+  Condition condition = oneOf("pid", {filter.pids.begin(), filter.pids.end()});
+  const Condition of_comm = oneOf("comm", {filter.comms.begin(), filter.comms.end()});
+  condition.sql = fmt::format("({} AND {})", condition.sql, of_comm.sql);
+  condition.values.insert(condition.values.end(), of_comm.values.begin(), of_comm.values.end());
   return condition;
 }
 

@@ -17,11 +17,16 @@ struct ProcessFilter {
   bool isOpen() const { return pids.empty() && comms.empty(); }
 };
 
-/// A condition on a view with the columns pid and comm, in parentheses, and what its `?` stand for.
+/// A condition of SQL, and what its `?` stand for.
 struct Condition {
   std::string sql;
   std::vector<Value> values;
 };
+
+/// That a column has one of these values; anything, if there are none.
+Condition oneOf(const std::string& column, const std::vector<Value>& values);
+
+/// On a view with the columns pid and comm, in parentheses.
 Condition conditionOf(const ProcessFilter& filter);
 
 /// process.id of those that it lets through.

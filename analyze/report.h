@@ -30,7 +30,7 @@ struct Coverage {
   std::string database;
   int64_t snapshots = 0;
   int64_t missed = 0;  ///< due and not taken
-  int64_t late = 0;    ///< taken later than a tenth of the interval after they were due
+  int64_t late = 0;    ///< the view late_snapshot
   std::optional<std::string> first_at;
   std::optional<std::string> last_at;
   int64_t first_ns = 0;  ///< wall clock, of the first and last snapshot

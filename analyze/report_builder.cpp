@@ -38,7 +38,7 @@ Coverage describeCoverage(const Analysis& analysis) {
   Coverage coverage{.database = printable(analysis.path())};
   const ResultTable counts = analysis.query(
       "SELECT count(*) AS snapshots, coalesce(sum(missed_before), 0) AS missed,"
-      " coalesce(sum(late_us > 100 * interval_ms), 0) AS late, min(taken_at) AS first_at,"
+      " (SELECT count(*) FROM late_snapshot) AS late, min(taken_at) AS first_at,"
       " max(taken_at) AS last_at, min(wall_ns) AS first_ns, max(wall_ns) AS last_ns"
       " FROM snapshot s JOIN recording r ON r.id = s.recording");
   const Row row(counts, 0);

@@ -17,6 +17,7 @@
 
 #include "analyze/archives.h"
 #include "analyze/report_render.h"
+#include "analyze/report_words.h"
 #include "schema/archive_file.h"
 
 namespace fdmortem {
@@ -99,17 +100,13 @@ void refuseLogsWithoutHost(const MarkOptions& marks) {
 
 void refuseLogsOfNobody(const MarkOptions& marks, const Report& report) {
   for (const std::string& log : marks.logs) {
-    std::string hosts;
-    bool is_known = false;
-    for (const DatabaseReport& database : report.databases) {
-      is_known =
-          is_known || logFileOf(log, {database.path, database.host}, marks.needs_host).has_value();
-      if (hosts.find(database.host) == std::string::npos)
-        hosts += (hosts.empty() ? "" : ", ") + database.host;
-    }
+    const bool is_known = std::any_of(
+        report.databases.begin(), report.databases.end(), [&](const DatabaseReport& database) {
+          return logFileOf(log, {database.path, database.host}, marks.needs_host).has_value();
+        });
     if (!is_known)
-      throw UsageError(
-          fmt::format("--log {}: no archive is of that host; there are {}", log, hosts));
+      throw UsageError(fmt::format("--log {}: no archive is of that host; there are {}", log,
+                                   hostNames(report)));
   }
 }
 

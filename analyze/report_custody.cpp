@@ -7,6 +7,8 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "analyze/report_words.h"
+
 namespace fdmortem {
 namespace {
 
@@ -31,18 +33,33 @@ class RecordingRow {
   const std::vector<Value>& row_;
 };
 
-/// Words as a shell takes them.
+/// A printable word as a shell takes it. What printable() had to escape needs quotes of their own,
+/// which bash, zsh and ksh read.
+std::string wordOfCommand(const std::string& printable) {
+  if (printable.find('\\') == std::string::npos) return shellWord(printable);
+  std::string quoted = "$'";
+  for (size_t i = 0; i < printable.size(); ++i) {
+    const size_t close = printable.find('}', i);
+    if (printable[i] == '\'') {
+      quoted += "\\'";
+    } else if (printable[i] != '\\' || i + 1 == printable.size()) {
+      quoted += printable[i];
+    } else if (printable.compare(i, 3, "\\u{") == 0 && close != std::string::npos) {
+      quoted += fmt::format("\\U{:0>8}", printable.substr(i + 3, close - i - 3));
+      i = close;
+    } else {
+      quoted += printable.substr(i++, 2);
+    }
+  }
+  return quoted + "'";
+}
+
 std::string commandLine(const std::string& options) {
   std::string text = "fdcapture";
   const auto words = nlohmann::json::parse(options, nullptr, false);
   if (!words.is_array()) return text + " " + options;
-  for (const auto& word : words) {
-    if (!word.is_string()) continue;
-    const auto& bare = word.get_ref<const std::string&>();
-    const bool needs_quotes =
-        bare.empty() || bare.find_first_of(" \t\n'\"\\*?[]$&;|<>(){}~#!`") != std::string::npos;
-    text += needs_quotes ? " '" + bare + "'" : " " + bare;
-  }
+  for (const auto& word : words)
+    if (word.is_string()) text += " " + wordOfCommand(word.get_ref<const std::string&>());
   return text;
 }
 
@@ -56,7 +73,7 @@ std::string whoAndWhen(const RecordingRow& row) {
                   row["interval_ms"].value_or("-"), row["program_version"].value_or("-"),
                   row["recorder_uid"].value_or("-"));
   const auto login = row["recorder_login_uid"];
-  text += login ? fmt::format(", logged in as uid {}", *login) : ", of nobody's login";
+  text += login ? fmt::format(", logged in as uid {}", *login) : ", login not known";
   return text + ".";
 }
 

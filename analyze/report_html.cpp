@@ -81,15 +81,6 @@ class HtmlReport {
         sha256Base64(style), htmlText(summary_.verdict), style, html_);
   }
 
-  std::string hosts() const {
-    std::string names;
-    for (const DatabaseReport& database : report_.databases) {
-      if (names.find(database.host) == std::string::npos)
-        names += (names.empty() ? "" : ", ") + database.host;
-    }
-    return names;
-  }
-
   void header() {
     std::string from, to;
     for (const Coverage& coverage : report_.coverage) {
@@ -98,9 +89,9 @@ class HtmlReport {
       if (coverage.last_at && *coverage.last_at > to) to = *coverage.last_at;
     }
     html_ += "<a class=\"skip\" href=\"#findings\">Skip to the findings</a>\n<header>\n";
-    html_ += paragraph(
-        fmt::format("fd incident report · {} · {} to {}", hosts(), shortTime(from), shortTime(to)),
-        "kicker");
+    html_ += paragraph(fmt::format("fd incident report · {} · {} to {}", hostNames(report_),
+                                   shortTime(from), shortTime(to)),
+                       "kicker");
     add("<h1>{}</h1>\n", htmlTextWithTimes(summary_.verdict));
     html_ += "<nav aria-label=\"Contents\"><ul><li><a href=\"#summary\">Summary</a></li>";
     if (report_.databases.size() > 1) html_ += "<li><a href=\"#archives\">Archives</a></li>";

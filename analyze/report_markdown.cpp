@@ -11,6 +11,7 @@
 #include "analyze/report_summary.h"
 #include "analyze/report_tables.h"
 #include "analyze/report_words.h"
+#include "analyze/shorten.h"
 
 namespace fdmortem {
 namespace {
@@ -134,7 +135,7 @@ class MarkdownReport {
       facts.rows.push_back({std::string(name), std::move(value)});
     };
     if (process.exe) fact("program", *process.exe);
-    if (process.cmdline) fact("command", process.cmdline->substr(0, 300));
+    if (process.cmdline) fact("command", shortened(*process.cmdline));
     for (auto& [name, value] : processFacts(process))
       facts.rows.push_back({name, value});
     text_ += markdownTable(facts) + "\n";

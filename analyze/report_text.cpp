@@ -5,7 +5,6 @@
 
 #include <fmt/core.h>
 
-#include "analyze/listing.h"
 #include "analyze/report_custody.h"
 #include "analyze/report_render.h"
 #include "analyze/report_summary.h"
@@ -66,27 +65,14 @@ class TextReport {
       const ReportTable table = archivesTable(report_);
       writer_.heading(plural(static_cast<int64_t>(table.rows.rows.size()), "archive", "archives"));
       writer_.line(table.title, 2);
-      for (const auto& line : linesOf(table))
-        writer_.line(line, 2);
+      writer_.rows(table.rows);
       writer_.paragraph(table.note, 2);
     }
     if (report_.processes.size() < 2) return;
     ReportTable table = overviewTable(report_, kMaximumOverview);
     writer_.heading(plural(static_cast<int64_t>(report_.processes.size()), "process", "processes"));
-    for (const auto& line : linesOf(table))
-      writer_.line(line, 2);
+    writer_.rows(table.rows);
     if (table.left_out > 0) writer_.line(fmt::format("and {} more", table.left_out), 2);
-  }
-
-  static std::vector<std::string> linesOf(const ReportTable& table) {
-    std::vector<std::string> lines;
-    const std::string text = renderListing(table.rows, ListingFormat::Table);
-    for (std::string_view rest = text; !rest.empty();) {
-      const size_t end = rest.find('\n');
-      lines.emplace_back(rest.substr(0, end));
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    }
-    return lines;
   }
 
   void findings() {

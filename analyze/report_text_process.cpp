@@ -7,6 +7,7 @@
 
 #include "analyze/report_tables.h"
 #include "analyze/report_words.h"
+#include "analyze/shorten.h"
 
 namespace fdmortem {
 namespace {
@@ -17,7 +18,6 @@ constexpr size_t kMaximumBar = 60;
 constexpr size_t kMinimumBar = 10;
 /// A limit further away than so many times the peak would press the curve flat.
 constexpr int64_t kLimitInSight = 4;
-constexpr size_t kMaximumCommand = 300;
 
 std::string bar(int64_t value, int64_t top, size_t width) {
   const auto columns = static_cast<size_t>(std::max<int64_t>(value, 0)) * width /
@@ -38,8 +38,9 @@ void chart(const Report& report, const ProcessReport& process, TextWriter& write
   const bool shows_limit = process.soft_limit && top <= process.fds_peak * kLimitInSight;
   if (!shows_limit) top = process.fds_peak;
   writer.blank();
-  writer.line(fmt::format("fds over time{}",
-                          shows_limit ? ", | is the soft limit" : " (the soft limit is far away)"));
+  writer.line(fmt::format("fds over time{}", shows_limit          ? ", | is the soft limit"
+                                             : process.soft_limit ? " (the soft limit is far away)"
+                                                                  : ""));
   const size_t width = barWidth(writer, 36);
   const size_t rows = std::min(kChartRows, process.counts.size());
   for (size_t i = 0; i < rows; ++i) {
@@ -101,8 +102,7 @@ void marks(const Report& report, const ProcessReport& process, TextWriter& write
 void writeProcess(const Report& report, const ProcessReport& process, TextWriter& writer) {
   writer.heading(fmt::format("{} on {}", nameOf(process), hostOf(report, process.database)));
   if (process.exe) writer.labelled("program", *process.exe, kLabelColumn);
-  if (process.cmdline)
-    writer.labelled("command", process.cmdline->substr(0, kMaximumCommand), kLabelColumn);
+  if (process.cmdline) writer.labelled("command", shortened(*process.cmdline), kLabelColumn);
   for (const auto& [name, value] : processFacts(process))
     writer.labelled(name, value, kLabelColumn);
   if (!process.has_fds) return;

@@ -1,6 +1,7 @@
 #include "analyze/report_words.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/core.h>
 
@@ -150,6 +151,15 @@ std::string hostOf(const Report& report, std::string_view database) {
                                         : fmt::format("{} ({})", entry.host, entry.path);
   }
   return "?";
+}
+
+std::string hostNames(const Report& report) {
+  std::set<std::string_view> seen;
+  std::string names;
+  for (const DatabaseReport& database : report.databases) {
+    if (seen.insert(database.host).second) names += (names.empty() ? "" : ", ") + database.host;
+  }
+  return names;
 }
 
 std::string plainAddress(std::string_view address) {

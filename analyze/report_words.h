@@ -49,6 +49,9 @@ std::string withPath(const Report& report, const std::string& database, const st
 /// The host that a database is of; of several databases with the name of the file.
 std::string hostOf(const Report& report, std::string_view database);
 
+/// The names of all hosts, each once: "web10, web1".
+std::string hostNames(const Report& report);
+
 /// `[::ffff:192.0.2.7]:9091` as 192.0.2.7:9091: what an IPv4 peer is to an IPv6 socket. Any other
 /// address as it is.
 std::string plainAddress(std::string_view address);

@@ -1,6 +1,5 @@
 #include "analyze/text_writer.h"
 
-#include <algorithm>
 #include <vector>
 
 #include <fmt/core.h>
@@ -56,12 +55,6 @@ size_t room(size_t width, size_t indent) {
 
 }  // namespace
 
-size_t columnsOf(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 void TextWriter::line(std::string_view text, size_t indent) {
   if (!text.empty()) text_.append(indent, ' ');
   text_ += text;
@@ -102,16 +95,20 @@ void TextWriter::proof(std::string_view command, size_t indent) {
     line(coloured(entry, Colour::Dim), indent);
 }
 
-void TextWriter::table(const ReportTable& table, std::string_view command) {
-  blank();
-  paragraph(table.title);
-  if (!table.note.empty()) paragraph(table.note, 2);
-  std::string lines = renderListing(table.rows, ListingFormat::Table);
+void TextWriter::rows(const ResultTable& table) {
+  const std::string lines = renderListing(table, ListingFormat::Table);
   for (std::string_view rest = lines; !rest.empty();) {
     const size_t end = rest.find('\n');
     line(rest.substr(0, end), 2);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
+}
+
+void TextWriter::table(const ReportTable& table, std::string_view command) {
+  blank();
+  paragraph(table.title);
+  if (!table.note.empty()) paragraph(table.note, 2);
+  rows(table.rows);
   if (table.left_out > 0) {
     line(fmt::format("and {} more: {}", table.left_out, table.all_rows), 2);
   }

@@ -30,6 +30,8 @@ class TextWriter {
   /// A command that can be pasted: it is broken at blanks outside of 'quotes', where the shell and
   /// SQL take a new line for a blank.
   void proof(std::string_view command, size_t indent);
+  /// A line each, and one of their names.
+  void rows(const ResultTable& table);
   /// Title, note, rows, what was left out and the command that gives it again. Columns of a table
   /// that is wider than the page stay as they are.
   void table(const ReportTable& table, std::string_view command);
@@ -40,8 +42,5 @@ class TextWriter {
   TextStyle style_;
   std::string text_;
 };
-
-/// Characters, as far as a terminal's columns are one each.
-size_t columnsOf(std::string_view text);
 
 }  // namespace fdmortem

@@ -28,7 +28,7 @@ CREATE TABLE recording (
   recorder_uid INTEGER,
   recorder_login_uid INTEGER, -- who logged in; NULL: nobody did, or the kernel does not tell
   interval_ms INTEGER,
-  options TEXT,               -- JSON array
+  options TEXT,               -- JSON array of printable texts
   keeps_texts INTEGER,        -- 0: the texts that were read are not in the archive
   redacted TEXT,              -- what is pseudonyms: cmdline, paths, addresses; NULL: nothing
   note TEXT,

@@ -17,6 +17,15 @@ SELECT recording, count(*) AS snapshots, sum(cpu_us) / count(*) AS cpu_us,
 FROM (SELECT *, row_number() OVER (PARTITION BY recording ORDER BY id) = 1 AS is_first FROM snapshot)
 GROUP BY recording;
 
+-- Snapshots that were taken late: more than a tenth of the interval after they were due.
+--   snapshot, recording
+--   intervals          how late, in intervals
+CREATE VIEW late_snapshot AS
+SELECT s.id AS snapshot, s.recording, s.late_us / (1000.0 * r.interval_ms) AS intervals
+FROM snapshot s
+JOIN recording r ON r.id = s.recording
+WHERE s.late_us > 100 * r.interval_ms;
+
 -- Snapshots before which the wall clock was set (by a second at least) or the host slept, in one boot.
 --   snapshot
 --   jumped_ns          by how much the wall clock went on more than time did; 0: less than a second

@@ -322,6 +322,19 @@ TEST_F(ImportTest, NamesAreMadePrintable) {
             (std::vector<std::vector<Value>>{{"a\\n\\x1b"}}));
 }
 
+TEST_F(ImportTest, TheWordsOfTheCommandLineAreMadePrintable) {
+  const auto options = [&](const std::string& text) {
+    edit("UPDATE recording SET options = '" + text + "'");
+    return std::get<std::string>(
+        Analysis(path_, {}).query("SELECT options FROM recording").rows.at(0).at(0));
+  };
+  EXPECT_EQ(options(R"(["a\"b", "\u00e9\u001b", "\\"])"), R"(["a\"b","é\\x1b","\\\\"])");
+  // None of fdcapture's.
+  EXPECT_EQ(options(R"([["a"]])"), R"([["a"]])");
+  EXPECT_EQ(options(R"([1, "\u001b"])"), R"([1, "\\u001b"])");
+  EXPECT_EQ(options("[\x1b"), R"([\x1b)");
+}
+
 TEST_F(ImportTest, ARecordingWithoutEndIsDoubted) {
   edit("DELETE FROM recording_end");
   EXPECT_EQ(refusal(), "");

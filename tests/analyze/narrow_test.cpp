@@ -118,6 +118,46 @@ TEST_F(Narrow, WhatAutopsiesSaidBeforeIsKnown) {
             "never-connected|\n");
 }
 
+/// Once connected and closed, asked through fd 3 of process 7.
+std::shared_ptr<const AutopsyRecord> deadSocket(uint64_t inode) {
+  return std::make_shared<const AutopsyRecord>(
+      AutopsyRecord{.inode = inode,
+                    .process = {7, 1000},
+                    .fd = 3,
+                    .state = 7,
+                    .remote = Endpoint{{.bytes = {198, 51, 100, 7}, .length = 4}, 40500},
+                    .delivered = 1});
+}
+
+TEST_F(Narrow, AnAutopsyIsOfAllFdsOfItsSocket) {
+  Snapshot first = snapshotOf({processWith({socketFd(3, 500)}), processWith({socketFd(5, 500)}, 8)},
+                              {netnsWith({})});
+  Snapshot second = first;
+  first.autopsies = {deadSocket(500)};
+  second.processes[0].fds.clear();  // the one that was asked is closed, the other is not
+  writeWithKeyframe(path_, {first, second, second});
+  for (const size_t from : {2, 3}) {
+    const Analysis analysis(path_, {.range = {.from_ns = timeOf(from), .to_ns = {}}});
+    EXPECT_EQ(textOf(analysis.query("SELECT pid, fd, verdict, proof FROM sockets")),
+              "8|5|outlived|autopsy|\n")
+        << from;
+  }
+}
+
+TEST_F(Narrow, AnAutopsyIsNotOfALaterSocketWithItsNumber) {
+  Snapshot first =
+      snapshotOf({processWith({socketFd(3, 500)}), processWith({}, 8)}, {netnsWith({})});
+  Snapshot second = first;
+  first.autopsies = {deadSocket(500)};
+  second.processes[0].fds.clear();
+  Snapshot third = second;
+  third.processes[1].fds = {socketFd(5, 500)};
+  writeWithKeyframe(path_, {first, second, third});
+  const Analysis analysis(path_, {.range = {.from_ns = timeOf(3), .to_ns = {}}});
+  EXPECT_EQ(textOf(analysis.query("SELECT count(*) FROM autopsy")), "0|\n");
+  EXPECT_EQ(textOf(analysis.query("SELECT pid, fd, verdict FROM sockets")), "8|5|unlisted|\n");
+}
+
 TEST_F(Narrow, ItIsSaid) {
   writeWithKeyframe(path_, eventfulSnapshots());
   const Analysis analysis(path_, {.range = {.from_ns = timeOf(2), .to_ns = timeOf(4)}});

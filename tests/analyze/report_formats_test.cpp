@@ -78,6 +78,18 @@ TEST(ReportFormats, TheSameReportGivesTheSameBytes) {
   EXPECT_EQ(allFormats(leakReport()), allFormats(leakReport()));
 }
 
+TEST(ReportFormats, ALongCommandIsCutAndSaysSo) {
+  Report report = leakReport();
+  const std::string start(299, 'a');
+  report.processes[0].cmdline = start + "\xc3\xa9" + "rest";
+  TextStyle wide;
+  wide.width = 1000;
+  EXPECT_TRUE(contains(renderReportText(report, wide), start + "...\n"));
+  EXPECT_TRUE(contains(renderReportMarkdown(report), start + "..."));
+  for (const std::string& text : allFormats(report))
+    expectInert(text);
+}
+
 TEST(ReportFormats, OfNothing) {
   for (const std::string& text : allFormats({}))
     EXPECT_TRUE(contains(text, "no process was recorded")) << text;
@@ -214,6 +226,15 @@ TEST(Html, EachChartHasItsNameItsDescriptionAndItsData) {
     EXPECT_TRUE(ids.insert((*match)[1]).second) << "twice";
   }
   EXPECT_EQ(ids.size(), charts);
+}
+
+TEST(Html, NamesEachHostOnce) {
+  Report report = leakReport();
+  report.databases.assign(3, report.databases[0]);
+  report.databases[0].host = "web10";
+  report.databases[1].host = "web1";
+  report.databases[2].host = "web10";
+  EXPECT_TRUE(contains(renderReportHtml(report), "fd incident report · web10, web1 · "));
 }
 
 TEST(Html, HasLandmarksAndOneHeadingOfTheFirstRank) {

@@ -246,6 +246,19 @@ TEST(ReportText, OfNothing) {
   EXPECT_TRUE(contains(text, "0 snapshots")) << text;
 }
 
+TEST(ReportText, OnlyALimitThatIsKnownIsFarAway) {
+  Report report = leakReport();
+  ProcessReport& process = report.processes[0];
+  for (CountAt& count : process.counts)
+    count.soft_limit = 1'000'000;
+  process.soft_limit = 1'000'000;
+  EXPECT_TRUE(contains(renderReportText(report), "fds over time (the soft limit is far away)\n"));
+  for (CountAt& count : process.counts)
+    count.soft_limit.reset();
+  process.soft_limit.reset();
+  EXPECT_TRUE(contains(renderReportText(report), "fds over time\n"));
+}
+
 TEST(ReportText, AProcessWithOneCountHasNoChart) {
   Report report = leakReport();
   report.processes[0].counts.resize(1);

@@ -33,9 +33,12 @@ TEST(HostFindings, UnreadNumbersOfTheHostSayNothing) {
 TEST(HostFindings, MissedAndLateSnapshots) {
   EXPECT_EQ(titleOf(hostWith("missed: 0 3 0 1\n"), "recording-gaps"),
             "the recording has gaps: 4 snapshots were missed");
-  // The interval is 10 s; late is more than half of it.
+  // The interval is 10 s; late is more than a tenth of it, and no gap unless one is by more than
+  // half.
   EXPECT_EQ(titleOf(hostWith("late: 0 5001 0 0\n"), "recording-gaps"),
             "the recording has gaps: 1 of 4 taken late");
+  EXPECT_EQ(titleOf(hostWith("late: 0 5001 1001 1000\n"), "recording-gaps"),
+            "the recording has gaps: 2 of 4 taken late");
   EXPECT_EQ(findingsOf(hostWith("late: 0 5000 100 0\n")), "");
 }
 
@@ -50,6 +53,24 @@ TEST(HostFindings, APauseBetweenRecordings) {
             "the recording has gaps: 1 pause between recordings");
   EXPECT_NE(explanationOf(drawing, "recording-gaps").find("10 s between the recordings 1 and 2"),
             std::string::npos);
+}
+
+TEST(HostFindings, ABootBetweenRecordings) {
+  EXPECT_NE(explanationOf(hostWith("", "R . B ."), "recording-gaps")
+                .find("Not recorded: a boot between the recordings 1 and 2. "),
+            std::string::npos);
+}
+
+// The clock that durations are worked out from begins anew with each boot.
+TEST(HostFindings, APauseBetweenRecordingsOfUnknownBoots) {
+  const std::string drawing =
+      "snapshots boot=unknown: R . R .\nprocess a: ok . . .\nfd a/3: p9 . . .\n"
+      "boottime: 100 110 20 30\n";
+  EXPECT_NE(explanationOf(drawing, "recording-gaps")
+                .find("Not recorded: an unknown time between the recordings 1 and 2 (perhaps with "
+                      "a boot). "),
+            std::string::npos)
+      << explanationOf(drawing, "recording-gaps");
 }
 
 TEST(HostFindings, FdsThatCouldNotBeRead) {

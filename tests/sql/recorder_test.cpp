@@ -21,6 +21,16 @@ TEST(ClockChange, AWallClockThatIsSetAndAHostThatSlept) {
             "Before snapshot 4 the host's wall clock was set back by 30.0 s.\n");
 }
 
+TEST(LateSnapshot, IsLaterThanATenthOfTheInterval) {
+  Timeline timeline(R"(
+    snapshots:  R   .     .     .
+    process a:  ok  .     .     .
+    late:       0   1000  1001  25000
+  )");
+  EXPECT_EQ(timeline.rows("SELECT snapshot, recording, intervals FROM late_snapshot"),
+            "3 1 0.1001\n4 1 2.5\n");
+}
+
 TEST(ClockChange, ANewBootIsNone) {
   Timeline timeline(R"(
     snapshots:        R    .    R     .

@@ -144,7 +144,7 @@ class Drawing {
       const std::string& cell = line->cells[i];
       const bool starts = i == 0 || cell == "R" || cell == "B";
       if (cell == "B") ++boot_;
-      if (starts) recording(line->attribute("ended", "yes") == "yes");
+      if (starts) recording(*line);
       starts_.push_back(starts);
       keyframes_.push_back(starts || cell == "K");
       const std::string files = cellOf("files", i, "NULL/NULL");
@@ -162,11 +162,14 @@ class Drawing {
         "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");
   }
 
-  void recording(bool has_ended) {
-    database_.exec(
-        fmt::format("INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second, "
-                    "ended_at) VALUES ({}, 'boot-{}', 10000, 100, {})",
-                    ++recordings_, boot_, has_ended ? "'2026-01-02T00:00:00.000Z'" : "NULL"));
+  void recording(const Line& line) {
+    const bool has_ended = line.attribute("ended", "yes") == "yes";
+    const bool has_boot = line.attribute("boot", "known") == "known";
+    database_.exec(fmt::format(
+        "INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second, ended_at)"
+        " VALUES ({}, {}, 10000, 100, {})",
+        ++recordings_, has_boot ? sqlText(fmt::format("boot-{}", boot_)) : "NULL",
+        has_ended ? "'2026-01-02T00:00:00.000Z'" : "NULL"));
   }
 
   std::vector<Row> rowsOf(const Line& line) const {
