@@ -391,6 +391,8 @@ AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
     analysis.range = range;
     analysis.shows_changes = false;
     parsed.report.analysis = analysis;
+    parsed.report.from = parsed.from;
+    parsed.report.to = parsed.to;
     return parsed.report;
   }
   if (app.got_subcommand("export")) {

@@ -137,6 +137,9 @@ int runReport(const ReportOptions& options) {
   analysis_options.marks.needs_host = options.databases.size() > 1;
   refuseLogsWithoutHost(analysis_options.marks);
   Report report;
+  report.from = options.from;
+  report.to = options.to;
+  report.is_salvaged = options.analysis.is_salvage;
   const int status =
       forEachArchive(options.databases, analysis_options, false, [&](const Analysis& analysis) {
         sayOfLogs(analysis);

@@ -5,6 +5,7 @@
 #include "analyze/report_summary.h"
 #include "analyze/report_words.h"
 #include "schema/printable.h"
+#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -100,6 +101,12 @@ const char* keyOf(Statement::Basis basis) {
       break;
   }
   return "to-do";
+}
+
+/// Of a time as it was typed.
+Json timeOrNull(const std::string& typed) {
+  const auto wall_ns = parseTime(typed);
+  return wall_ns ? Json(formatTime(*wall_ns)) : Json(nullptr);
 }
 
 Json growthRange(const Growth& growth) {
@@ -234,6 +241,8 @@ std::string renderReportJson(const Report& report) {
   object["report_version"] = 1;
   object["summary"] = summaryObject(report);
   object["grace_seconds"] = static_cast<double>(report.grace_ms) / 1000;
+  object["from"] = timeOrNull(report.from);
+  object["to"] = timeOrNull(report.to);
   object["databases"] = Json::array();
   for (const auto& database : report.databases) {
     object["databases"].push_back(databaseObject(report, database));

@@ -231,9 +231,12 @@ std::string shellQuoted(std::string_view text) {
 }
 
 std::string sqlCommand(const Report& report, std::string_view database, std::string_view query) {
-  const std::string options = report.grace_ms == kDefaultGraceMs
-                                  ? std::string()
-                                  : " --grace " + graceOption(report.grace_ms);
+  // All that the numbers depend on. --pid and --comm are not among it: a query names its process.
+  std::string options;
+  if (!report.from.empty()) options += " --from " + shellWord(report.from);
+  if (!report.to.empty()) options += " --to " + shellWord(report.to);
+  if (report.grace_ms != kDefaultGraceMs) options += " --grace " + graceOption(report.grace_ms);
+  if (report.is_salvaged) options += " --salvage";
   return fmt::format("fdanalyze sql {}{} {}", shellWord(database), options, shellQuoted(query));
 }
 

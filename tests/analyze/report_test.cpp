@@ -193,6 +193,18 @@ TEST(ReportText, ProofsCarryTheGracePeriodAndAQuotedName) {
   EXPECT_TRUE(contains(text, "the grace period of 2500 ms"));
 }
 
+// Or they would give other numbers than the report.
+TEST(ReportText, ProofsCarryThePartOfTheTimeAndTheSalvage) {
+  Report report = leakReport();
+  report.from = "2026-01-01 00:20";
+  report.to = "2026-01-01T00:40:00Z";
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
+                       "Proof: fdanalyze sql leak.db --from '2026-01-01 00:20' --to "
+                       "2026-01-01T00:40:00Z \"SELECT fd FROM outlived\""));
+  report.is_salvaged = true;
+  EXPECT_TRUE(contains(renderReportMarkdown(report), "2026-01-01T00:40:00Z --salvage \"SELECT"));
+}
+
 TEST(ReportText, ALimitThatWasReachedIsNoForecast) {
   Report report = leakReport();
   report.processes[0].limit_reached_at = "2026-01-01T00:50:00.000Z";
