@@ -29,8 +29,9 @@ struct DatabaseReport {
 struct Coverage {
   std::string database;
   int64_t snapshots = 0;
-  int64_t missed = 0;  ///< due and not taken
-  int64_t late = 0;    ///< taken later than a tenth of the interval after they were due
+  int64_t missed = 0;               ///< due and not taken
+  bool is_missed_estimate = false;  ///< what the recorder could not store is worked out
+  int64_t late = 0;  ///< taken later than a tenth of the interval after they were due
   std::optional<std::string> first_at;
   std::optional<std::string> last_at;
   int64_t first_ns = 0;  ///< wall clock, of the first and last snapshot

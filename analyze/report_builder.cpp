@@ -37,18 +37,22 @@ DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
 Coverage describeCoverage(const Analysis& analysis) {
   Coverage coverage{.database = printable(analysis.path())};
   const ResultTable counts = analysis.query(
-      "SELECT count(*) AS snapshots, coalesce(sum(missed_before), 0) AS missed,"
+      "SELECT count(*) AS snapshots,"
       " coalesce(sum(late_us > 100 * interval_ms), 0) AS late, min(taken_at) AS first_at,"
       " max(taken_at) AS last_at, min(wall_ns) AS first_ns, max(wall_ns) AS last_ns"
       " FROM snapshot s JOIN recording r ON r.id = s.recording");
   const Row row(counts, 0);
   coverage.snapshots = row.integer("snapshots");
-  coverage.missed = row.integer("missed");
   coverage.late = row.integer("late");
   coverage.first_at = row.optionalText("first_at");
   coverage.last_at = row.optionalText("last_at");
   coverage.first_ns = row.integer("first_ns");
   coverage.last_ns = row.integer("last_ns");
+  const ResultTable missed = analysis.query(
+      "SELECT coalesce(sum(missed_between + coalesce(missed_at_end, 0)), 0) AS missed,"
+      " coalesce(max(is_estimate), 0) AS is_estimate FROM recording_coverage");
+  coverage.missed = Row(missed, 0).integer("missed");
+  coverage.is_missed_estimate = Row(missed, 0).integer("is_estimate") != 0;
   const ResultTable spans = analysis.query(
       "SELECT (max(boottime_ns) - min(boottime_ns)) / 1e9 AS seconds FROM snapshot s"
       " JOIN recording r ON r.id = s.recording GROUP BY s.recording");

@@ -53,6 +53,7 @@ Json databaseObject(const Report& report, const DatabaseReport& database) {
 Json coverageObject(const Report& report) {
   Json object = {{"snapshots", 0},
                  {"missed", 0},
+                 {"missed_is_estimate", false},
                  {"late", 0},
                  {"unreadable", Json::array()},
                  {"recorder", Json::array()}};
@@ -61,6 +62,7 @@ Json coverageObject(const Report& report) {
       object["recorder"].push_back({{"database", coverage.database}, {"text", note}});
     object["snapshots"] = object["snapshots"].get<int64_t>() + coverage.snapshots;
     object["missed"] = object["missed"].get<int64_t>() + coverage.missed;
+    if (coverage.is_missed_estimate) object["missed_is_estimate"] = true;
     object["late"] = object["late"].get<int64_t>() + coverage.late;
     for (Json& entry : rowObjects(coverage.unreadable)) {
       entry["database"] = coverage.database;

@@ -186,7 +186,11 @@ class TextReport {
       const ReportTable table = unreadableTable(coverage);
       writer_.table(table, sqlCommand(report_, coverage.database, table.query));
     }
-    if (is_whole) writer_.line("Everything that was asked for could be read in each of them.");
+    const bool has_snapshots =
+        std::any_of(report_.coverage.begin(), report_.coverage.end(),
+                    [](const Coverage& coverage) { return coverage.snapshots > 0; });
+    if (is_whole && has_snapshots)
+      writer_.line("Everything that was asked for could be read in each of them.");
   }
 
   // --- where it comes from ---

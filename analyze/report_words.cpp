@@ -130,16 +130,18 @@ std::string withPath(const Report& report, const std::string& database, const st
 
 std::string coverageLine(const Report& report) {
   int64_t snapshots = 0, missed = 0, late = 0;
+  bool is_estimate = false;
   double total = 0;
   for (const Coverage& coverage : report.coverage) {
     snapshots += coverage.snapshots;
     missed += coverage.missed;
+    is_estimate = is_estimate || coverage.is_missed_estimate;
     late += coverage.late;
     total += coverage.seconds;
   }
   const std::string over = snapshots > 1 ? " over " + duration(total) : std::string();
-  return fmt::format("{}{}, {} missed, {} late", plural(snapshots, "snapshot", "snapshots"), over,
-                     missed, late);
+  return fmt::format("{}{}, {}{} missed, {} late", plural(snapshots, "snapshot", "snapshots"), over,
+                     is_estimate ? "about " : "", missed, late);
 }
 
 std::string hostOf(const Report& report, std::string_view database) {
