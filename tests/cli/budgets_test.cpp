@@ -657,6 +657,10 @@ TEST_F(SliceOfOne, IsContinuedWithNumbersThatWereNeverUsed) {
   setWallClock("UPDATE snapshot SET wall_ns = id * 1000000000");
   ASSERT_EQ(runFdcapture({"copy", database, copy, "--to", "1970-01-01T00:00:03Z"}).status, 0);
   ASSERT_EQ(record(copy).status, 0);
+  // That the rest of the time was left out is no gap and no killed recorder.
+  const Json report = analyze({"report", copy});
+  EXPECT_EQ(report.at("databases")[0].at("doubts"), Json::array());
+  EXPECT_NE(report.dump().find("this is a copy of an earlier part of the time"), std::string::npos);
   // 4 to 6 are those of the archive from which it was copied.
   EXPECT_EQ(valuesOf(query(copy, "SELECT id FROM snapshot"), "id"), Json({1, 2, 3, 7, 8}));
   EXPECT_EQ(queryValue(copy, "SELECT snapshots FROM dropped WHERE reason = 'slice-to'"), 3);
