@@ -170,7 +170,7 @@ struct MarkReport {
   std::string source;
   int64_t count = 1;
   std::string text;
-  std::string last_at;              ///< of the last of several alike; else as `at`
+  std::string last_at;              ///< of the last of several lines of its kind; else as `at`
   std::optional<int64_t> snapshot;  ///< the last one at or before it
 };
 

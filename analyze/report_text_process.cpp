@@ -89,9 +89,7 @@ void marks(const Report& report, const ProcessReport& process, TextWriter& write
       writer.blank();
       writer.line("marks from logs and by hand");
     }
-    writer.labelled(
-        shortTime(mark.at),
-        mark.count > 1 ? fmt::format("{} ({} times)", mark.text, mark.count) : mark.text, 22, 2);
+    writer.labelled(shortTime(mark.at), markInWords(mark), 22, 2);
   }
   if (left_out > 0) writer.line(fmt::format("and {} more, the last at {}", left_out, last_at), 2);
 }

@@ -104,6 +104,15 @@ std::string exhaustionRange(const ProcessReport& process) {
   return from == to ? "about " + from : "between " + from + " and " + to;
 }
 
+std::string markInWords(const MarkReport& mark) {
+  if (mark.count < 2) return mark.text;
+  const std::string last = shortTime(mark.last_at);
+  return fmt::format(
+      "{} (and {} more {} {})", mark.text, mark.count - 1,
+      mark.kind + (mark.count == 2 ? " line" : " lines"),
+      last.empty() || last == shortTime(mark.at) ? "in that second" : "until " + last);
+}
+
 std::vector<std::string> notesOf(const Report& report) {
   std::vector<std::string> notes;
   notes.emplace_back(

@@ -37,6 +37,10 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
 /// are the same. Empty without a forecast.
 std::string exhaustionRange(const ProcessReport& process);
 
+/// A mark's text. Where it stands for more lines of its kind, which need not say the same: "...
+/// (and 3 more EMFILE lines in that second)".
+std::string markInWords(const MarkReport& mark);
+
 /// What to know when reading any report, a sentence or two each.
 std::vector<std::string> notesOf(const Report& report);
 
