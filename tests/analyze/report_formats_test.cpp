@@ -320,6 +320,33 @@ TEST(Charts, ManyMarksDoNotHideTheCurve) {
   EXPECT_GT(count(tick), 20);
 }
 
+// Whoever put it there looks for it.
+TEST(Charts, EachNoteIsALineWithItsTextAmongAllTheLogsTicks) {
+  Report report = leakReport();
+  for (int64_t minute = 21; minute < 51; ++minute) {
+    MarkReport mark = report.marks[0];
+    mark.at_ns += (minute - 20) * 60'000'000'000;
+    report.marks.push_back(mark);
+  }
+  for (const auto& [minute, text] :
+       {std::pair(25, "deployed <b>"), std::pair(40, "limit raised")}) {
+    MarkReport note = report.marks[0];
+    note.source.clear();
+    note.kind = "other";
+    note.count = 1;
+    note.at_ns += (minute - 20) * int64_t{60'000'000'000};
+    note.text = text;
+    report.marks.push_back(note);
+  }
+  const std::string chart = fdsChart("x", report, report.processes[0]);
+  EXPECT_TRUE(contains(chart, ">deployed &lt;b&gt;</text>")) << chart;
+  EXPECT_TRUE(contains(chart, ">limit raised</text>")) << chart;
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(contains(text, "note: deployed <b>")) << text;
+  EXPECT_TRUE(contains(text, "note: limit raised")) << text;
+  EXPECT_TRUE(contains(text, "and 26 more, the last at")) << text;
+}
+
 TEST(Charts, MoreKindsThanColoursAreOthers) {
   Report report = leakReport();
   ProcessReport& process = report.processes[0];
