@@ -15,7 +15,9 @@ std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& dat
   if (copy.isWal() && !copy.hasWal()) {
     doubts.emplace_back(
         "the file was copied without its -wal, while it was recorded or after the recorder was "
-        "killed: the newest snapshots may be missing ('fdcapture copy' makes a whole copy)");
+        "killed: the newest snapshots, of a minute or more, may be missing ('fdcapture copy' makes "
+        "a "
+        "whole copy)");
   }
   // Of a copy of an earlier part of the time the end was left out; recorder_note says so.
   SQLite::Statement open_ended(

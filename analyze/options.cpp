@@ -110,6 +110,11 @@ void addProcesses(CLI::App& command, ProcessFilter& filter) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--comm", filter.comms, "Only processes of this name (repeatable)")
       ->type_name("NAME")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.empty() ? std::string("is empty; is a variable not set?") : std::string();
+          },
+          ""))
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }

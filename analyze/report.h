@@ -23,6 +23,14 @@ struct DatabaseReport {
   std::optional<std::string> head;             ///< of the hash chain, as the file has it
   std::vector<std::vector<Value>> recordings;  ///< as `recording_columns` of Report names them
   std::vector<std::string> doubts;
+  /// The processes in it, in words, if none of them was asked for.
+  std::string recorded;
+};
+
+/// An archive that was given and could not be read.
+struct UnreadDatabase {
+  std::string path;
+  std::string reason;  ///< one line
 };
 
 /// What was taken and what was not.
@@ -194,6 +202,7 @@ struct Report {
   bool is_salvaged = false;  ///< --salvage was given
   bool is_filtered = false;  ///< only some of the processes were asked for
   std::vector<DatabaseReport> databases;
+  std::vector<UnreadDatabase> unread;
   std::vector<std::string> recording_columns;
   std::vector<Coverage> coverage;
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds

@@ -107,6 +107,23 @@ std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t
   return findings;
 }
 
+/// "gateway (pid 7), worker (pid 9) and 3 more"; empty: none.
+std::string recordedIn(const Analysis& analysis) {
+  constexpr size_t kMaximum = 5;
+  const ResultTable rows = analysis.query(
+      "SELECT pid, name FROM processes LEFT JOIN process_fds USING (process)"
+      " ORDER BY fds_peak DESC, process");
+  std::string text;
+  forEachRow(rows, [&, shown = size_t{0}](const Row& row) mutable {
+    if (shown++ >= kMaximum) return;
+    text += fmt::format("{}{} (pid {})", text.empty() ? "" : ", ",
+                        row.optionalText("name").value_or("?"), row.integer("pid"));
+  });
+  const size_t all = rows.rows.size();
+  if (all > kMaximum) text += fmt::format(" and {} more", all - kMaximum);
+  return text;
+}
+
 void addWithoutFd(const Analysis& analysis, Report& report) {
   WithoutFd without_fd{.database = printable(analysis.path())};
   without_fd.rows = analysis.query(
@@ -213,8 +230,10 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
   const auto processes = processesOf(analysis, filter);
   if (!filter.isOpen()) {
     report.is_filtered = true;
-    report.databases.back().doubts.push_back(fmt::format(
-        "only {} of the recorded processes were looked at, as was asked", processes.size()));
+    report.databases.back().doubts.push_back(
+        fmt::format("only {} of the recorded processes {} looked at, as was asked",
+                    processes.size(), processes.size() == 1 ? "was" : "were"));
+    if (processes.empty()) report.databases.back().recorded = recordedIn(analysis);
   }
   for (auto& process : describeProcesses(analysis, processes, on_progress))
     report.processes.push_back(std::move(process));

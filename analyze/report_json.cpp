@@ -249,6 +249,9 @@ std::string renderReportJson(const Report& report) {
   for (const auto& database : report.databases) {
     object["databases"].push_back(databaseObject(report, database));
   }
+  object["unread_databases"] = Json::array();
+  for (const UnreadDatabase& unread : report.unread)
+    object["unread_databases"].push_back({{"path", unread.path}, {"reason", unread.reason}});
   object["coverage"] = coverageObject(report);
   object["processes"] = Json::array();
   for (const auto& process : report.processes)

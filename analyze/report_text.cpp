@@ -169,7 +169,9 @@ class TextReport {
   void coverage() {
     writer_.heading("What could not be seen");
     writer_.line(coverageLine(report_) + ".");
-    bool is_whole = true;
+    bool is_whole = report_.unread.empty();
+    for (const std::string& line : unreadLines(report_))
+      writer_.paragraph(line, 2);
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts) {
         writer_.paragraph(fmt::format("{}: {}", database.path, doubt), 2);

@@ -133,6 +133,15 @@ std::vector<std::string> notesOf(const Report& report) {
   return notes;
 }
 
+std::vector<std::string> unreadLines(const Report& report) {
+  std::vector<std::string> lines;
+  for (const UnreadDatabase& unread : report.unread) {
+    lines.push_back(fmt::format("{}: could not be read, so nothing here is of it: {}", unread.path,
+                                unread.reason));
+  }
+  return lines;
+}
+
 std::string withPath(const Report& report, const std::string& database, const std::string& note) {
   return report.databases.size() > 1 ? database + ": " + note : note;
 }

@@ -47,6 +47,9 @@ std::vector<std::string> notesOf(const Report& report);
 /// "35 snapshots over 68 s, 0 missed, 0 late".
 std::string coverageLine(const Report& report);
 
+/// What there is to say of the archives that could not be read, a line each.
+std::vector<std::string> unreadLines(const Report& report);
+
 /// A note on one database, with its path before it if there are several.
 std::string withPath(const Report& report, const std::string& database, const std::string& note);
 

@@ -175,6 +175,9 @@ class Recorder {
   }
 
   void tellEnd(const char* reason) {
+    if (taken_ > 0 && !has_found_) {
+      progress_.warn("no process matched the selection, so none is recorded");
+    }
     const int64_t missed = schedule_.allMissed();
     progress_.announce(fmt::format(
         "{} {} in {}{}, ended: {}; head {}", taken_, taken_ == 1 ? "snapshot" : "snapshots",
@@ -433,6 +436,11 @@ class Recorder {
     if (burst_) burst_->follow(*previous_);
     if (was_full) tell("disk-room", "there is room again");
     progress_.failures(previous_->failures);
+    if (!previous_->processes.empty()) {
+      has_found_ = true;
+    } else if (taken_ == 1) {
+      progress_.announce("no process matches the selection yet");
+    }
     progress_.stored(id, *previous_, archive_->archive().diskBytes());
     if (taken_ % kSnapshotsBetweenHeads == 0) {
       progress_.announce(fmt::format("snapshot {}: head {}", id, toHex(archive_->head())));
@@ -522,6 +530,7 @@ class Recorder {
   bool in_burst_ = false;
   bool is_failing_ = false;  ///< the last snapshot could not be stored
   bool has_lost_ = false;
+  bool has_found_ = false;  ///< a process was in a snapshot
   bool has_taken_last_ = false;
   bool has_to_begin_anew_ = false;
 };

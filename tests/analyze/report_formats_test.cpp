@@ -57,6 +57,18 @@ void expectInert(const std::string& text) {
 
 // --- all formats ---
 
+TEST(ReportFormats, AnArchiveWithoutSnapshotsBeginsWithTheReason) {
+  Report report;
+  report.databases = {{.path = "leak.db", .doubts = {"the file was copied without its -wal"}}};
+  report.coverage = {{.database = "leak.db"}};
+  for (const std::string& text : allFormats(report)) {
+    EXPECT_TRUE(contains(text, "there is no snapshot, so nothing can be judged")) << text;
+    EXPECT_TRUE(contains(text, "The file was copied without its")) << text;
+    EXPECT_FALSE(contains(text, "Host ,")) << text;
+    EXPECT_FALSE(contains(text, "Everything that was asked for could be read")) << text;
+  }
+}
+
 TEST(ReportFormats, HostileNamesAreInert) {
   for (const std::string& text : allFormats(reportWith(kHostile))) {
     expectInert(text);
