@@ -12,10 +12,16 @@ namespace {
 
 constexpr int kPartlyRead = 3;
 
+/// Messages begin with what they are about.
+std::string withoutPath(const std::string& message, const std::string& path) {
+  return message.starts_with(path + ": ") ? message.substr(path.size() + 2) : message;
+}
+
 }  // namespace
 
 int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions& options,
-                   bool says_doubts, const std::function<void(const Analysis&)>& visit) {
+                   bool says_doubts, const std::function<void(const Analysis&)>& visit,
+                   const std::function<void(const std::string&, const std::string&)>& on_unread) {
   size_t unread = 0;
   bool is_partial = false;
   for (const std::string& path : paths) {
@@ -29,7 +35,9 @@ int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions&
       analysis.emplace(path, shown);
     } catch (const std::exception& error) {
       if (++unread == paths.size()) throw;
-      fmt::print(stderr, "fdanalyze: {}\n", printable(error.what()));
+      const std::string reason = printable(error.what());
+      fmt::print(stderr, "fdanalyze: {}\n", reason);
+      if (on_unread) on_unread(path, withoutPath(reason, printable(path)));
       continue;
     }
     is_partial = is_partial || analysis->isDamaged();

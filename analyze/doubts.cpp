@@ -15,11 +15,18 @@ std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& dat
   if (copy.isWal() && !copy.hasWal()) {
     doubts.emplace_back(
         "the file was copied without its -wal, while it was recorded or after the recorder was "
-        "killed: the newest snapshots may be missing ('fdcapture copy' makes a whole copy)");
+        "killed: the newest snapshots, of a minute or more, may be missing ('fdcapture copy' makes "
+        "a "
+        "whole copy)");
   }
-  SQLite::Statement open_ended(database,
-                               "SELECT id, last_snapshot FROM recording WHERE ended_at IS NULL AND"
-                               " end_reason IS NULL ORDER BY id");
+  // Of a copy of an earlier part of the time the end was left out; recorder_note says so.
+  SQLite::Statement open_ended(
+      database,
+      "SELECT id, last_snapshot FROM recording r WHERE ended_at IS NULL AND"
+      " end_reason IS NULL AND NOT EXISTS (SELECT 1 FROM dropped d WHERE"
+      " d.reason = 'slice-to' AND r.id ="
+      " (SELECT max(id) FROM recording WHERE last_snapshot <"
+      " d.last_snapshot)) ORDER BY id");
   while (open_ended.executeStep()) {
     doubts.push_back(
         fmt::format("recording {} has no end: it was still going on, or the recorder was killed; "

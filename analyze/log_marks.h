@@ -25,7 +25,7 @@ std::string_view markKindName(MarkKind kind);
 /// A point in time of which a log tells something.
 struct Mark {
   int64_t time_ns = 0;  ///< since 1970, UTC
-  int64_t last_ns = 0;  ///< of the last of several lines alike; else the same
+  int64_t last_ns = 0;  ///< of the last of several lines of the kind; else the same
   MarkKind kind = MarkKind::Other;
   int64_t count = 1;  ///< lines
   std::string text;   ///< of the first of them, cut, bytes as they are

@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "schema/time_text.h"
+
 namespace fdmortem {
 namespace {
 
@@ -164,6 +166,22 @@ std::pair<int64_t, int64_t> snapshotsIn(const TimeRange& range, SQLite::Database
   return {query.getColumn(0).getInt64(), query.getColumn(1).getInt64()};
 }
 
+/// Leaves what the recorder tells of itself meanwhile.
+void forgetEventsOutside(const TimeRange& range, SQLite::Database& analysis) {
+  SQLite::Statement forget(
+      analysis,
+      "DELETE FROM recorder_event WHERE recording NOT IN (SELECT id FROM recording)"
+      " OR wall_ns < ?1 OR wall_ns > ?2");
+  if (range.from_ns) forget.bind(1, *range.from_ns);
+  if (range.to_ns) forget.bind(2, *range.to_ns);
+  forget.exec();
+  if (!range.to_ns) return;
+  // What came after it was not looked at, and so not missed.
+  SQLite::Statement setting(analysis, "INSERT INTO setting VALUES ('range_to', ?)");
+  setting.bind(1, formatTime(*range.to_ns));
+  setting.exec();
+}
+
 }  // namespace
 
 std::string narrow(const TimeRange& range, SQLite::Database& analysis) {
@@ -178,10 +196,7 @@ std::string narrow(const TimeRange& range, SQLite::Database& analysis) {
   cutAfter(last, analysis);
   cutBefore({.first = first, .keyframe = keyframe}, analysis);
   analysis.exec("DELETE FROM recording WHERE id NOT IN (SELECT recording FROM snapshot)");
-  // What the recorder tells of itself meanwhile.
-  analysis.exec(
-      "DELETE FROM recorder_event WHERE recording NOT IN (SELECT id FROM recording) OR wall_ns <"
-      " (SELECT min(wall_ns) FROM snapshot) OR wall_ns > (SELECT max(wall_ns) FROM snapshot)");
+  forgetEventsOutside(range, analysis);
   analysis.exec(
       "UPDATE recording SET (first_snapshot, last_snapshot) = "
       "(SELECT min(id), max(id) FROM snapshot WHERE recording = recording.id)");

@@ -110,6 +110,11 @@ void addProcesses(CLI::App& command, ProcessFilter& filter) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--comm", filter.comms, "Only processes of this name (repeatable)")
       ->type_name("NAME")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.empty() ? std::string("is empty; is a variable not set?") : std::string();
+          },
+          ""))
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
@@ -391,6 +396,8 @@ AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
     analysis.range = range;
     analysis.shows_changes = false;
     parsed.report.analysis = analysis;
+    parsed.report.from = parsed.from;
+    parsed.report.to = parsed.to;
     return parsed.report;
   }
   if (app.got_subcommand("export")) {

@@ -52,6 +52,8 @@ struct ReportOptions {
   AnalysisOptions analysis;
   ReportFormat format = ReportFormat::Text;
   ProcessFilter processes;
+  std::string from;    ///< the beginning of `analysis.range` as it was typed; empty: none
+  std::string to;      ///< and its end
   std::string output;  ///< a file; empty: stdout
 };
 

@@ -23,14 +23,23 @@ struct DatabaseReport {
   std::optional<std::string> head;             ///< of the hash chain, as the file has it
   std::vector<std::vector<Value>> recordings;  ///< as `recording_columns` of Report names them
   std::vector<std::string> doubts;
+  /// The processes in it, in words, if none of them was asked for.
+  std::string recorded;
+};
+
+/// An archive that was given and could not be read.
+struct UnreadDatabase {
+  std::string path;
+  std::string reason;  ///< one line
 };
 
 /// What was taken and what was not.
 struct Coverage {
   std::string database;
   int64_t snapshots = 0;
-  int64_t missed = 0;  ///< due and not taken
-  int64_t late = 0;    ///< the view late_snapshot
+  int64_t missed = 0;               ///< due and not taken
+  bool is_missed_estimate = false;  ///< what the recorder could not store is worked out
+  int64_t late = 0;                 ///< the view late_snapshot
   std::optional<std::string> first_at;
   std::optional<std::string> last_at;
   int64_t first_ns = 0;  ///< wall clock, of the first and last snapshot
@@ -169,7 +178,7 @@ struct MarkReport {
   std::string source;
   int64_t count = 1;
   std::string text;
-  std::string last_at;              ///< of the last of several alike; else as `at`
+  std::string last_at;              ///< of the last of several lines of its kind; else as `at`
   std::optional<int64_t> snapshot;  ///< the last one at or before it
 };
 
@@ -188,8 +197,12 @@ struct Logs {
 
 struct Report {
   int64_t grace_ms = 30'000;
+  std::string from;          ///< the time that --from gives, as it was typed; empty: none
+  std::string to;            ///< and of --to
+  bool is_salvaged = false;  ///< --salvage was given
   bool is_filtered = false;  ///< only some of the processes were asked for
   std::vector<DatabaseReport> databases;
+  std::vector<UnreadDatabase> unread;
   std::vector<std::string> recording_columns;
   std::vector<Coverage> coverage;
   std::vector<ProcessReport> processes;  ///< those with findings first, then by fds

@@ -37,18 +37,22 @@ DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
 Coverage describeCoverage(const Analysis& analysis) {
   Coverage coverage{.database = printable(analysis.path())};
   const ResultTable counts = analysis.query(
-      "SELECT count(*) AS snapshots, coalesce(sum(missed_before), 0) AS missed,"
+      "SELECT count(*) AS snapshots,"
       " (SELECT count(*) FROM late_snapshot) AS late, min(taken_at) AS first_at,"
       " max(taken_at) AS last_at, min(wall_ns) AS first_ns, max(wall_ns) AS last_ns"
       " FROM snapshot s JOIN recording r ON r.id = s.recording");
   const Row row(counts, 0);
   coverage.snapshots = row.integer("snapshots");
-  coverage.missed = row.integer("missed");
   coverage.late = row.integer("late");
   coverage.first_at = row.optionalText("first_at");
   coverage.last_at = row.optionalText("last_at");
   coverage.first_ns = row.integer("first_ns");
   coverage.last_ns = row.integer("last_ns");
+  const ResultTable missed = analysis.query(
+      "SELECT coalesce(sum(missed_between + coalesce(missed_at_end, 0)), 0) AS missed,"
+      " coalesce(max(is_estimate), 0) AS is_estimate FROM recording_coverage");
+  coverage.missed = Row(missed, 0).integer("missed");
+  coverage.is_missed_estimate = Row(missed, 0).integer("is_estimate") != 0;
   const ResultTable spans = analysis.query(
       "SELECT (max(boottime_ns) - min(boottime_ns)) / 1e9 AS seconds FROM snapshot s"
       " JOIN recording r ON r.id = s.recording GROUP BY s.recording");
@@ -101,6 +105,23 @@ std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t
     });
   }
   return findings;
+}
+
+/// "gateway (pid 7), worker (pid 9) and 3 more"; empty: none.
+std::string recordedIn(const Analysis& analysis) {
+  constexpr size_t kMaximum = 5;
+  const ResultTable rows = analysis.query(
+      "SELECT pid, name FROM processes LEFT JOIN process_fds USING (process)"
+      " ORDER BY fds_peak DESC, process");
+  std::string text;
+  forEachRow(rows, [&, shown = size_t{0}](const Row& row) mutable {
+    if (shown++ >= kMaximum) return;
+    text += fmt::format("{}{} (pid {})", text.empty() ? "" : ", ",
+                        row.optionalText("name").value_or("?"), row.integer("pid"));
+  });
+  const size_t all = rows.rows.size();
+  if (all > kMaximum) text += fmt::format(" and {} more", all - kMaximum);
+  return text;
 }
 
 void addWithoutFd(const Analysis& analysis, Report& report) {
@@ -209,8 +230,10 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
   const auto processes = processesOf(analysis, filter);
   if (!filter.isOpen()) {
     report.is_filtered = true;
-    report.databases.back().doubts.push_back(fmt::format(
-        "only {} of the recorded processes were looked at, as was asked", processes.size()));
+    report.databases.back().doubts.push_back(
+        fmt::format("only {} of the recorded processes {} looked at, as was asked",
+                    processes.size(), processes.size() == 1 ? "was" : "were"));
+    if (processes.empty()) report.databases.back().recorded = recordedIn(analysis);
   }
   for (auto& process : describeProcesses(analysis, processes, on_progress))
     report.processes.push_back(std::move(process));

@@ -19,10 +19,13 @@
 #include "analyze/report_render.h"
 #include "analyze/report_words.h"
 #include "schema/archive_file.h"
+#include "schema/printable.h"
 
 namespace fdmortem {
 
 namespace {
+
+constexpr int kPartlyRead = 3;
 
 /// What the terminal takes, if it is one.
 TextStyle styleOf(const ReportOptions& options) {
@@ -80,6 +83,22 @@ void sayOfLogs(const Analysis& analysis) {
   }
 }
 
+/// Nothing that was asked could be read from them: returns 3 if there are any, else 0.
+int sayOfEmptyArchives(const Report& report) {
+  int status = 0;
+  for (const Coverage& coverage : report.coverage) {
+    if (coverage.snapshots > 0) continue;
+    status = kPartlyRead;
+    fmt::print(stderr, "fdanalyze: {}: there is no snapshot in it\n", coverage.database);
+    for (const DatabaseReport& database : report.databases) {
+      if (database.path != coverage.database) continue;
+      for (const std::string& doubt : database.doubts)
+        fmt::print(stderr, "fdanalyze: {}: {}\n", database.path, doubt);
+    }
+  }
+  return status;
+}
+
 /// An archive is told apart by its path.
 void refuseTwice(const std::vector<std::string>& databases) {
   std::set<std::string> paths;
@@ -134,13 +153,21 @@ int runReport(const ReportOptions& options) {
   analysis_options.marks.needs_host = options.databases.size() > 1;
   refuseLogsWithoutHost(analysis_options.marks);
   Report report;
+  report.from = options.from;
+  report.to = options.to;
+  report.is_salvaged = options.analysis.is_salvage;
+  const auto add = [&](const Analysis& analysis) {
+    sayOfLogs(analysis);
+    ProgressLine progress(analysis.path(), writeToTerminal());
+    addToReport(analysis, options.processes, report,
+                [&](std::string_view stage, int percent) { progress.show(stage, percent); });
+  };
+  const auto add_unread = [&](const std::string& path, const std::string& reason) {
+    report.unread.push_back({.path = printable(path), .reason = reason});
+  };
   const int status =
-      forEachArchive(options.databases, analysis_options, false, [&](const Analysis& analysis) {
-        sayOfLogs(analysis);
-        ProgressLine progress(analysis.path(), writeToTerminal());
-        addToReport(analysis, options.processes, report,
-                    [&](std::string_view stage, int percent) { progress.show(stage, percent); });
-      });
+      std::max(forEachArchive(options.databases, analysis_options, false, add, add_unread),
+               sayOfEmptyArchives(report));
   refuseLogsOfNobody(analysis_options.marks, report);
   sortReport(report);
   const std::string text = render(report, options);

@@ -91,9 +91,13 @@ std::string howItWasMade(const RecordingRow& row) {
 }  // namespace
 
 std::vector<std::string> custodyOf(const Report& report, const DatabaseReport& database) {
-  std::vector<std::string> lines = {fmt::format("Host {}, kernel {}, boot {}.", database.host,
-                                                database.kernel,
-                                                database.boot_id.value_or("unknown"))};
+  std::vector<std::string> lines;
+  if (database.recordings.empty()) {
+    lines.emplace_back("No recording is in it, so the host is not known.");
+  } else {
+    lines.push_back(fmt::format("Host {}, kernel {}, boot {}.", database.host, database.kernel,
+                                database.boot_id.value_or("unknown")));
+  }
   for (const auto& values : database.recordings) {
     const RecordingRow row(report.recording_columns, values);
     lines.push_back(whoAndWhen(row));

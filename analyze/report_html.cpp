@@ -245,6 +245,8 @@ class HtmlReport {
         "<footer>\n<section aria-labelledby=\"coverage\">\n"
         "<h2 id=\"coverage\">What could not be seen</h2>\n";
     html_ += paragraph(coverageLine(report_) + ".");
+    for (const std::string& line : unreadLines(report_))
+      html_ += paragraph(line);
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts)
         html_ += paragraph(database.path + ": " + doubt);

@@ -5,6 +5,7 @@
 #include "analyze/report_summary.h"
 #include "analyze/report_words.h"
 #include "schema/printable.h"
+#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -52,6 +53,7 @@ Json databaseObject(const Report& report, const DatabaseReport& database) {
 Json coverageObject(const Report& report) {
   Json object = {{"snapshots", 0},
                  {"missed", 0},
+                 {"missed_is_estimate", false},
                  {"late", 0},
                  {"unreadable", Json::array()},
                  {"recorder", Json::array()}};
@@ -60,6 +62,7 @@ Json coverageObject(const Report& report) {
       object["recorder"].push_back({{"database", coverage.database}, {"text", note}});
     object["snapshots"] = object["snapshots"].get<int64_t>() + coverage.snapshots;
     object["missed"] = object["missed"].get<int64_t>() + coverage.missed;
+    if (coverage.is_missed_estimate) object["missed_is_estimate"] = true;
     object["late"] = object["late"].get<int64_t>() + coverage.late;
     for (Json& entry : rowObjects(coverage.unreadable)) {
       entry["database"] = coverage.database;
@@ -100,6 +103,12 @@ const char* keyOf(Statement::Basis basis) {
       break;
   }
   return "to-do";
+}
+
+/// Of a time as it was typed.
+Json timeOrNull(const std::string& typed) {
+  const auto wall_ns = parseTime(typed);
+  return wall_ns ? Json(formatTime(*wall_ns)) : Json(nullptr);
 }
 
 Json growthRange(const Growth& growth) {
@@ -234,10 +243,15 @@ std::string renderReportJson(const Report& report) {
   object["report_version"] = 1;
   object["summary"] = summaryObject(report);
   object["grace_seconds"] = static_cast<double>(report.grace_ms) / 1000;
+  object["from"] = timeOrNull(report.from);
+  object["to"] = timeOrNull(report.to);
   object["databases"] = Json::array();
   for (const auto& database : report.databases) {
     object["databases"].push_back(databaseObject(report, database));
   }
+  object["unread_databases"] = Json::array();
+  for (const UnreadDatabase& unread : report.unread)
+    object["unread_databases"].push_back({{"path", unread.path}, {"reason", unread.reason}});
   object["coverage"] = coverageObject(report);
   object["processes"] = Json::array();
   for (const auto& process : report.processes)

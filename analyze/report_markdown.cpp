@@ -150,6 +150,8 @@ class MarkdownReport {
   void coverage() {
     line("## What could not be seen");
     line(coverageLine(report_) + ".");
+    for (const std::string& unread : unreadLines(report_))
+      line(markdownText(unread));
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts)
         line(fmt::format("{}: {}", markdownText(database.path), markdownText(doubt)));

@@ -157,6 +157,14 @@ void addArchives(const Report& report, std::vector<Statement>& statements) {
                    rest)});
 }
 
+/// A report that is handed on must not look as if these archives had not been given.
+void addUnread(const Report& report, std::vector<Statement>& statements) {
+  for (const UnreadDatabase& unread : report.unread) {
+    statements.push_back({Basis::NotKnown, fmt::format("What {} holds: it could not be read ({}).",
+                                                       unread.path, unread.reason)});
+  }
+}
+
 /// Where no cause is known: the host's worst, the worst finding, or that there is none.
 std::string verdictWithoutCause(const Report& report) {
   const auto of_host = std::find_if(report.findings.begin(), report.findings.end(), isHostFinding);
@@ -187,14 +195,43 @@ std::string wordOf(Statement::Basis basis) {
   return "To do";
 }
 
-Summary summarize(const Report& report) {
+namespace {
+
+/// What there is to say where no process is in the report.
+Summary summarizeNothing(const Report& report) {
   Summary summary;
-  if (report.processes.empty()) {
-    summary.verdict = report.is_filtered
-                          ? "no recorded process is one that was asked for, so nothing is judged"
-                          : "no process was recorded, so there is nothing to judge";
-    return summary;
+  const bool has_snapshots =
+      report.coverage.empty() ||
+      std::any_of(report.coverage.begin(), report.coverage.end(),
+                  [](const Coverage& coverage) { return coverage.snapshots > 0; });
+  if (!has_snapshots) {
+    summary.verdict = "there is no snapshot, so nothing can be judged";
+  } else if (report.is_filtered) {
+    summary.verdict = "no recorded process is one that was asked for, so nothing is judged";
+  } else {
+    summary.verdict = "no process was recorded, so there is nothing to judge";
   }
+  for (const DatabaseReport& database : report.databases) {
+    if (!database.recorded.empty()) {
+      summary.statements.push_back(
+          {Basis::Observed, fmt::format("{}Recorded are {}.",
+                                        report.databases.size() > 1 ? database.path + ": " : "",
+                                        database.recorded)});
+    }
+    if (has_snapshots) continue;
+    // That is why.
+    for (const std::string& doubt : database.doubts)
+      summary.statements.push_back({Basis::NotKnown, capitalized(doubt) + "."});
+  }
+  addUnread(report, summary.statements);
+  return summary;
+}
+
+}  // namespace
+
+Summary summarize(const Report& report) {
+  if (report.processes.empty()) return summarizeNothing(report);
+  Summary summary;
   const ProcessReport& process = report.processes.front();
   summary.verdict = verdictOf(report, process);
   addArchives(report, summary.statements);
@@ -205,6 +242,7 @@ Summary summarize(const Report& report) {
   addRestarts(report, summary.statements);
   addOthers(report, summary.statements);
   addHosts(report, summary.statements);
+  addUnread(report, summary.statements);
   std::stable_sort(summary.statements.begin(), summary.statements.end(),
                    [](const Statement& a, const Statement& b) { return a.basis < b.basis; });
   if (summary.verdict.empty()) summary.verdict = verdictWithoutCause(report);

@@ -33,28 +33,58 @@ TimeAxis recordingOf(const Report& report, const ProcessReport& process) {
   return range;
 }
 
-/// Restarts with their word; other marks as lines, of those close together one.
-void addMarks(SvgPlot& plot, const Report& report, const ProcessReport& process) {
+/// Of a note as much as there is room for above a chart.
+std::string labelOf(const MarkReport& note) {
+  constexpr size_t kMaximumBytes = 28;
+  std::string text = note.text.substr(0, kMaximumBytes);
+  if (text.size() == note.text.size()) return text;
+  // Not within a character.
+  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80)
+    text.pop_back();
+  if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0x80) text.pop_back();
+  return text + "...";
+}
+
+/// What logs say: lines, of those close together one; if there are many, ticks above the chart.
+void addLogMarks(SvgPlot& plot, const Report& report, const ProcessReport& process) {
   double last = -kMarkDistance;
   std::vector<const MarkReport*> shown;
   for (const MarkReport& mark : report.marks) {
-    if (mark.database != process.database) continue;
-    if (mark.kind == "restart") {
-      plot.mark(mark.at_ns, "restart", "restart");
+    if (mark.database != process.database || mark.source.empty() || mark.kind == "restart")
       continue;
-    }
     const double place = plot.x(mark.at_ns);
     if (place - last < kMarkDistance) continue;
     last = place;
     shown.push_back(&mark);
   }
   for (size_t i = 0; i < shown.size(); ++i) {
-    const char* label = i > 0 ? "" : shown[i]->source.empty() ? "note" : "log";
     if (i > 0 && shown.size() > kMaximumLines) {
       plot.tick(shown[i]->at_ns, "mark");
     } else {
-      plot.mark(shown[i]->at_ns, label, "mark");
+      plot.mark(shown[i]->at_ns, i > 0 ? "" : "log", "mark");
     }
+  }
+}
+
+/// Restarts with their word, and each note by hand with its text, where that covers no other.
+void addMarks(SvgPlot& plot, const Report& report, const ProcessReport& process) {
+  constexpr double kCharacter = 7;
+  addLogMarks(plot, report, process);
+  double labelled_to = 0;
+  for (const MarkReport& mark : report.marks) {
+    const bool is_restart = mark.kind == "restart";
+    if (mark.database != process.database || (!mark.source.empty() && !is_restart)) continue;
+    std::string label = is_restart ? "restart" : labelOf(mark);
+    const double place = plot.x(mark.at_ns);
+    const double width = kCharacter * static_cast<double>(label.size());
+    // Behind the middle a label is before its line.
+    const double from = place > (plot.left() + plot.right()) / 2 ? place - width : place;
+    if (from < labelled_to && !is_restart) {
+      label.clear();
+    } else {
+      labelled_to = from + width;
+    }
+    plot.mark(mark.at_ns, label, is_restart ? "restart" : "mark");
   }
 }
 

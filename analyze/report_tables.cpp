@@ -178,7 +178,7 @@ std::vector<ReportTable> withoutFdTables(const WithoutFd& without_fd) {
 ReportTable marksTable(const Report& report, size_t maximum_rows) {
   ReportTable table{.id = "marks", .title = "restarts, lines of logs, and notes"};
   const bool is_several = report.databases.size() > 1;
-  table.rows.columns = {"at", "kind", "what", "times"};
+  table.rows.columns = {"at", "kind", "what"};
   if (is_several) table.rows.columns.emplace_back("host");
   const MarkReport* last = nullptr;
   for (const MarkReport& mark : report.marks) {
@@ -187,7 +187,7 @@ ReportTable marksTable(const Report& report, size_t maximum_rows) {
       continue;
     last = is_note ? &mark : nullptr;
     auto& row = table.rows.rows.emplace_back();
-    row = {shortTime(mark.at), mark.kind, mark.text, mark.count};
+    row = {shortTime(mark.at), mark.kind, markInWords(mark)};
     if (is_several) row.emplace_back(is_note ? "all" : hostOf(report, mark.database));
   }
   limitRows(table, maximum_rows);

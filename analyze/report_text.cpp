@@ -155,7 +155,9 @@ class TextReport {
   void coverage() {
     writer_.heading("What could not be seen");
     writer_.line(coverageLine(report_) + ".");
-    bool is_whole = true;
+    bool is_whole = report_.unread.empty();
+    for (const std::string& line : unreadLines(report_))
+      writer_.paragraph(line, 2);
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts) {
         writer_.paragraph(fmt::format("{}: {}", database.path, doubt), 2);
@@ -172,7 +174,11 @@ class TextReport {
       const ReportTable table = unreadableTable(coverage);
       writer_.table(table, sqlCommand(report_, coverage.database, table.query));
     }
-    if (is_whole) writer_.line("Everything that was asked for could be read in each of them.");
+    const bool has_snapshots =
+        std::any_of(report_.coverage.begin(), report_.coverage.end(),
+                    [](const Coverage& coverage) { return coverage.snapshots > 0; });
+    if (is_whole && has_snapshots)
+      writer_.line("Everything that was asked for could be read in each of them.");
   }
 
   // --- where it comes from ---

@@ -75,24 +75,27 @@ void lastData(const Report& report, const ProcessReport& process, TextWriter& wr
 }
 
 void marks(const Report& report, const ProcessReport& process, TextWriter& writer) {
-  constexpr size_t kMaximumMarks = 5;
-  size_t shown = 0;
+  constexpr size_t kMaximumLogMarks = 5;
+  constexpr size_t kMaximumNotes = 20;
+  size_t notes = 0;
+  size_t log_marks = 0;
   size_t left_out = 0;
   std::string last_at;
   for (const MarkReport& mark : report.marks) {
     if (mark.database != process.database || mark.kind == "restart") continue;
-    if (shown == kMaximumMarks) {
+    // What somebody put there himself does not drown in a log.
+    const bool is_note = mark.source.empty();
+    if (is_note ? notes == kMaximumNotes : log_marks == kMaximumLogMarks) {
       ++left_out;
       last_at = shortTime(mark.at);
       continue;
     }
-    if (shown++ == 0) {
+    if (notes + log_marks == 0) {
       writer.blank();
       writer.line("marks from logs and by hand");
     }
-    writer.labelled(
-        shortTime(mark.at),
-        mark.count > 1 ? fmt::format("{} ({} times)", mark.text, mark.count) : mark.text, 22, 2);
+    ++(is_note ? notes : log_marks);
+    writer.labelled(shortTime(mark.at), (is_note ? "note: " : "") + markInWords(mark), 22, 2);
   }
   if (left_out > 0) writer.line(fmt::format("and {} more, the last at {}", left_out, last_at), 2);
 }

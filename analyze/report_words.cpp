@@ -105,6 +105,15 @@ std::string exhaustionRange(const ProcessReport& process) {
   return from == to ? "about " + from : "between " + from + " and " + to;
 }
 
+std::string markInWords(const MarkReport& mark) {
+  if (mark.count < 2) return mark.text;
+  const std::string last = shortTime(mark.last_at);
+  return fmt::format(
+      "{} (and {} more {} {})", mark.text, mark.count - 1,
+      mark.kind + (mark.count == 2 ? " line" : " lines"),
+      last.empty() || last == shortTime(mark.at) ? "in that second" : "until " + last);
+}
+
 std::vector<std::string> notesOf(const Report& report) {
   std::vector<std::string> notes;
   notes.emplace_back(
@@ -125,22 +134,33 @@ std::vector<std::string> notesOf(const Report& report) {
   return notes;
 }
 
+std::vector<std::string> unreadLines(const Report& report) {
+  std::vector<std::string> lines;
+  for (const UnreadDatabase& unread : report.unread) {
+    lines.push_back(fmt::format("{}: could not be read, so nothing here is of it: {}", unread.path,
+                                unread.reason));
+  }
+  return lines;
+}
+
 std::string withPath(const Report& report, const std::string& database, const std::string& note) {
   return report.databases.size() > 1 ? database + ": " + note : note;
 }
 
 std::string coverageLine(const Report& report) {
   int64_t snapshots = 0, missed = 0, late = 0;
+  bool is_estimate = false;
   double total = 0;
   for (const Coverage& coverage : report.coverage) {
     snapshots += coverage.snapshots;
     missed += coverage.missed;
+    is_estimate = is_estimate || coverage.is_missed_estimate;
     late += coverage.late;
     total += coverage.seconds;
   }
   const std::string over = snapshots > 1 ? " over " + duration(total) : std::string();
-  return fmt::format("{}{}, {} missed, {} late", plural(snapshots, "snapshot", "snapshots"), over,
-                     missed, late);
+  return fmt::format("{}{}, {}{} missed, {} late", plural(snapshots, "snapshot", "snapshots"), over,
+                     is_estimate ? "about " : "", missed, late);
 }
 
 std::string hostOf(const Report& report, std::string_view database) {
@@ -241,9 +261,12 @@ std::string shellQuoted(std::string_view text) {
 }
 
 std::string sqlCommand(const Report& report, std::string_view database, std::string_view query) {
-  const std::string options = report.grace_ms == kDefaultGraceMs
-                                  ? std::string()
-                                  : " --grace " + graceOption(report.grace_ms);
+  // All that the numbers depend on. --pid and --comm are not among it: a query names its process.
+  std::string options;
+  if (!report.from.empty()) options += " --from " + shellWord(report.from);
+  if (!report.to.empty()) options += " --to " + shellWord(report.to);
+  if (report.grace_ms != kDefaultGraceMs) options += " --grace " + graceOption(report.grace_ms);
+  if (report.is_salvaged) options += " --salvage";
   return fmt::format("fdanalyze sql {}{} {}", shellWord(database), options, shellQuoted(query));
 }
 

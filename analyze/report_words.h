@@ -37,11 +37,18 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
 /// are the same. Empty without a forecast.
 std::string exhaustionRange(const ProcessReport& process);
 
+/// A mark's text. Where it stands for more lines of its kind, which need not say the same: "...
+/// (and 3 more EMFILE lines in that second)".
+std::string markInWords(const MarkReport& mark);
+
 /// What to know when reading any report, a sentence or two each.
 std::vector<std::string> notesOf(const Report& report);
 
 /// "35 snapshots over 68 s, 0 missed, 0 late".
 std::string coverageLine(const Report& report);
+
+/// What there is to say of the archives that could not be read, a line each.
+std::vector<std::string> unreadLines(const Report& report);
 
 /// A note on one database, with its path before it if there are several.
 std::string withPath(const Report& report, const std::string& database, const std::string& note);

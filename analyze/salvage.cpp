@@ -307,6 +307,7 @@ std::vector<std::string> Salvage::finish(SQLite::Database& analysis) const {
     throw std::runtime_error("nothing can be saved: no snapshot is whole; " + lines.front());
   }
   if (kept.dropped_count == 0 && lines.empty()) return {};
+  analysis.exec("INSERT INTO setting VALUES ('is_salvaged', 1)");
   if (kept.dropped_count > 0) lines.insert(lines.begin(), inWords(kept));
   takeOut(analysis, kept);
   const auto renumbered = splitRecordings(analysis, kept.parts);

@@ -91,7 +91,8 @@ ArchiveDatabase::ArchiveDatabase(const std::string& path, std::optional<uint64_t
   removeOldRemains();
   takeBallast();
   leaveRoomForDropping(true);
-  checkpointed_ns_ = monotonicNs();
+  // The first snapshot is put into the file at once: who copies it without its -wal has something.
+  checkpointed_ns_ = monotonicNs() - kCheckpointIntervalNs;
 }
 
 uint64_t ArchiveDatabase::bytesToStartWith() const {

@@ -158,13 +158,21 @@ class ArchiveWriter::Impl {
     return storeForSure([&] { writeEvent(at, kind, detail); });
   }
 
-  std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason) {
-    const auto store = [&] { writeEnd(ended_at_ns, reason); };
-    auto error = storeForSure(store);
+  std::optional<NotStored> endRecording(const Clocks& at, const std::string& reason,
+                                        const std::string& missed) {
+    const auto store_all = [&] {
+      if (!missed.empty()) writeEvent(at, "missed-at-end", missed);
+      writeEnd(at.wall_ns, reason);
+    };
+    auto error = storeForSure(store_all);
     if (error) {
       archive_.spendBallast();
       archive_.checkpoint();
-      error = storeForSure(store);
+      error = storeForSure(store_all);
+    }
+    // How many were missed then follows from the interval and the end.
+    if (error && error->why != StoreFailure::NoMemory && !missed.empty()) {
+      error = storeForSure([&] { writeEnd(at.wall_ns, reason); });
     }
     statements_.reset();
     archive_.seal();
@@ -691,7 +699,12 @@ std::optional<NotStored> ArchiveWriter::note(const Clocks& at, const std::string
 
 std::optional<NotStored> ArchiveWriter::endRecording(int64_t ended_at_ns,
                                                      const std::string& reason) {
-  return impl_->endRecording(ended_at_ns, reason);
+  return impl_->endRecording({.wall_ns = ended_at_ns}, reason, {});
+}
+
+std::optional<NotStored> ArchiveWriter::endRecording(const Clocks& at, const std::string& reason,
+                                                     const std::string& missed) {
+  return impl_->endRecording(at, reason, missed);
 }
 
 ArchiveDatabase& ArchiveWriter::archive() {

@@ -94,6 +94,11 @@ class ArchiveWriter {
   /// end could not be written down.
   std::optional<NotStored> endRecording(int64_t ended_at_ns, const std::string& reason);
 
+  /// The same of a recording whose last snapshots were missed: `missed` is the detail of that
+  /// event, empty if none were. If there is no room for both, the end alone is stored.
+  std::optional<NotStored> endRecording(const Clocks& at, const std::string& reason,
+                                        const std::string& missed);
+
   ArchiveDatabase& archive();
 
   /// The head of the hash chain: who keeps it can tell later that all up to now is as it was.

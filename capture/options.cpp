@@ -26,6 +26,15 @@ CLI::Validator between(Number minimum, Number maximum) {
   return CLI::Range(minimum, maximum).description("");
 }
 
+/// `--comm "$NAME"` with a variable that is not set would match every process without a name.
+CLI::Validator notEmpty() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return text.empty() ? std::string("is empty; is a variable not set?") : std::string();
+      },
+      "");
+}
+
 void addSelection(CLI::App& record, Selection& selection) {
   record.add_option("-p,--pid", selection.pids, "This process")
       ->type_name("PID")
@@ -35,11 +44,13 @@ void addSelection(CLI::App& record, Selection& selection) {
       ->group(kSelectionGroup);
   record.add_option("-c,--comm", selection.comms, "Name of the process or of its program's file")
       ->type_name("NAME")
+      ->check(notEmpty())
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kSelectionGroup);
   record.add_option("--cgroup", selection.cgroup_globs, "Pattern of the cgroup path")
       ->type_name("GLOB")
+      ->check(notEmpty())
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kSelectionGroup);

@@ -146,12 +146,8 @@ class Recorder {
     const char* reason = loop();
     // The end is to be stored in any case.
     previous_.reset();
-    unlessOutOfMemory([&] { tellUnstoredDelays(); });
     const bool has_end = storeEnd(reason);
-    unlessOutOfMemory([&] {
-      progress_.announce(fmt::format("{} snapshots in {}, ended: {}; head {}", taken_,
-                                     printable(options_.output), reason, toHex(archive_->head())));
-    });
+    unlessOutOfMemory([&] { tellEnd(reason); });
     return progress_.hadFailures() || has_lost_ || !has_end ? kPartlyRead : 0;
   }
 
@@ -162,7 +158,7 @@ class Recorder {
     constexpr int kTries = 10;
     for (int tried = 1;; ++tried) {
       try {
-        const auto error = archive_->endRecording(readClocks().wall_ns, reason);
+        const auto error = archive_->endRecording(readClocks(), reason, unstoredDelays());
         if (!error) return true;
         if (error->why != StoreFailure::NoMemory) {
           progress_.warn("the end of the recording could not be stored: " + error->message);
@@ -176,6 +172,17 @@ class Recorder {
     progress_.warnWithoutMemory(
         "fdcapture: the end of the recording could not be stored: out of memory\n");
     return false;
+  }
+
+  void tellEnd(const char* reason) {
+    if (taken_ > 0 && !has_found_) {
+      progress_.warn("no process matched the selection, so none is recorded");
+    }
+    const int64_t missed = schedule_.allMissed();
+    progress_.announce(fmt::format(
+        "{} {} in {}{}, ended: {}; head {}", taken_, taken_ == 1 ? "snapshot" : "snapshots",
+        printable(options_.output), missed > 0 ? fmt::format(", {} missed", missed) : std::string(),
+        reason, toHex(archive_->head())));
   }
 
   /// Does it; without memory for it what was to be said is lost, and the recording goes on.
@@ -271,19 +278,36 @@ class Recorder {
 
   /// Returns why it ended.
   const char* loop() {
-    const int64_t start_ns = schedule_.dueNs();
     std::optional<int64_t> end_ns;
-    if (options_.duration) end_ns = start_ns + options_.duration->count() * 1'000'000;
+    if (options_.duration) end_ns = schedule_.dueNs() + options_.duration->count() * 1'000'000;
+    const char* reason = takeUntil(end_ns);
+    // After the last of --count, and of a process that has ended, none was due.
+    if (!has_taken_last_) {
+      const int64_t now_ns = readClocks().boottime_ns;
+      schedule_.end(end_ns ? std::min(*end_ns, now_ns) : now_ns);
+    }
+    return reason;
+  }
+
+  const char* takeUntil(std::optional<int64_t> end_ns) {
     while (true) {
       takeSnapshot(false);
-      if (collector_.isExhausted()) return kExhausted;
-      if (options_.count && taken_ >= *options_.count) return "count";
+      if (const char* reason = reasonToEnd()) return reason;
       const int64_t now_ns = readClocks().boottime_ns;
       schedule_.advance(now_ns, std::max(now_ns, earliest_ns_));
       const bool is_last = end_ns && schedule_.dueNs() >= *end_ns;
       if (const char* reason = waitAndWatch(is_last ? *end_ns : schedule_.dueNs())) return reason;
       if (is_last) return "duration";
     }
+  }
+
+  /// Why the snapshot that was just taken is the last one, if it is.
+  const char* reasonToEnd() {
+    has_taken_last_ = true;
+    if (collector_.isExhausted()) return kExhausted;
+    if (options_.count && taken_ >= *options_.count) return "count";
+    has_taken_last_ = false;
+    return nullptr;
   }
 
   /// Waits, and takes the snapshots of bursts meanwhile. Returns why the recording ends, if it
@@ -297,8 +321,7 @@ class Recorder {
       if (const char* signal = signals_.waitUntil(look_ns)) return signal;
       if (!seesBurst()) continue;
       takeSnapshot(true);
-      if (collector_.isExhausted()) return kExhausted;
-      if (options_.count && taken_ >= *options_.count) return "count";
+      if (const char* reason = reasonToEnd()) return reason;
     }
     // What the bursts took counts as well.
     const int64_t woken_ns = std::max(until_ns, earliest_ns_);
@@ -343,20 +366,14 @@ class Recorder {
     archive_->note(readClocks(), kind, detail.empty() ? std::nullopt : std::optional(detail));
   }
 
-  /// What was missed since the last snapshot that is in the archive, if none could be stored since.
+  /// What was missed since the last snapshot that is in the archive; empty: none was.
   std::string unstoredDelays() const {
     std::string text;
-    if (!is_failing_) return text;
     for (const Delay& delay : schedule_.delays()) {
       if (delay.missed == 0) continue;
       text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", delay.reason, delay.missed);
     }
     return text;
-  }
-
-  void tellUnstoredDelays() {
-    const std::string text = unstoredDelays();
-    if (!text.empty()) archive_->note(readClocks(), "missed-at-end", text);
   }
 
   void takeSnapshot(bool is_burst) {
@@ -419,6 +436,11 @@ class Recorder {
     if (burst_) burst_->follow(*previous_);
     if (was_full) tell("disk-room", "there is room again");
     progress_.failures(previous_->failures);
+    if (!previous_->processes.empty()) {
+      has_found_ = true;
+    } else if (taken_ == 1) {
+      progress_.announce("no process matches the selection yet");
+    }
     progress_.stored(id, *previous_, archive_->archive().diskBytes());
     if (taken_ % kSnapshotsBetweenHeads == 0) {
       progress_.announce(fmt::format("snapshot {}: head {}", id, toHex(archive_->head())));
@@ -508,6 +530,8 @@ class Recorder {
   bool in_burst_ = false;
   bool is_failing_ = false;  ///< the last snapshot could not be stored
   bool has_lost_ = false;
+  bool has_found_ = false;  ///< a process was in a snapshot
+  bool has_taken_last_ = false;
   bool has_to_begin_anew_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "capture/schedule.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace fdmortem {
 namespace {
@@ -21,6 +22,23 @@ void Schedule::wake(int64_t now_ns, const char* reason) {
   const int64_t missed = std::max<int64_t>(late_ns / interval_ns_, 0);
   slot_ += missed;
   if (missed > 0 || late_ns > std::max(interval_ns_ / 10, kUnremarkableNs)) add(reason, missed);
+}
+
+void Schedule::end(int64_t end_ns) {
+  const int64_t after = slotAt(end_ns);
+  if (end_ns - dueNs() > std::max(interval_ns_ / 10, kUnremarkableNs)) {
+    add(delay_reason::kStopped, after - slot_);
+  }
+  for (Delay& delay : delays_) {
+    if (delay.reason != delay_reason::kCpuBudget || slot_ <= after) continue;
+    delay.missed -= std::min(delay.missed, slot_ - after);
+  }
+  slot_ = after;
+}
+
+int64_t Schedule::missed() const {
+  return std::accumulate(delays_.begin(), delays_.end(), int64_t{0},
+                         [](int64_t sum, const Delay& delay) { return sum + delay.missed; });
 }
 
 void Schedule::add(const char* reason, int64_t missed) {

@@ -39,17 +39,27 @@ class Schedule {
   /// (100 ms at least) is told as well.
   void wake(int64_t now_ns, const char* reason);
 
+  /// At the end of the recording, which was to be at `end_ns`: what was due until then is missed,
+  /// and what the CPU budget would have skipped after it is not.
+  void end(int64_t end_ns);
+
   /// A snapshot that was due could not be taken or stored. Takes no memory.
   void miss(const char* reason) { add(reason, 1); }
 
   /// What was missed since this was told to be stored.
   const std::vector<Delay>& delays() const { return delays_; }
-  void stored() { delays_.clear(); }
+  void stored() {
+    stored_missed_ += missed();
+    delays_.clear();
+  }
+  /// How many were missed in all.
+  int64_t allMissed() const { return stored_missed_ + missed(); }
 
  private:
   static constexpr size_t kReasons = 8;
 
   void add(const char* reason, int64_t missed);
+  int64_t missed() const;
   /// The first slot that is not before `time_ns`.
   int64_t slotAt(int64_t time_ns) const {
     return (time_ns - start_ns_ + interval_ns_ - 1) / interval_ns_;
@@ -58,6 +68,7 @@ class Schedule {
   int64_t start_ns_;
   int64_t interval_ns_;
   int64_t slot_ = 0;
+  int64_t stored_missed_ = 0;
   std::vector<Delay> delays_;  ///< one of each reason at most
 };
 

@@ -46,11 +46,66 @@ WITH step AS (
 )
 SELECT * FROM change WHERE jumped_ns <> 0 OR suspended_ns <> 0;
 
+-- How many snapshots a recording has, and how many it missed: they were due and not taken.
+--   recording
+--   snapshots
+--   missed_between     before one that is there
+--   missed_at_end      after the last one; NULL: not known, for no end is recorded
+--   is_estimate        1: the recorder could not store how many it missed at the end; that is worked out from
+--                      the interval, the last snapshot and the end, by the wall clock
+--   reasons            of those at the end; NULL: none, or an estimate
+--   last_snapshot      NULL: none was stored
+--   last_at            its time, or when the recording began
+--   end_at             of the recording, or of the part of it that was asked for
+CREATE VIEW recording_coverage AS
+WITH RECURSIVE told AS (
+  SELECT recording, substr(group_concat(detail, ', '), 1, 1000) AS detail
+  FROM recorder_event WHERE kind = 'missed-at-end' GROUP BY recording
+), part AS (
+  -- "disk-full (514), memory (3)": the numbers behind the parentheses.
+  SELECT recording, detail AS rest, 0 AS missed FROM told
+  UNION ALL
+  SELECT recording, substr(rest, instr(rest, '(') + 1),
+    missed + min(max(CAST(substr(rest, instr(rest, '(') + 1, 18) AS INTEGER), 0), 1000000000000)
+  FROM part WHERE instr(rest, '(') > 0
+), counted AS (
+  SELECT recording, max(missed) AS missed FROM part GROUP BY recording
+), taken AS (
+  SELECT r.id AS recording, r.interval_ms, count(s.id) AS snapshots,
+    coalesce(sum(s.missed_before), 0) AS missed_between, r.last_snapshot,
+    coalesce(s.taken_at, r.started_at) AS last_at, max(s.id) AS last_id,
+    min(r.ended_at, coalesce((SELECT value FROM setting WHERE name = 'range_to'), r.ended_at)) AS end_at
+  FROM recording r
+  LEFT JOIN snapshot s ON s.recording = r.id
+  GROUP BY r.id
+), timed AS (
+  SELECT t.*, (CAST(strftime('%s', end_at) AS REAL) + CAST(substr(end_at, 20, 4) AS REAL)
+    - CAST(strftime('%s', last_at) AS REAL) - CAST(substr(last_at, 20, 4) AS REAL)
+    + coalesce((SELECT late_us FROM snapshot WHERE id = last_id), 0) / 1e6) AS seconds
+  FROM taken t
+), guessed AS (
+  -- Less than a second, or than two intervals, is what ending takes. Where snapshots were dropped or lost
+  -- after the last one, nothing can be said.
+  SELECT *, CASE WHEN interval_ms > 0 AND seconds >= 1 AND seconds * 1000 >= 2 * interval_ms
+      AND NOT EXISTS (SELECT 1 FROM setting WHERE name = 'is_salvaged')
+      AND NOT EXISTS (SELECT 1 FROM dropped WHERE last_snapshot > coalesce(last_id, 0)
+        AND first_at <= end_at)
+    THEN CAST(seconds * 1000 / interval_ms AS INTEGER) - 1 END AS guess
+  FROM timed
+)
+SELECT g.recording, g.snapshots, g.missed_between,
+  coalesce(c.missed, iif(g.end_at IS NULL, NULL, coalesce(g.guess, 0))) AS missed_at_end,
+  c.missed IS NULL AND g.guess IS NOT NULL AS is_estimate,
+  t.detail AS reasons, g.last_snapshot, g.last_at, g.end_at
+FROM guessed g
+LEFT JOIN counted c USING (recording)
+LEFT JOIN told t USING (recording);
+
 -- All of this in words, a line each, for the report.
 --   place              the order
 --   text
 CREATE VIEW recorder_note AS
-SELECT 1 AS place, printf('Snapshots that were due and not taken, by reason: %s.',
+SELECT 1 AS place, printf('Snapshots that were due and not taken before a later one, by reason: %s.',
     group_concat(printf('%s (%d)', reason, missed), ', ')) AS text
 FROM (SELECT reason, sum(missed) AS missed FROM delay GROUP BY reason HAVING sum(missed) > 0 ORDER BY reason)
 HAVING count(*) > 0
@@ -68,13 +123,19 @@ SELECT 3, printf('%sZ: %s%s.', substr(at, 1, 19),
       WHEN 'disk-room' THEN 'there was room on the disk again'
       WHEN 'began-late' THEN 'the recording could not begin before'
       WHEN 'burst-began' THEN 'a burst of snapshots began' WHEN 'burst-ended' THEN 'it ended'
-      WHEN 'missed-at-end' THEN 'no snapshot was stored from then to the end of the recording'
       ELSE kind END,
     CASE WHEN kind LIKE 'disk-%' THEN '' ELSE coalesce(' (' || detail || ')', '') END)
-FROM (SELECT * FROM recorder_event ORDER BY wall_ns LIMIT 20)
+FROM (SELECT * FROM recorder_event WHERE kind <> 'missed-at-end' ORDER BY wall_ns LIMIT 20)
 UNION ALL
 SELECT 3, printf('%d more events of the recorder are in the table recorder_event.', count(*) - 20)
-FROM recorder_event HAVING count(*) > 20
+FROM recorder_event WHERE kind <> 'missed-at-end' HAVING count(*) > 20
+UNION ALL
+SELECT 3, printf('From %sZ (%s) to the end at %sZ no snapshot of recording %d was stored: %s%d %s due%s.',
+    substr(last_at, 1, 19), iif(last_snapshot IS NULL, 'its beginning', 'snapshot ' || last_snapshot),
+    substr(end_at, 1, 19), recording, iif(is_estimate, 'about ', ''), missed_at_end,
+    iif(missed_at_end = 1, 'was', 'were'), iif(is_estimate,
+      ', by its interval and the wall clock; the recorder could not store how many', ', by reason: ' || reasons))
+FROM (SELECT * FROM recording_coverage WHERE missed_at_end > 0 ORDER BY recording LIMIT 20)
 UNION ALL
 SELECT 4, printf('Before snapshot %d%s%s.', snapshot,
     iif(jumped_ns <> 0, printf(' the host''s wall clock was set %s by %.1f s', iif(jumped_ns > 0, 'forward',

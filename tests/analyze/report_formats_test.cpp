@@ -57,6 +57,18 @@ void expectInert(const std::string& text) {
 
 // --- all formats ---
 
+TEST(ReportFormats, AnArchiveWithoutSnapshotsBeginsWithTheReason) {
+  Report report;
+  report.databases = {{.path = "leak.db", .doubts = {"the file was copied without its -wal"}}};
+  report.coverage = {{.database = "leak.db"}};
+  for (const std::string& text : allFormats(report)) {
+    EXPECT_TRUE(contains(text, "there is no snapshot, so nothing can be judged")) << text;
+    EXPECT_TRUE(contains(text, "The file was copied without its")) << text;
+    EXPECT_FALSE(contains(text, "Host ,")) << text;
+    EXPECT_FALSE(contains(text, "Everything that was asked for could be read")) << text;
+  }
+}
+
 TEST(ReportFormats, HostileNamesAreInert) {
   for (const std::string& text : allFormats(reportWith(kHostile))) {
     expectInert(text);
@@ -339,6 +351,33 @@ TEST(Charts, ManyMarksDoNotHideTheCurve) {
   };
   EXPECT_EQ(count(line), 1) << chart;
   EXPECT_GT(count(tick), 20);
+}
+
+// Whoever put it there looks for it.
+TEST(Charts, EachNoteIsALineWithItsTextAmongAllTheLogsTicks) {
+  Report report = leakReport();
+  for (int64_t minute = 21; minute < 51; ++minute) {
+    MarkReport mark = report.marks[0];
+    mark.at_ns += (minute - 20) * 60'000'000'000;
+    report.marks.push_back(mark);
+  }
+  for (const auto& [minute, text] :
+       {std::pair(25, "deployed <b>"), std::pair(40, "limit raised")}) {
+    MarkReport note = report.marks[0];
+    note.source.clear();
+    note.kind = "other";
+    note.count = 1;
+    note.at_ns += (minute - 20) * int64_t{60'000'000'000};
+    note.text = text;
+    report.marks.push_back(note);
+  }
+  const std::string chart = fdsChart("x", report, report.processes[0]);
+  EXPECT_TRUE(contains(chart, ">deployed &lt;b&gt;</text>")) << chart;
+  EXPECT_TRUE(contains(chart, ">limit raised</text>")) << chart;
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(contains(text, "note: deployed <b>")) << text;
+  EXPECT_TRUE(contains(text, "note: limit raised")) << text;
+  EXPECT_TRUE(contains(text, "and 26 more, the last at")) << text;
 }
 
 TEST(Charts, MoreKindsThanColoursAreOthers) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/report_render.h"
+#include "analyze/report_words.h"
 #include "tests/analyze/report_example.h"
 
 namespace fdmortem::test {
@@ -191,6 +192,36 @@ TEST(ReportText, ProofsCarryTheGracePeriodAndAQuotedName) {
                        "\"SELECT \\\"a\\$b\\`c\\\" FROM outlived\""))
       << text;
   EXPECT_TRUE(contains(text, "the grace period of 2500 ms"));
+}
+
+// Lines of a second are one mark; the others may say something else.
+TEST(ReportText, AMarkOfSeveralLinesDoesNotClaimThatAllSayTheSame) {
+  Report report = leakReport();
+  MarkReport& mark = report.marks[0];
+  mark.kind = "EMFILE";
+  mark.at = "2026-01-01T00:20:00.100Z";
+  mark.last_at = "2026-01-01T00:20:00.900Z";
+  EXPECT_EQ(markInWords(mark),
+            "accept4: too many open files (and 2 more EMFILE lines in that second)");
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 140}),
+                       "too many open files (and 2 more EMFILE lines in that second)"));
+  EXPECT_TRUE(contains(renderReportMarkdown(report), "(and 2 more EMFILE lines in that second)"));
+  mark.last_at = "2026-01-01T00:20:59.900Z";
+  mark.count = 2;
+  EXPECT_EQ(markInWords(mark),
+            "accept4: too many open files (and 1 more EMFILE line until 2026-01-01T00:20:59Z)");
+}
+
+// Or they would give other numbers than the report.
+TEST(ReportText, ProofsCarryThePartOfTheTimeAndTheSalvage) {
+  Report report = leakReport();
+  report.from = "2026-01-01 00:20";
+  report.to = "2026-01-01T00:40:00Z";
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
+                       "Proof: fdanalyze sql leak.db --from '2026-01-01 00:20' --to "
+                       "2026-01-01T00:40:00Z \"SELECT fd FROM outlived\""));
+  report.is_salvaged = true;
+  EXPECT_TRUE(contains(renderReportMarkdown(report), "2026-01-01T00:40:00Z --salvage \"SELECT"));
 }
 
 TEST(ReportText, ALimitThatWasReachedIsNoForecast) {

@@ -46,6 +46,27 @@ TEST_F(ScheduleTest, ASnapshotThatTakesLongerThanTheIntervalCostsThoseThatWereDu
   EXPECT_EQ(delays(), "slow:2 ");
 }
 
+TEST_F(ScheduleTest, AtTheEndOnlyWhatWasDueUntilThenIsMissed) {
+  advance(1, 55);  // the budget would skip 10, 20, 30, 40, 50
+  EXPECT_EQ(delays(), "cpu-budget:5 ");
+  schedule_.end(kStart + 31 * kSecond);
+  EXPECT_EQ(delays(), "cpu-budget:3 ");
+  EXPECT_EQ(schedule_.allMissed(), 3);
+}
+
+TEST_F(ScheduleTest, WhatWasDueWhileTheRecorderWasStoppedIsMissedAtTheEnd) {
+  advance(1);
+  schedule_.end(kStart + 35 * kSecond);
+  EXPECT_EQ(delays(), "stopped:3 ");
+}
+
+TEST_F(ScheduleTest, AnEndBetweenTwoSnapshotsMissesNone) {
+  advance(1);
+  schedule_.end(kStart + 5 * kSecond);
+  EXPECT_EQ(schedule_.allMissed(), 0);
+  EXPECT_EQ(delays(), "");
+}
+
 TEST_F(ScheduleTest, TheCpuBudgetStretchesTheInterval) {
   advance(1, 35);
   EXPECT_EQ(due(), 40);

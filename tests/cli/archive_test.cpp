@@ -171,6 +171,7 @@ TEST_F(Archive, KeepsEverySnapshotOfAKilledRecorder) {
   const ProgramResult of_lone = runFdanalyze({"snapshots", lone});
   EXPECT_EQ(of_lone.status, 0);
   EXPECT_NE(of_lone.err.find("without its -wal"), std::string::npos) << of_lone.err;
+  EXPECT_GE(analyze({"snapshots", lone}).size(), 1U) << "the first is there at once";
   std::filesystem::remove(lone);
 
   ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);

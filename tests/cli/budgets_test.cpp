@@ -176,6 +176,34 @@ bool awaitLine(Recording& recording, const std::string& text) {
   return false;
 }
 
+// A gap at the end is no zero.
+TEST(Budgets, ADiskThatStaysFullIsToldWithAllThatWasMissed) {
+  const TemporaryDirectory directory;
+  const SmallDisk disk(directory.path());
+  if (!disk.isMounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  Actor actor(churn);
+  actor.hear();
+  Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
+  recording.awaitSnapshots();
+  ASSERT_TRUE(waitFor([&] {
+    disk.fill();
+    const auto line = recording.process().readErrorLine(std::chrono::milliseconds(50));
+    return line && line->find("could not be stored: No space left") != std::string::npos;
+  }));
+  disk.fill();
+  EXPECT_EQ(recording.stop(), 3);
+  disk.empty();
+  const Json coverage = query(recording.file(), "SELECT * FROM recording_coverage").at(0);
+  EXPECT_GT(coverage.at("missed_at_end"), 0) << coverage;
+  const Json report = analyze({"report", recording.file()});
+  EXPECT_GE(report.at("coverage").at("missed"), coverage.at("missed_at_end")) << report;
+  const std::string& errors = recording.errors();
+  EXPECT_NE(errors.find(std::to_string(report.at("coverage").at("missed").get<int64_t>()) +
+                        " missed, ended: SIGTERM"),
+            std::string::npos)
+      << errors;
+}
+
 TEST(Budgets, AReaderOfTheArchiveCostsSnapshotsButNoneThatAreStored) {
   const TemporaryDirectory directory;
   Actor actor(churn);
@@ -629,6 +657,10 @@ TEST_F(SliceOfOne, IsContinuedWithNumbersThatWereNeverUsed) {
   setWallClock("UPDATE snapshot SET wall_ns = id * 1000000000");
   ASSERT_EQ(runFdcapture({"copy", database, copy, "--to", "1970-01-01T00:00:03Z"}).status, 0);
   ASSERT_EQ(record(copy).status, 0);
+  // That the rest of the time was left out is no gap and no killed recorder.
+  const Json report = analyze({"report", copy});
+  EXPECT_EQ(report.at("databases")[0].at("doubts"), Json::array());
+  EXPECT_NE(report.dump().find("this is a copy of an earlier part of the time"), std::string::npos);
   // 4 to 6 are those of the archive from which it was copied.
   EXPECT_EQ(valuesOf(query(copy, "SELECT id FROM snapshot"), "id"), Json({1, 2, 3, 7, 8}));
   EXPECT_EQ(queryValue(copy, "SELECT snapshots FROM dropped WHERE reason = 'slice-to'"), 3);

@@ -134,6 +134,8 @@ TEST(Samples, AReportOfAPartOfTheTime) {
   const std::string to = timeOf(path, 31);
   const Json part = analyze({"report", path, "--from", from, "--to", to});
   EXPECT_EQ(part.at("coverage").at("snapshots"), 21);
+  EXPECT_EQ(part.at("from"), from);
+  EXPECT_EQ(part.at("to"), to);
   const Json& fds = part.at("processes")[0].at("fds");
   const Json listed = analyze({"snapshots", path, "--from", from, "--to", to});
   ASSERT_EQ(listed.size(), 21U);

@@ -53,7 +53,8 @@ TEST(RecorderNote, WhatWasNotTakenIsToldByReason) {
       "INSERT INTO delay VALUES (2, 'slow', 3), (3, 'disk-full', 2), (3, 'slow', 1), "
       "(3, 'stopped', 0)");
   EXPECT_EQ(timeline.rows("SELECT text FROM recorder_note WHERE place = 1"),
-            "Snapshots that were due and not taken, by reason: disk-full (2), slow (4).\n");
+            "Snapshots that were due and not taken before a later one, by reason: disk-full (2), "
+            "slow (4).\n");
 }
 
 TEST(RecorderNote, WhatWasDroppedAndWhatHappenedIsTold) {
@@ -72,6 +73,61 @@ TEST(RecorderNote, WhatWasDroppedAndWhatHappenedIsTold) {
       "2026-01-01T00:00:05Z: the disk was full, and nothing more could be stored.\n"
       "2026-01-01T00:00:05Z: the recording could not begin before (3 s: No space left on device).\n"
       "2026-01-01T00:00:06Z: a burst of snapshots began (process 7: 90 fds of 100).\n");
+}
+
+constexpr const char* kCoverage =
+    "SELECT snapshots, missed_between, missed_at_end, is_estimate FROM recording_coverage";
+
+TEST(RecordingCoverage, NothingWasMissed) {
+  EXPECT_EQ(Timeline(kQuiet).rows(kCoverage), "3 0 0 0\n");
+}
+
+TEST(RecordingCoverage, WithoutAnEndNobodyKnowsWhatWasMissedThere) {
+  Timeline timeline("snapshots ended=no: R . .\nprocess a: ok . .\nmissed: 0 2 0\n");
+  EXPECT_EQ(timeline.rows(kCoverage), "3 2 - 0\n");
+}
+
+TEST(RecordingCoverage, WhatWasMissedAtTheEndIsTold) {
+  Timeline timeline(kQuiet);
+  timeline.exec(
+      "INSERT INTO recorder_event VALUES (1, '2026-01-01T01:30:00.000Z', 5, 5, 'missed-at-end', "
+      "'disk-full (514), memory (3)')");
+  EXPECT_EQ(timeline.rows(kCoverage), "3 0 517 0\n");
+  timeline.exec("UPDATE recording SET ended_at = '2026-01-01T01:30:00.000Z'");
+  EXPECT_EQ(timeline.rows("SELECT text FROM recorder_note WHERE place = 3"),
+            "From 2026-01-01T00:00:20Z (snapshot 3) to the end at 2026-01-01T01:30:00Z no snapshot "
+            "of recording 1 was stored: 517 were due, by reason: disk-full (514), memory (3).\n");
+}
+
+// The recorder could store its end and not that.
+TEST(RecordingCoverage, WhatWasNotStoredIsWorkedOutAndCalledAnEstimate) {
+  Timeline timeline(kQuiet);
+  timeline.exec("UPDATE recording SET ended_at = '2026-01-01T00:01:24.500Z'");
+  EXPECT_EQ(timeline.rows(kCoverage), "3 0 5 1\n");
+  EXPECT_EQ(timeline.rows("SELECT text FROM recorder_note WHERE place = 3"),
+            "From 2026-01-01T00:00:20Z (snapshot 3) to the end at 2026-01-01T00:01:24Z no snapshot "
+            "of recording 1 was stored: about 5 were due, by its interval and the wall clock; the "
+            "recorder could not store how many.\n");
+  // What was not looked at was not missed.
+  timeline.exec("INSERT INTO setting VALUES ('range_to', '2026-01-01T00:00:45.000Z')");
+  EXPECT_EQ(timeline.rows(kCoverage), "3 0 1 1\n");
+  timeline.exec("INSERT INTO setting VALUES ('is_salvaged', 1)");
+  EXPECT_EQ(timeline.rows(kCoverage), "3 0 0 0\n");
+}
+
+TEST(RecordingCoverage, NoSnapshotWasStored) {
+  Timeline timeline(kQuiet);
+  timeline.exec(
+      "DELETE FROM snapshot; UPDATE recording SET first_snapshot = NULL, last_snapshot = NULL, "
+      "started_at = '2026-01-01T00:00:00.000Z', ended_at = '2026-01-01T00:01:00.000Z'");
+  EXPECT_EQ(timeline.rows(kCoverage), "0 0 5 1\n");
+  EXPECT_EQ(timeline.rows("SELECT substr(text, 1, 42) FROM recorder_note WHERE place = 3"),
+            "From 2026-01-01T00:00:00Z (its beginning) \n");
+  // They were there.
+  timeline.exec(
+      "INSERT INTO dropped VALUES ('max-size', 2, '2026-01-01T00:00:00.000Z', "
+      "'2026-01-01T00:00:10.000Z', 2)");
+  EXPECT_EQ(timeline.rows(kCoverage), "0 0 0 0\n");
 }
 
 TEST(RecorderNote, TheCostOfARecording) {

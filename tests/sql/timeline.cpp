@@ -457,6 +457,10 @@ Timeline::Timeline(std::string_view drawing, int64_t grace_ms)
   for (const auto& file : sql::analysis())
     database_.exec(std::string(file.text));
   Drawing(database_, drawing).fill();
+  // It ends with its last snapshot.
+  database_.exec(
+      "UPDATE recording SET ended_at = (SELECT taken_at FROM snapshot WHERE recording = "
+      "recording.id ORDER BY id DESC LIMIT 1) WHERE ended_at IS NOT NULL");
   database_.exec(fmt::format("INSERT INTO setting VALUES ('grace_ms', {})", grace_ms));
   for (const auto& file : sql::views())
     database_.exec(std::string(file.text));
