@@ -204,6 +204,27 @@ TEST(ReportText, ALimitThatWasReachedIsNoForecast) {
   EXPECT_FALSE(contains(text, "(inferred)"));
 }
 
+TEST(ReportText, TheVerdictIsOfItsOwnProcess) {
+  Report report = leakReport();
+  ProcessReport larger = leakingProcess();
+  larger.pid = 8;
+  larger.fds_peak = 90;
+  larger.hours_left.reset();
+  report.processes[0].hours_left.reset();
+  report.processes.push_back(larger);
+  Finding finding = report.findings[0];
+  finding.id = "limit-reached";
+  finding.severity = "warning";
+  finding.title = "80 of 90";
+  report.findings = {finding, finding};
+  report.findings[1].pid = 8;
+  report.findings[1].title = "96 of 100";
+  sortReport(report);
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(text.starts_with("Verdict    gateway (pid 8): 96 of 100.\n")) << text;
+  EXPECT_TRUE(contains(text, "Also gateway (pid 4711) on host-1: 80 of 90.")) << text;
+}
+
 TEST(ReportText, AProcessThatCouldNotBeReadShowsNoZeros) {
   Report report = leakReport();
   report.findings.clear();
