@@ -39,7 +39,7 @@ std::string rateInWords(const Growth& growth);
 
 /// What the forecast starts from.
 struct Filling {
-  double count = 0;  ///< fds at the end
+  double count = 0;  ///< fds at the end that use up the limit
   std::optional<int64_t> limit;
   int64_t now_ns = 0;  ///< wall clock at the end
   bool limit_changed = false;

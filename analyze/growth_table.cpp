@@ -20,26 +20,30 @@ constexpr double kNsPerHour = 3600e9;
 
 struct Counted {
   int64_t process = 0;
-  std::optional<int64_t> limit_reached;  ///< snapshot
+  bool reached_limit = false;    ///< and none was set since
+  std::optional<int64_t> until;  ///< snapshot: where the limit ended the growth
   Filling filling;
 };
 
 std::vector<Counted> countedProcesses(SQLite::Database& database) {
   SQLite::Statement query(
       database,
-      "SELECT f.process, f.limit_reached, f.fds_last, f.soft_limit, s.wall_ns, f.limit_changed,"
-      " p.ended_by IS NOT NULL FROM process_fds f JOIN processes p USING (process)"
+      "SELECT f.process, f.growth_until, f.limit_used, f.soft_limit, s.wall_ns, f.limit_changed,"
+      " p.ended_by IS NOT NULL,"
+      " f.is_full OR (f.limit_reached IS NOT NULL AND NOT f.limit_changed) FROM process_fds f JOIN "
+      "processes p USING (process)"
       " JOIN snapshot s ON s.id = f.last_snapshot ORDER BY f.process");
   std::vector<Counted> result;
   while (query.executeStep()) {
     Counted& counted = result.emplace_back();
     counted.process = query.getColumn(0).getInt64();
-    if (!query.getColumn(1).isNull()) counted.limit_reached = query.getColumn(1).getInt64();
+    if (!query.getColumn(1).isNull()) counted.until = query.getColumn(1).getInt64();
     counted.filling.count = static_cast<double>(query.getColumn(2).getInt64());
     if (!query.getColumn(3).isNull()) counted.filling.limit = query.getColumn(3).getInt64();
     counted.filling.now_ns = query.getColumn(4).getInt64();
     counted.filling.limit_changed = query.getColumn(5).getInt() != 0;
     counted.filling.has_ended = query.getColumn(6).getInt() != 0;
+    counted.reached_limit = query.getColumn(7).getInt() != 0;
   }
   return result;
 }
@@ -49,7 +53,7 @@ std::vector<Counted> countedProcesses(SQLite::Database& database) {
 std::vector<CountPoint> pointsOf(SQLite::Statement& query, const Counted& counted) {
   query.reset();
   query.bind(1, counted.process);
-  query.bind(2, counted.limit_reached.value_or(INT64_MAX));
+  query.bind(2, counted.until.value_or(INT64_MAX));
   query.bind(3, kMaximumPoints);
   std::vector<CountPoint> points;
   while (query.executeStep()) {
@@ -116,8 +120,9 @@ void fillGrowth(SQLite::Database& database, const LimitGuard* limits) {
                            " ?11, ?12)");
   for (const Counted& counted : countedProcesses(database)) {
     if (limits != nullptr) limits->check();
-    const Growth growth = estimateGrowth(pointsOf(points, counted));
-    const Forecast forecast = counted.limit_reached ? Forecast{.reason = "it was reached"}
+    Growth growth = estimateGrowth(pointsOf(points, counted));
+    if (!growth.per_hour && counted.until) growth.reason += " until the limit was reached";
+    const Forecast forecast = counted.reached_limit ? Forecast{.reason = "it was reached"}
                                                     : forecastExhaustion(growth, counted.filling);
     store(insert, counted, growth, forecast);
   }

@@ -129,9 +129,13 @@ struct ProcessReport {
   std::optional<int64_t> soft_limit;  ///< at the end; empty: unlimited or unread
   std::optional<int64_t> hard_limit;
   bool limit_changed = false;
-  std::optional<std::string> limit_reached_at;
+  std::optional<std::string> limit_reached_at;  ///< the first snapshot that shows it so
   int64_t limit_reached_snapshot = 0;
-  Growth growth;                               ///< until the limit was reached
+  std::optional<std::string> limit_before_at;  ///< the last one before; empty: none
+  int64_t reached_limit = 0;
+  bool is_full = false;            ///< no fd is free at the end
+  bool is_growth_stopped = false;  ///< by the limit: `growth` is until then
+  Growth growth;
   std::optional<std::string> exhaustion_at;    ///< when the limit was or will be reached
   std::optional<std::string> exhaustion_from;  ///< of a forecast: its range
   std::optional<std::string> exhaustion_to;

@@ -23,8 +23,10 @@ bool has(const Report& report, const ProcessReport& process, std::string_view id
 
 /// What a verdict adds on the limit.
 std::string limitClause(const ProcessReport& process) {
+  if (process.is_full)
+    return fmt::format("; its limit of {} open files is used up", limitOf(process));
   if (process.limit_reached_at)
-    return fmt::format(", and has used up its limit of {} open files", limitOf(process));
+    return fmt::format("; its limit of {} open files was reached", process.reached_limit);
   if (process.has_ended) return ", and ended";
   constexpr double kSoonHours = 7 * 24;
   if (process.hours_left && *process.hours_left < kSoonHours && process.exhaustion_from) {
@@ -121,7 +123,10 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
           "sockets",
           name, limitOf(process));
     case Cause::Limit:
-      return fmt::format("{} has used up its limit of {} open files", name, limitOf(process));
+      return process.is_full
+                 ? fmt::format("{} has used up its limit of {} open files", name, limitOf(process))
+                 : fmt::format("{} reached its limit of {} open files", name,
+                               process.reached_limit);
     case Cause::Growth:
       return fmt::format(
           "the fds of {} grow; which they are is below, why they stay is not known{}", name,

@@ -105,7 +105,7 @@ class HtmlProcess {
     const std::string svg = fdsChart(id_ + "-fds", report_, process_);
     if (svg.empty()) return;
     std::string caption = "Each step is a snapshot; between two nothing is known.";
-    if (!limitIsInSight(process_) && process_.soft_limit)
+    if (process_.soft_limit && !limitIsInSight(process_, process_.soft_limit))
       caption += fmt::format(" The soft limit, {}, is far above.", *process_.soft_limit);
     const bool has_marks =
         std::any_of(report_.marks.begin(), report_.marks.end(), [&](const MarkReport& mark) {

@@ -207,6 +207,10 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.limit_changed = row.integer("limit_changed") != 0;
   process.limit_reached_at = row.optionalText("limit_reached_at");
   process.limit_reached_snapshot = row.integer("limit_reached");
+  process.limit_before_at = row.optionalText("limit_before_at");
+  process.reached_limit = row.integer("reached_limit");
+  process.is_full = row.integer("is_full") != 0;
+  process.is_growth_stopped = row.optionalInteger("growth_until").has_value();
   describeGrowth(row, process);
   process.counts = sampleCounts(analysis, process.process);
   describeParts(analysis, process.process, process);
@@ -246,12 +250,13 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       "SELECT p.*, f.*, g.*, p.process AS process, first.taken_at AS first_seen,"
       "   last.taken_at AS last_seen, p.first_snapshot AS first_seen_in,"
       "   p.last_snapshot AS last_seen_in, peak.taken_at AS peak_at,"
-      "   reached.taken_at AS limit_reached_at"
+      "   reached.taken_at AS limit_reached_at, before.taken_at AS limit_before_at"
       " FROM processes p LEFT JOIN process_fds f USING (process) LEFT JOIN growth g USING (process)"
       " JOIN snapshot first ON first.id = p.first_snapshot"
       " JOIN snapshot last ON last.id = p.last_snapshot"
       " LEFT JOIN snapshot peak ON peak.id = f.peak_snapshot"
       " LEFT JOIN snapshot reached ON reached.id = f.limit_reached"
+      " LEFT JOIN snapshot before ON before.id = f.limit_before"
       " ORDER BY p.pid, p.start_ticks");
   std::vector<ProcessReport> processes;
   forEachRow(rows, [&](const Row& row) {

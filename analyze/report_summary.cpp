@@ -172,10 +172,10 @@ std::string verdictWithoutCause(const Report& report) {
   const ProcessReport& process = report.processes.front();
   if (!process.has_fds)
     return fmt::format("nothing is known: the fds of {} could not be read", nameOf(process));
-  if (!report.findings.empty() && report.findings.front().severity != "info") {
-    const Finding& first = report.findings.front();
-    return (first.pid ? nameOf(process) + ": " : std::string()) + first.title;
-  }
+  // Another process can have a worse number of the same kind: only its own is said of it.
+  const auto findings = findingsOf(report, process);
+  if (!findings.empty() && findings.front()->severity != "info")
+    return nameOf(process) + ": " + findings.front()->title;
   return "nothing was found that needs attention";
 }
 

@@ -13,8 +13,6 @@ namespace fdmortem {
 namespace {
 
 constexpr double kPlotHeight = 280;
-/// A limit further away than so many times the peak would press the curve flat.
-constexpr int64_t kLimitInSight = 4;
 constexpr size_t kColours = 7;
 /// Lines of text beside a plot are so far apart at least.
 constexpr double kLabelDistance = 17;
@@ -146,14 +144,14 @@ void addLimit(SvgPlot& plot, const ProcessReport& process) {
   std::optional<double> label_y;
   for (size_t i = 0; i < process.counts.size(); ++i) {
     const auto& limit = process.counts[i].soft_limit;
-    if (!limit) continue;
+    if (!limitIsInSight(process, limit)) continue;
     const size_t next = std::min(i + 1, process.counts.size() - 1);
     label_y = plot.y(static_cast<double>(*limit));
     plot.add(fmt::format("<path class=\"limit\" d=\"M{} {}H{}\"/>",
                          coordinate(plot.x(process.counts[i].wall_ns)), coordinate(*label_y),
                          coordinate(plot.x(process.counts[next].wall_ns))));
   }
-  if (label_y && process.soft_limit) {
+  if (label_y && limitIsInSight(process, process.soft_limit)) {
     plot.text(plot.left() + 6, *label_y - 7, fmt::format("limit {}", *process.soft_limit),
               "label limit-label");
   }
@@ -168,6 +166,7 @@ void addLimits(SvgPlot& plot, const ProcessReport& process) {
     addLimit(plot, process);
     return;
   }
+  if (!limitIsInSight(process, process.soft_limit)) return;
   const double place = plot.y(static_cast<double>(*process.soft_limit));
   plot.add(fmt::format("<path class=\"limit\" d=\"M{} {}H{}\"/>", coordinate(plot.left()),
                        coordinate(place), coordinate(plot.right())));
@@ -208,26 +207,12 @@ std::string spanInWords(const ProcessReport& process) {
                      shortTime(process.counts.back().taken_at));
 }
 
-/// Of fds and limits.
-int64_t highestValue(const ProcessReport& process) {
-  int64_t highest = process.fds_peak;
-  for (const CountAt& count : process.counts)
-    highest = std::max(highest, count.soft_limit.value_or(0));
-  return highest;
-}
-
 }  // namespace
-
-bool limitIsInSight(const ProcessReport& process) {
-  return process.soft_limit && highestValue(process) <= process.fds_peak * kLimitInSight;
-}
 
 std::string fdsChart(const std::string& id, const Report& report, const ProcessReport& process) {
   if (process.counts.size() < 2) return {};
-  const int64_t highest = highestValue(process);
-  const bool shows_limit = limitIsInSight(process);
   SvgPlot plot(id, kPlotHeight, recordingOf(report, process),
-               static_cast<double>(shows_limit ? highest : process.fds_peak));
+               static_cast<double>(chartTop(process)));
   plot.valueAxis();
   addGaps(plot, process);
   const auto fds = [&](size_t i) { return process.counts[i].fds; };
@@ -238,7 +223,7 @@ std::string fdsChart(const std::string& id, const Report& report, const ProcessR
                          stepsBack(plot, process, first, last, zero)));
     plot.add(fmt::format("<path class=\"line\" d=\"M{}\"/>", line));
   }
-  if (shows_limit) addLimits(plot, process);
+  addLimits(plot, process);
   addMarks(plot, report, process);
   plot.timeAxis();
   plot.text(plot.x(process.counts.back().wall_ns) + 8,

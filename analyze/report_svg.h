@@ -14,9 +14,6 @@ namespace fdmortem {
 /// The number of fds against the soft limit, with restarts and marks.
 std::string fdsChart(const std::string& id, const Report& report, const ProcessReport& process);
 
-/// Whether the limit is in that chart: a far one would press the curve flat.
-bool limitIsInSight(const ProcessReport& process);
-
 /// Parts stacked over time: kinds, or verdicts. `parts` have one count for each of the process's
 /// `counts`; the classes of their colours are `class_prefix` and the place or the name.
 struct StackedPart {

@@ -139,8 +139,8 @@ ReportTable countsTable(const ProcessReport& process, size_t maximum_rows) {
         {at.snapshot, shortTime(at.taken_at), at.fds, valueOf(at.soft_limit)});
   }
   table.query = fmt::format(
-      "SELECT snapshot, taken_at, fds, soft_limit FROM fd_count JOIN snapshot ON id = snapshot "
-      "WHERE process = {}",
+      "SELECT snapshot, taken_at, fds, soft_limit FROM limit_use_at WHERE process = {} ORDER BY "
+      "snapshot",
       process.process);
   return table;
 }
@@ -225,7 +225,7 @@ Totals totalsOf(const Report& report, const DatabaseReport& database) {
     ++totals.processes;
     if (process.has_ended) continue;
     totals.fds += process.fds_last;
-    totals.at_limit += process.limit_reached_at ? 1 : 0;
+    totals.at_limit += process.is_full ? 1 : 0;
     totals.outlived += countOf(process.verdicts, "outlived");
     totals.close_wait += countOf(process.verdicts, "peer-closed");
   }

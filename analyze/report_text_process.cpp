@@ -16,8 +16,6 @@ constexpr size_t kLabelColumn = 12;
 constexpr size_t kChartRows = 12;
 constexpr size_t kMaximumBar = 60;
 constexpr size_t kMinimumBar = 10;
-/// A limit further away than so many times the peak would press the curve flat.
-constexpr int64_t kLimitInSight = 4;
 
 std::string bar(int64_t value, int64_t top, size_t width) {
   const auto columns = static_cast<size_t>(std::max<int64_t>(value, 0)) * width /
@@ -30,23 +28,30 @@ size_t barWidth(const TextWriter& writer, size_t taken) {
   return std::clamp(writer.width() > taken ? writer.width() - taken : 0, kMinimumBar, kMaximumBar);
 }
 
+/// `shows_limit`: at some time.
+std::string limitNote(const ProcessReport& process, bool shows_limit) {
+  const bool is_always =
+      std::all_of(process.counts.begin(), process.counts.end(),
+                  [&](const CountAt& count) { return limitIsInSight(process, count.soft_limit); });
+  if (shows_limit)
+    return is_always ? ", | is the soft limit" : ", | is the soft limit where it is near";
+  return process.soft_limit ? " (the soft limit is far away)" : "";
+}
+
 void chart(const Report& report, const ProcessReport& process, TextWriter& writer) {
   if (process.counts.size() < 2) return;
-  int64_t top = process.fds_peak;
-  for (const CountAt& count : process.counts)
-    top = std::max(top, count.soft_limit.value_or(0));
-  const bool shows_limit = process.soft_limit && top <= process.fds_peak * kLimitInSight;
-  if (!shows_limit) top = process.fds_peak;
+  const int64_t top = chartTop(process);
+  const bool shows_limit =
+      std::any_of(process.counts.begin(), process.counts.end(),
+                  [&](const CountAt& count) { return limitIsInSight(process, count.soft_limit); });
   writer.blank();
-  writer.line(fmt::format("fds over time{}", shows_limit          ? ", | is the soft limit"
-                                             : process.soft_limit ? " (the soft limit is far away)"
-                                                                  : ""));
+  writer.line(fmt::format("fds over time{}", limitNote(process, shows_limit)));
   const size_t width = barWidth(writer, 36);
   const size_t rows = std::min(kChartRows, process.counts.size());
   for (size_t i = 0; i < rows; ++i) {
     const CountAt& at = process.counts[i * (process.counts.size() - 1) / (rows - 1)];
     std::string drawn = bar(at.fds, top, width);
-    if (shows_limit && at.soft_limit) {
+    if (limitIsInSight(process, at.soft_limit)) {
       drawn.resize(width + 1, ' ');
       drawn[bar(*at.soft_limit, top, width).size()] = '|';
       drawn.resize(drawn.find_last_not_of(' ') + 1);

@@ -9,6 +9,8 @@ namespace fdmortem {
 namespace {
 
 constexpr int64_t kDefaultGraceMs = 30'000;
+/// A limit further away than so many times the peak is out of sight.
+constexpr int64_t kLimitInSight = 4;
 
 /// As the option takes it: 90s, 500ms.
 std::string graceOption(int64_t grace_ms) {
@@ -25,8 +27,8 @@ std::string ended(const ProcessReport& process) {
 
 std::string exhaustionText(const ProcessReport& process) {
   if (process.limit_reached_at) {
-    return fmt::format("at {} (observed)",
-                       timeAndSnapshot(*process.limit_reached_at, process.limit_reached_snapshot));
+    return fmt::format("{} (snapshot {}, observed)", limitReachedTime(process),
+                       process.limit_reached_snapshot);
   }
   const std::string range = exhaustionRange(process);
   if (!range.empty()) return range + ", if it goes on like this (inferred)";
@@ -92,7 +94,7 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
   facts.emplace_back("growth",
                      process.growth.per_hour
                          ? rateInWords(process.growth) +
-                               (process.limit_reached_at ? ", until the limit was reached" : "")
+                               (process.is_growth_stopped ? ", until the limit was reached" : "")
                          : "not known: " + process.growth.reason);
   facts.emplace_back("exhausted", exhaustionText(process));
   return facts;
@@ -112,6 +114,26 @@ std::string markInWords(const MarkReport& mark) {
       "{} (and {} more {} {})", mark.text, mark.count - 1,
       mark.kind + (mark.count == 2 ? " line" : " lines"),
       last.empty() || last == shortTime(mark.at) ? "in that second" : "until " + last);
+}
+
+std::string limitReachedTime(const ProcessReport& process) {
+  if (!process.limit_reached_at) return {};
+  const std::string seen = shortTime(*process.limit_reached_at);
+  if (!process.limit_before_at) return "at or before " + seen;
+  const std::string before = shortTime(*process.limit_before_at);
+  return before == seen ? "at " + seen : "between " + before + " and " + seen;
+}
+
+bool limitIsInSight(const ProcessReport& process, const std::optional<int64_t>& limit) {
+  return limit && *limit / kLimitInSight <= process.fds_peak;
+}
+
+int64_t chartTop(const ProcessReport& process) {
+  int64_t top = process.fds_peak;
+  for (const CountAt& count : process.counts) {
+    if (limitIsInSight(process, count.soft_limit)) top = std::max(top, *count.soft_limit);
+  }
+  return top;
 }
 
 std::vector<std::string> notesOf(const Report& report) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,17 @@ std::string exhaustionRange(const ProcessReport& process);
 /// A mark's text. Where it stands for more lines of its kind, which need not say the same: "...
 /// (and 3 more EMFILE lines in that second)".
 std::string markInWords(const MarkReport& mark);
+
+/// When the limit was reached, which is not known better than from one snapshot to the next:
+/// "between 2026-11-22T08:12:37Z and 2026-11-22T08:12:39Z", "at or before 2026-11-22T08:12:39Z"
+/// where nothing was seen before. Empty: it was not.
+std::string limitReachedTime(const ProcessReport& process);
+
+/// Whether a limit is in the charts of a process: a far one would press the curve flat.
+bool limitIsInSight(const ProcessReport& process, const std::optional<int64_t>& limit);
+
+/// The highest value of a chart of fds and of the limits in sight.
+int64_t chartTop(const ProcessReport& process);
 
 /// What to know when reading any report, a sentence or two each.
 std::vector<std::string> notesOf(const Report& report);

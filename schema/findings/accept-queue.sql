@@ -12,7 +12,7 @@ WITH full AS (
   JOIN inet_queue_span q ON q.inode = k.inode AND q.netns = n.id AND q.net_table = k.net_table
     AND q.rx_queue > 0 AND q.first_snapshot <= k.last_snapshot AND q.last_snapshot >= k.first_snapshot
   -- For a part of the time in which the queue was so, no fd was free.
-  JOIN fd_count c ON c.process = f.process AND c.fds >= c.soft_limit AND c.snapshot <= q.last_snapshot
+  JOIN limit_use c ON c.process = f.process AND c.used >= c.soft_limit AND c.snapshot <= q.last_snapshot
     AND q.first_snapshot < coalesce((SELECT min(n.snapshot) FROM fd_count n
       WHERE n.process = c.process AND n.snapshot > c.snapshot), q.first_snapshot + 1)
   WHERE f.limit_reached IS NOT NULL

@@ -23,4 +23,4 @@ FROM growth_shape h
 JOIN growth g USING (process)
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
-WHERE h.shape = 'steady' AND f.limit_reached IS NULL AND p.ended_by IS NULL
+WHERE h.shape = 'steady' AND f.growth_until IS NULL AND p.ended_by IS NULL

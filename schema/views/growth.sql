@@ -2,7 +2,7 @@
 
 -- How fast the number of a process's fds grows, and when its limit is reached if that goes on. fdanalyze
 -- works it out (analyze/growth.h) from at most 500 snapshots, evenly spread, of those in which the fds were
--- read; where the limit was reached from those until then.
+-- read; where the limit ended the growth (process_fds.growth_until) from those until then.
 --   process
 --   points             how many snapshots it was worked out from
 --   per_hour           median of the slopes between all pairs of them (Theil and Sen); NULL: see reason
@@ -49,7 +49,7 @@ CREATE INDEX _fd_step_by_process ON fd_step (process, snapshot);
 -- snapshots and had at least 20 fds more at the end, or when the limit was reached, than at first.
 --   process
 --   fds_first, fds_last   fds_last: at the end of what is judged
---   until              the last snapshot that is judged: where the limit was reached, that one
+--   until              the last snapshot that is judged: where the limit ended the growth, that one
 --   snapshots          how many were read until then
 --   steps              in how many of them there were more fds than before
 --   middle_fds         how many there were half-way
@@ -60,8 +60,8 @@ CREATE INDEX _fd_step_by_process ON fd_step (process, snapshot);
 --                      uneven: none of these
 CREATE VIEW growth_shape AS
 WITH bound AS (
-  SELECT process, first_snapshot, fds_first, limit_reached,
-    coalesce(limit_reached, last_snapshot) AS until
+  SELECT process, first_snapshot, fds_first, growth_until,
+    coalesce(growth_until, last_snapshot) AS until
   FROM process_fds
 ), span AS (
   SELECT b.*, (SELECT sum(min(r.last_snapshot, b.until) - r.first_snapshot + 1) FROM _fd_read_span r
@@ -89,7 +89,7 @@ WITH bound AS (
 )
 SELECT process, fds_first, fds_last, until, snapshots, steps, middle_fds, late_change,
   CASE
-    WHEN limit_reached IS NULL AND late_change * 20 <= fds_last - fds_first THEN 'plateau'
+    WHEN growth_until IS NULL AND late_change * 20 <= fds_last - fds_first THEN 'plateau'
     WHEN steps > 1 AND steps * 8 < snapshots AND fallen * 10 <= fds_last - fds_first THEN 'steps'
     WHEN (SELECT low_per_hour > 0 FROM growth g WHERE g.process = counted.process) THEN 'steady'
     ELSE 'uneven'

@@ -5,7 +5,14 @@
 --   fds_first, fds_last        in the first and last snapshot in which they were read
 --   fds_peak, peak_snapshot    the most there were, and the first snapshot with so many
 --   soft_limit, hard_limit     of open files, at the end; NULL: unlimited, or unread
---   limit_reached              the first snapshot with as many fds as the limit allows; NULL: never seen
+--   limit_used                 fds at the end whose numbers are below the soft limit (see limit_use)
+--   limit_reached              the first snapshot in which no number below the soft limit is free; NULL: never seen
+--   limit_before               the last one before that in which its fds were read; NULL: none
+--   reached_limit              the soft limit in limit_reached
+--   is_full                    1: no number below the soft limit is free at the end
+--   growth_until               where the growth ended because the limit was reached: the first snapshot without
+--                              a free number, under the highest limit that was reached; NULL: never, or it
+--                              went on under another limit
 --   limit_changed              1: the soft limit was changed while it was recorded
 --   first_snapshot, last_snapshot   in which the fds were read
 CREATE TABLE process_fds AS
@@ -13,19 +20,35 @@ WITH bound AS (
   SELECT process, min(snapshot) AS first_snapshot, max(snapshot) AS last_snapshot, max(fds) AS fds_peak
   FROM fd_count
   GROUP BY process
+), fullest AS (
+  SELECT process, min(snapshot) AS limit_reached, max(soft_limit) AS highest
+  FROM limit_use
+  WHERE used >= soft_limit
+  GROUP BY process
+), stopped AS (
+  SELECT e.process, e.limit_reached, (SELECT min(u.snapshot) FROM limit_use u WHERE u.process = e.process
+    AND u.soft_limit = e.highest AND u.used >= u.soft_limit) AS snapshot
+  FROM fullest e
 )
 SELECT b.process, a.fds AS fds_first, z.fds AS fds_last, b.fds_peak,
   (SELECT min(snapshot) FROM fd_count c WHERE c.process = b.process AND c.fds = b.fds_peak)
     AS peak_snapshot,
-  z.soft_limit, z.hard_limit,
-  (SELECT min(snapshot) FROM fd_count c WHERE c.process = b.process AND c.fds >= c.soft_limit)
-    AS limit_reached,
+  z.soft_limit, z.hard_limit, u.used AS limit_used, t.limit_reached,
+  (SELECT min(r.last_snapshot, t.limit_reached - 1) FROM _fd_read_span r WHERE r.process = b.process
+     AND r.first_snapshot < t.limit_reached ORDER BY r.first_snapshot DESC LIMIT 1) AS limit_before,
+  (SELECT c.soft_limit FROM fd_count c WHERE c.process = b.process AND c.snapshot = t.limit_reached)
+    AS reached_limit,
+  coalesce(u.used >= u.soft_limit, 0) AS is_full,
+  (SELECT c.snapshot FROM fd_count c WHERE c.process = b.process AND c.snapshot = t.snapshot
+     AND c.fds >= z.fds) AS growth_until,
   (SELECT count(DISTINCT coalesce(l.soft, 'unlimited')) > 1 FROM limit_span l
    WHERE l.process = b.process AND l.resource = 'Max open files') AS limit_changed,
   b.first_snapshot, b.last_snapshot
 FROM bound b
 JOIN fd_count a ON a.process = b.process AND a.snapshot = b.first_snapshot
-JOIN fd_count z ON z.process = b.process AND z.snapshot = b.last_snapshot;
+JOIN fd_count z ON z.process = b.process AND z.snapshot = b.last_snapshot
+JOIN limit_use u ON u.process = b.process AND u.snapshot = b.last_snapshot
+LEFT JOIN stopped t ON t.process = b.process;
 CREATE UNIQUE INDEX _process_fds_by_id ON process_fds (process);
 
 -- The fds that a process had when it was last looked at: fd_span.id.

@@ -228,11 +228,47 @@ TEST(ReportText, ALimitThatWasReachedIsNoForecast) {
   Report report = leakReport();
   report.processes[0].limit_reached_at = "2026-01-01T00:50:00.000Z";
   report.processes[0].limit_reached_snapshot = 7;
+  report.processes[0].limit_before_at = "2026-01-01T00:49:50.000Z";
+  report.processes[0].is_full = true;
   report.processes[0].exhaustion_at = report.processes[0].limit_reached_at;
   const std::string text = renderReportText(report, {.width = 200});
-  EXPECT_TRUE(contains(text, "has used up its limit of 128 open files"));
-  EXPECT_TRUE(contains(text, "at 2026-01-01T00:50:00Z (snapshot 7) (observed)"));
+  EXPECT_TRUE(contains(text, "its limit of 128 open files is used up"));
+  EXPECT_TRUE(contains(text,
+                       "between 2026-01-01T00:49:50Z and 2026-01-01T00:50:00Z (snapshot 7, "
+                       "observed)"));
   EXPECT_FALSE(contains(text, "(inferred)"));
+}
+
+TEST(ReportText, TheVerdictIsOfItsOwnProcess) {
+  Report report = leakReport();
+  ProcessReport larger = leakingProcess();
+  larger.pid = 8;
+  larger.fds_peak = 90;
+  larger.hours_left.reset();
+  report.processes[0].hours_left.reset();
+  report.processes.push_back(larger);
+  Finding finding = report.findings[0];
+  finding.id = "limit-reached";
+  finding.severity = "warning";
+  finding.title = "80 of 90";
+  report.findings = {finding, finding};
+  report.findings[1].pid = 8;
+  report.findings[1].title = "96 of 100";
+  sortReport(report);
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(text.starts_with("Verdict    gateway (pid 8): 96 of 100.\n")) << text;
+  EXPECT_TRUE(contains(text, "Also gateway (pid 4711) on host-1: 80 of 90.")) << text;
+}
+
+TEST(ReportText, AChartShowsTheLimitWhereItIsNear) {
+  Report report = leakReport();
+  report.processes[0].counts[0].soft_limit = 20'000;
+  EXPECT_TRUE(
+      contains(renderReportText(report), "fds over time, | is the soft limit where it is near\n"));
+  for (CountAt& count : report.processes[0].counts)
+    count.soft_limit = 20'000;
+  report.processes[0].soft_limit = 20'000;
+  EXPECT_TRUE(contains(renderReportText(report), "fds over time (the soft limit is far away)\n"));
 }
 
 TEST(ReportText, AProcessThatCouldNotBeReadShowsNoZeros) {

@@ -19,7 +19,7 @@ std::string explanationOf(std::string_view drawing, std::string_view id);
 /// pipes, or a link's text with its attributes. What is opened last is closed first. Numbers begin
 /// at `first_fd`.
 std::string curve(const std::vector<int>& counts, const std::string& target = "p",
-                  const std::string& attributes = "", int first_fd = 100);
+                  const std::string& attributes = "", int first_fd = 0);
 
 /// The lines "snapshots: R . . ." and "process a: ok . . ." for so many snapshots.
 std::string timeOf(size_t snapshots);

@@ -113,10 +113,45 @@ TEST(Findings, ALimitThatIsReached) {
     snapshots:  R     .   .
     process a:  ok    .   .
     limit a:    2/4   .   .
-    fd a/3:     p8    .   .
-    fd a/4:     _     p9  .
+    fd a/0:     p8    .   .
+    fd a/1:     _     p9  .
   )"),
             "limit-reached critical 100\n");
+}
+
+TEST(Findings, NumbersAboveTheLimitDoNotUseItUp) {
+  // The limit was lowered below them: 0 and 1 are free.
+  const std::string drawing = R"(
+    snapshots:  R     .   .
+    process a:  ok    .   .
+    limit a:    9/9   4/9 .
+    fd a/2:     p8    .   .
+    fd a/3:     p9    .   .
+    fd a/4:     p10   .   .
+    fd a/5:     p11   .   .
+  )";
+  EXPECT_EQ(findingsOf(drawing).find("limit-reached"), std::string::npos) << findingsOf(drawing);
+  const std::string full = drawing + "fd a/0: _ p12 .\nfd a/1: _ . p13\n";
+  EXPECT_EQ(titleOf(full, "limit-reached"),
+            "the limit of 4 open files was reached between 2026-01-01T00:00:10Z and "
+            "2026-01-01T00:00:20Z");
+  EXPECT_NE(explanationOf(full, "limit-reached")
+                .find("At the end 2 of its fds have numbers that are not below the limit"),
+            std::string::npos)
+      << explanationOf(full, "limit-reached");
+}
+
+TEST(Findings, AnotherLimitThatIsReachedToo) {
+  EXPECT_EQ(
+      titleOf(timeOf(5) + "limit a: 3/9 . 5/9 . .\n" + curve({2, 3, 3, 4, 5}), "limit-reached"),
+      "the limit of 3 open files was reached between 2026-01-01T00:00:00Z and "
+      "2026-01-01T00:00:10Z, and one of 5 is at the end");
+}
+
+TEST(Findings, ALimitThatWasReachedWhenFirstSeen) {
+  EXPECT_EQ(titleOf(timeOf(3) + limitOf("3/3", 3) + curve({3, 3, 3}), "limit-reached"),
+            "the limit of 3 open files was reached at or before 2026-01-01T00:00:00Z, and no "
+            "snapshot since then shows a free fd");
 }
 
 TEST(Findings, ConnectionsThatNobodyCanAccept) {
@@ -124,8 +159,8 @@ TEST(Findings, ConnectionsThatNobodyCanAccept) {
     snapshots:  R       .     .
     process a:  ok      .     .
     limit a:    2/4     .     .
-    fd a/3:     s500    .     .
-    fd a/4:     _       p9    .
+    fd a/0:     s500    .     .
+    fd a/1:     _       p9    .
     tcp 500:    LISTEN  .     .
     queue 500:  _       .     5
   )"),
@@ -210,10 +245,10 @@ TEST(Findings, AProvenLeakNearExhaustionIsCritical) {
   const std::string drawing = R"(
     snapshots:  R      .  .  .  .  .
     process a:  ok     .  .  .  .  .
-    fd a/3:     s500   .  .  .  .  .
-    fd a/4:     p9     .  .  .  .  .
-    fd a/5:     p8     .  .  .  .  .
-    fd a/6:     p7     .  .  .  .  .
+    fd a/0:     s500   .  .  .  .  .
+    fd a/1:     p9     .  .  .  .  .
+    fd a/2:     p8     .  .  .  .  .
+    fd a/3:     p7     .  .  .  .  .
     tcp 500:    EST    -  .  .  .  .
   )";
   EXPECT_EQ(findingsOf(drawing + limitOf("100/100", 6)), "outlived-connections warning 100\n");
@@ -231,7 +266,8 @@ TEST(Findings, ALimitThatIsNear) {
 
 TEST(Findings, ALimitThatWasReachedAndLeft) {
   EXPECT_EQ(titleOf(timeOf(3) + limitOf("8/8", 3) + curve({7, 8, 7}), "limit-reached"),
-            "the limit of 8 open files was reached at 2026-01-01T00:00:10Z");
+            "the limit of 8 open files was reached between 2026-01-01T00:00:00Z and "
+            "2026-01-01T00:00:10Z");
 }
 
 TEST(Findings, ALimitThatWasChanged) {
@@ -258,8 +294,8 @@ TEST(Findings, WhoWaitsInTheAcceptQueue) {
     snapshots:  R       .     .
     process a:  ok      .     .
     limit a:    2/2     .     .
-    fd a/3:     s500    .     .
-    fd a/4:     _       p9    .
+    fd a/0:     s500    .     .
+    fd a/1:     _       p9    .
     tcp 500 local=0.0.0.0:9091:             LISTEN  .  .
     queue 500:  _       .     2
     tcp 0 remote=198.51.100.7:4000:         _       .  EST

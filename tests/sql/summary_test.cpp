@@ -11,11 +11,11 @@ constexpr std::string_view kLeak = R"(
   snapshots:                            R       .     .     .  .     .
   process a:                            ok      .     .     .  .     .
   limit a:                              4/10    .     .     .  .     .
-  fd a/3:                               s500    .     .     .  .     .
-  fd a/4:                               _       s501  .     .  .     .
-  fd a/5:                               _       .     s502  .  .     .
-  fd a/6:                               _       .     s503  .  -     .
-  fd a/7:                               _       .     .     .  /log  .
+  fd a/0:                               s500    .     .     .  .     .
+  fd a/1:                               _       s501  .     .  .     .
+  fd a/2:                               _       .     s502  .  .     .
+  fd a/3:                               _       .     s503  .  -     .
+  fd a/4:                               _       .     .     .  /log  .
   tcp 500:                              LISTEN  .     .     .  .     .
   tcp 501 remote=198.51.100.7:1001:     _       EST   .     -  .     .
   tcp 502 remote=198.51.100.7:1002:     _       .     CW    -  .     .
@@ -28,6 +28,38 @@ TEST(ProcessFds, FirstLastPeakAndLimit) {
                           "hard_limit, limit_reached, limit_changed, first_snapshot, last_snapshot "
                           "FROM process_fds"),
             "1 4 4 3 4 10 3 0 1 6\n");
+}
+
+TEST(ProcessFds, HowTheLimitWasReached) {
+  Timeline timeline(kLeak);
+  EXPECT_EQ(timeline.rows("SELECT limit_used, limit_before, reached_limit, is_full, growth_until "
+                          "FROM process_fds"),
+            "3 2 4 0 3\n");
+}
+
+TEST(ProcessFds, GrowthThatWentOnUnderAHigherLimit) {
+  Timeline timeline(R"(
+    snapshots:  R    .    .    .
+    process a:  ok   .    .    .
+    limit a:    1/9  .    5/9  .
+    fd a/0:     p8   .    .    .
+    fd a/1:     _    .    .    p9
+  )");
+  EXPECT_EQ(timeline.rows("SELECT limit_reached, limit_before, reached_limit, is_full, "
+                          "growth_until FROM process_fds"),
+            "1 - 1 0 -\n");
+}
+
+TEST(LimitUse, AtEachSnapshot) {
+  Timeline timeline(R"(
+    snapshots:  R    .    .    .
+    process a:  ok   .    fail ok
+    limit a:    2/9  .    .    .
+    fd a/0:     p8   .    .    .
+    fd a/7:     p9   .    .    .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT snapshot, fds, used, soft_limit FROM limit_use_at"),
+            "1 2 1 2\n2 2 1 2\n4 2 1 2\n");
 }
 
 TEST(ProcessFds, ALimitThatIsRaised) {
