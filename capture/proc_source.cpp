@@ -24,6 +24,11 @@ namespace {
 constexpr size_t kMaximumFileBytes = size_t{1} << 30;
 constexpr size_t kProcPageBytes = 4096;  // the kernel gives most files in such parts
 
+/// O_NONBLOCK: in a saved tree a fifo may lie where a file should be.
+FileHandle openToRead(int directory, const char* path) {
+  return FileHandle(openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
 struct DirectoryCloser {
   void operator()(DIR* stream) const { closedir(stream); }
 };
@@ -33,12 +38,12 @@ struct DirectoryCloser {
 ProcSource::ProcSource(const std::string& root)
     : root_(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
   if (!root_) throw std::system_error(errno, std::generic_category(), root);
-  // The size of a directory in a saved tree is another thing.
   struct statfs file_system {};
+  is_proc_ = fstatfs(root_.get(), &file_system) == 0 && file_system.f_type == PROC_SUPER_MAGIC;
+  // The size of a directory in a saved tree is another thing.
   struct stat own_fds {};
-  tells_fd_counts_ = fstatfs(root_.get(), &file_system) == 0 &&
-                     file_system.f_type == PROC_SUPER_MAGIC &&
-                     fstatat(root_.get(), "self/fd", &own_fds, 0) == 0 && own_fds.st_size > 0;
+  tells_fd_counts_ =
+      is_proc_ && fstatat(root_.get(), "self/fd", &own_fds, 0) == 0 && own_fds.st_size > 0;
 }
 
 OrErrno<uint64_t> ProcSource::fdCount(int32_t pid) const {
@@ -89,25 +94,37 @@ OrErrno<std::vector<std::string>> ProcSource::list(int directory, const char* pa
   return names;
 }
 
+int ProcSource::tryToList(int directory, const char* path) {
+  return FileHandle(openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) ? 0 : errno;
+}
+
 int ProcSource::read(int directory, const char* path, std::string& text) {
   text.clear();
   return append(directory, path, text);
 }
 
-int ProcSource::append(int directory, const char* path, std::string& text) {
-  return append(directory, path, text, false);
-}
-
 int ProcSource::readWhole(int directory, const char* path, std::string& text) {
   text.clear();
-  return append(directory, path, text, true);
+  const FileHandle file(openToRead(directory, path));
+  if (!file) return errno;
+  // Most of them are short: nothing is cleared for what does not come.
+  std::array<char, kProcPageBytes> buffer;
+  const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
+  if (count < 0 && errno != EINTR) return errno;
+  if (count > 0) text.assign(buffer.data(), static_cast<size_t>(count));
+  const bool is_whole = count >= 0 && static_cast<size_t>(count) < buffer.size();
+  const int error = is_whole ? 0 : appendRest(file, text);
+  if (error != 0) text.clear();
+  return error;
 }
 
-int ProcSource::append(int directory, const char* path, std::string& text, bool is_one_piece) {
+int ProcSource::append(int directory, const char* path, std::string& text) {
+  const FileHandle file(openToRead(directory, path));
+  return file ? appendRest(file, text) : errno;
+}
+
+int ProcSource::appendRest(const FileHandle& file, std::string& text) {
   const size_t begin = text.size();
-  // O_NONBLOCK: in a saved tree a fifo may lie where a file should be.
-  const FileHandle file(openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return errno;
   size_t length = begin;
   // What is resized is also cleared: for a small file as little as possible, for a large one no
   // more than a part of it.
@@ -121,9 +138,8 @@ int ProcSource::append(int directory, const char* path, std::string& text, bool 
       text.resize(begin);
       return error;
     }
-    const bool is_short = static_cast<size_t>(count) < text.size() - length;
     length += static_cast<size_t>(count);
-    if (count == 0 || (is_one_piece && is_short)) break;
+    if (count == 0) break;
     if (length - begin > kMaximumFileBytes) {
       text.resize(begin);
       return EFBIG;

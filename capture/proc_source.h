@@ -41,9 +41,15 @@ class ProcSource {
   /// The handle of the root.
   int root() const { return root_.get(); }
 
+  /// It is the kernel's and not a saved tree.
+  bool isProcFileSystem() const { return is_proc_; }
+
   /// All names in a directory but . and .., in the order of the kernel. On an error after the first
   /// names these are lost: half a list is of no use as one.
   static OrErrno<std::vector<std::string>> list(int directory, const char* path);
+
+  /// The errno of opening a directory to list it, without listing it.
+  static int tryToList(int directory, const char* path);
 
   /// Reads a file whole into `text`, which is emptied first and keeps its memory. EFBIG above 1
   /// GiB.
@@ -74,10 +80,11 @@ class ProcSource {
   static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
 
  private:
-  static int append(int directory, const char* path, std::string& text, bool is_one_piece);
+  static int appendRest(const FileHandle& file, std::string& text);
   OrErrno<uint64_t> fdCountAt(int directory, const char* path) const;
 
   FileHandle root_;
+  bool is_proc_ = false;
   bool tells_fd_counts_ = false;
 };
 
