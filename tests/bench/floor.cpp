@@ -9,10 +9,8 @@
 // of their connection.
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -83,6 +81,16 @@ std::string mountLineOfSockets() {
   return line;
 }
 
+/// By getxattrat, which is Linux 6.13.
+void askProtocol(int fds, const std::string& name) {
+  struct {
+    uint64_t value;
+    uint32_t size;
+    uint32_t flags;
+  } arguments{reinterpret_cast<uintptr_t>(buffer.data()), buffer.size(), 0};
+  ::syscall(464, fds, name.c_str(), 0, "system.sockprotoname", &arguments, sizeof arguments);
+}
+
 /// The calls of an autopsy.
 void ask(int pidfd, int number) {
   const int fd = static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, number, 0));
@@ -97,11 +105,9 @@ void ask(int pidfd, int number) {
   tcp_info info{};
   length = sizeof info;
   ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-  const int netns = ::ioctl(fd, SIOCGSKNS);
-  if (netns >= 0) {
-    ::fstat(netns, &status);
-    ::close(netns);
-  }
+  uint64_t cookie = 0;
+  length = sizeof cookie;
+  ::getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
   ::close(fd);
 }
 
@@ -156,8 +162,7 @@ class Floor {
     for (const std::string& name : sockets) {
       const bool is_unlisted = left-- > 0;
       if (is_first_) {
-        const std::string path = "/proc/" + std::to_string(pid_) + "/fd/" + name;
-        ::getxattr(path.c_str(), "system.sockprotoname", buffer.data(), buffer.size());
+        askProtocol(fds, name);
       }
       if (is_first_ || is_unlisted) readLink(fds, name.c_str());
       if (is_first_ && is_unlisted) ask(pidfd, std::atoi(name.c_str()));
