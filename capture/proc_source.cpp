@@ -24,6 +24,8 @@ namespace {
 
 constexpr size_t kMaximumFileBytes = size_t{1} << 30;
 constexpr size_t kProcPageBytes = 4096;  // the kernel gives most files in such parts
+/// No row of a table below net is longer; a UNIX socket's with the longest path has 170.
+constexpr size_t kLongestRowBytes = 512;
 
 /// O_NONBLOCK: in a saved tree a fifo may lie where a file should be.
 FileHandle openToRead(int directory, const char* path) {
@@ -151,12 +153,21 @@ int ProcSource::append(int directory, const char* path, std::string& text) {
   return file ? appendRest(file, text) : errno;
 }
 
-int ProcSource::appendRest(const FileHandle& file, std::string& text) {
+int ProcSource::appendTable(int directory, const char* path, std::string& text) {
+  const FileHandle file(openToRead(directory, path));
+  if (!file) return errno;
+  struct statfs file_system {};
+  const bool is_proc =
+      fstatfs(file.get(), &file_system) == 0 && file_system.f_type == PROC_SUPER_MAGIC;
+  return appendRest(file, text, is_proc ? kProcPageBytes - kLongestRowBytes : 1);
+}
+
+int ProcSource::appendRest(const FileHandle& file, std::string& text, size_t last_below) {
   const size_t begin = text.size();
   size_t length = begin;
-  // What is resized is also cleared: for a small file as little as possible, for a large one no
-  // more than a part of it.
-  constexpr size_t kMaximumStep = size_t{1} << 20;
+  // What is resized is also cleared: for a small file as little as possible, for a large one what
+  // is still in the processor's cache when it is read into.
+  constexpr size_t kMaximumStep = size_t{64} << 10;
   text.resize(begin + kProcPageBytes);
   while (true) {
     const ssize_t count = ::read(file.get(), text.data() + length, text.size() - length);
@@ -167,7 +178,7 @@ int ProcSource::appendRest(const FileHandle& file, std::string& text) {
       return error;
     }
     length += static_cast<size_t>(count);
-    if (count == 0) break;
+    if (static_cast<size_t>(count) < last_below) break;
     if (length - begin > kMaximumFileBytes) {
       text.resize(begin);
       return EFBIG;

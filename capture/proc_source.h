@@ -24,7 +24,7 @@ using OrErrno = tl::expected<Value, int>;
 struct FileStatus {
   uint8_t file_type =
       0;  ///< S_IFMT >> 12: 1 fifo, 2 character device, 4 directory, 6 block device, 8 file
-  uint64_t link_count = 0;  ///< 0: deleted
+  uint32_t link_count = 0;  ///< 0: deleted
 };
 
 class ProcSource {
@@ -58,6 +58,12 @@ class ProcSource {
   /// As read(), but adds to `text`, which stays as it was on an error.
   static int append(int directory, const char* path, std::string& text);
 
+  /// As append(), of a table below net. The read that would only find its end is left out: for it
+  /// the kernel walks through the whole table once more (net/ipv4/tcp_ipv4.c, tcp_seq_start). It is
+  /// known without, because the kernel fills a page with rows while there are any, and what
+  /// does not come would have had room (fs/seq_file.c, seq_read_iter).
+  static int appendTable(int directory, const char* path, std::string& text);
+
   /// As read(), of a file that the kernel gives in one piece if there is room for it (seq_file.c,
   /// single_open: all of a process but its net tables, mountinfo, cmdline and environ): one read
   /// less, that would only find its end.
@@ -80,7 +86,8 @@ class ProcSource {
   static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
 
  private:
-  static int appendRest(const FileHandle& file, std::string& text);
+  /// The first read that gives less than `last_below` bytes is the last.
+  static int appendRest(const FileHandle& file, std::string& text, size_t last_below = 1);
   OrErrno<uint64_t> fdCountAt(int directory, const char* path) const;
 
   FileHandle root_;

@@ -39,10 +39,11 @@ std::string_view readShort(int folder, const char* name) {
   return {buffer.data(), size > 0 ? static_cast<size_t>(size) : 0};
 }
 
-void readWhole(int folder, const char* name) {
+/// A read that leaves room for a row is the last one.
+void readTable(int folder, const char* name) {
   const int fd = ::openat(folder, name, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
-  while (::read(fd, buffer.data(), buffer.size()) > 0) {
+  while (::read(fd, buffer.data(), buffer.size()) > 4096 - 512) {
   }
   ::close(fd);
 }
@@ -134,7 +135,7 @@ class Floor {
     for (const char* table :
          {"tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6",
           "unix", "netlink", "packet", "sockstat", "sockstat6"})
-      readWhole(process_, (std::string("net/") + table).c_str());
+      readTable(process_, (std::string("net/") + table).c_str());
     lookAgain(fds, sockets);
     ::close(infos);
     ::close(fds);
