@@ -516,7 +516,8 @@ class ArchiveWriter::Impl {
         snapshot_, process_id, fd.fd, change, fd.link.type,
         is_number ? std::optional(fd.link.number) : std::nullopt,
         is_text ? std::optional(path(std::string_view(fd.link.text))) : std::nullopt,
-        textOrNull(fd.protocol), info.flags, info.mount_id, info.inode, fd.file_type, fd.link_count,
+        textOrNull(fd.protocol.text()), info.flags, info.mount_id, info.inode, fd.file_type,
+        fd.link_count,
         // It can name files: those of io_uring, for instance.
         redactor_.redaction().paths ? std::nullopt : textOrNull(info.detail));
   }

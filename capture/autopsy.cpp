@@ -72,6 +72,13 @@ std::optional<Endpoint> peerOf(int fd, bool is_ipv6, int& error) {
   return error == 0 ? endpointOf(storage) : std::nullopt;
 }
 
+/// A number of the namespace that no other has in this boot; 0: not told (before Linux 5.14).
+uint64_t netnsCookieOf(int fd) {
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) == 0 ? cookie : 0;
+}
+
 /// The namespace that the socket itself lives in, which need not be its process's.
 std::optional<uint64_t> netnsOf(int fd) {
   const FileHandle netns(ioctl(fd, SIOCGSKNS));
@@ -158,8 +165,16 @@ std::optional<AutopsyRecord> SocketExaminer::examine(int32_t fd, uint64_t inode,
     failures_.add("getsockopt", fmt::format("{}/fd/{}", pid_, fd), pid_, error);
     return {};
   }
-  record.netns = netnsOf(duplicate.get());
+  record.netns = netnsOfSocket(duplicate.get());
   return record;
+}
+
+std::optional<uint64_t> SocketExaminer::netnsOfSocket(int fd) {
+  const uint64_t cookie = netnsCookieOf(fd);
+  if (cookie == 0) return netnsOf(fd);
+  const auto [known, is_new] = netns_.try_emplace(cookie);
+  if (is_new) known->second = netnsOf(fd);
+  return known->second;
 }
 
 }  // namespace fdmortem

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 
 #include "capture/failure_log.h"
@@ -30,10 +31,14 @@ class SocketExaminer {
   bool isPossible() const { return is_possible_; }
 
  private:
+  /// To open its namespace takes as long as all other questions: that is done once for each.
+  std::optional<uint64_t> netnsOfSocket(int fd);
+
   int32_t pid_;
   FailureLog& failures_;
   FileHandle pidfd_;
   bool is_possible_ = true;
+  std::map<uint64_t, std::optional<uint64_t>> netns_;  ///< inode numbers by cookie
 };
 
 }  // namespace fdmortem

@@ -89,6 +89,7 @@ Clocks readClocks() {
 Collector::Collector(const ProcSource& source, Selection selection, bool with_autopsies,
                      TextPolicy policy)
     : source_(source),
+      mounts_(source),
       selector_(source, std::move(selection)),
       with_autopsies_(with_autopsies && isOwnProc(source)),
       policy_(policy) {}
@@ -110,7 +111,8 @@ Snapshot Collector::take(const Snapshot* previous) {
   snapshot.times.processes_us = timer.lapUs();
 
   std::erase_if(snapshot.processes, [&](ProcessRecord& process) {
-    return !readFds(source_, findProcess(previous, process.identity), process, texts, failures);
+    return !readFds(source_, mounts_, findProcess(previous, process.identity), process, texts,
+                    failures);
   });
   snapshot.times.fds_us = timer.lapUs();
 

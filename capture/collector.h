@@ -1,6 +1,7 @@
 // Takes a snapshot: the order in which things are read, which is what makes it evidence.
 #pragma once
 
+#include "capture/known_mounts.h"
 #include "capture/proc_source.h"
 #include "capture/selection.h"
 #include "capture/snapshot.h"
@@ -29,6 +30,7 @@ class Collector {
   void readHost(Snapshot& snapshot, TextLog& texts, FailureLog& failures) const;
 
   const ProcSource& source_;
+  KnownMounts mounts_;
   ProcessSelector selector_;
   bool with_autopsies_;
   TextPolicy policy_;

@@ -46,8 +46,8 @@ class NetReader {
   /// The text of a table in `text_`; Whole if it could be read.
   ReadStatus read(NetTable table) {
     const std::string file = fmt::format("net/{}", netTableName(table));
-    const auto text =
-        texts_.read(directory_, file.c_str(), fmt::format("{}/{}", folder_, netTableName(table)));
+    const auto text = texts_.readTable(directory_, file.c_str(),
+                                       fmt::format("{}/{}", folder_, netTableName(table)));
     text_ = text.value_or(std::string_view());
     if (text) return ReadStatus::Whole;
     // A kernel without the protocol has no such file. That the process ended looks the same, which

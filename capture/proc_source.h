@@ -24,7 +24,7 @@ using OrErrno = tl::expected<Value, int>;
 struct FileStatus {
   uint8_t file_type =
       0;  ///< S_IFMT >> 12: 1 fifo, 2 character device, 4 directory, 6 block device, 8 file
-  uint64_t link_count = 0;  ///< 0: deleted
+  uint32_t link_count = 0;  ///< 0: deleted
 };
 
 class ProcSource {
@@ -41,9 +41,15 @@ class ProcSource {
   /// The handle of the root.
   int root() const { return root_.get(); }
 
+  /// It is the kernel's and not a saved tree.
+  bool isProcFileSystem() const { return is_proc_; }
+
   /// All names in a directory but . and .., in the order of the kernel. On an error after the first
   /// names these are lost: half a list is of no use as one.
   static OrErrno<std::vector<std::string>> list(int directory, const char* path);
+
+  /// The errno of opening a directory to list it, without listing it.
+  static int tryToList(int directory, const char* path);
 
   /// Reads a file whole into `text`, which is emptied first and keeps its memory. EFBIG above 1
   /// GiB.
@@ -51,6 +57,12 @@ class ProcSource {
 
   /// As read(), but adds to `text`, which stays as it was on an error.
   static int append(int directory, const char* path, std::string& text);
+
+  /// As append(), of a table below net. The read that would only find its end is left out: for it
+  /// the kernel walks through the whole table once more (net/ipv4/tcp_ipv4.c, tcp_seq_start). It is
+  /// known without, because the kernel fills a page with rows while there are any, and what
+  /// does not come would have had room (fs/seq_file.c, seq_read_iter).
+  static int appendTable(int directory, const char* path, std::string& text);
 
   /// As read(), of a file that the kernel gives in one piece if there is room for it (seq_file.c,
   /// single_open: all of a process but its net tables, mountinfo, cmdline and environ): one read
@@ -74,10 +86,12 @@ class ProcSource {
   static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
 
  private:
-  static int append(int directory, const char* path, std::string& text, bool is_one_piece);
+  /// The first read that gives less than `last_below` bytes is the last.
+  static int appendRest(const FileHandle& file, std::string& text, size_t last_below = 1);
   OrErrno<uint64_t> fdCountAt(int directory, const char* path) const;
 
   FileHandle root_;
+  bool is_proc_ = false;
   bool tells_fd_counts_ = false;
 };
 

@@ -118,9 +118,10 @@ constexpr int kAttempts = 8;
 /// The fds of one process.
 class FdReader {
  public:
-  FdReader(FileHandle links, OrErrno<FileHandle> infos, int32_t pid, TextLog& texts,
-           FailureLog& failures)
-      : links_(std::move(links)),
+  FdReader(const KnownMounts& mounts, FileHandle links, OrErrno<FileHandle> infos, int32_t pid,
+           TextLog& texts, FailureLog& failures)
+      : mounts_(mounts),
+        links_(std::move(links)),
         infos_(std::move(infos)),
         pid_(pid),
         texts_(texts),
@@ -134,8 +135,9 @@ class FdReader {
     // The number can be closed and given to another file between the two reads: then both are read
     // again. What still changes after that is caught by the second look, or by the next snapshot.
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      if (!readLink(name, record)) return {};
       error = readInfo(name, record);
+      if (takeLinkOfInfo(record)) break;
+      if (!readLink(name, record)) return {};
       const bool may_be_another_file = infos_ && (error != 0 ? isGone(error) : !agree(record));
       if (!may_be_another_file) break;
     }
@@ -149,11 +151,18 @@ class FdReader {
   }
 
  private:
+  /// Where fdinfo tells the link, that one is of the same file for certain.
+  bool takeLinkOfInfo(FdRecord& record) const {
+    auto link = record.info ? mounts_.linkOf(*record.info) : std::nullopt;
+    if (link) record.link = std::move(*link);
+    return link.has_value();
+  }
+
   bool readLink(const std::string& name, FdRecord& record) {
-    const int error = ProcSource::readLink(links_.get(), name.c_str(), text_);
+    const int error = ProcSource::readLink(links_.get(), name.c_str(), link_);
     if (isGone(error)) return false;
     if (error != 0) failures_.add("readlink", fmt::format("{}/fd/{}", pid_, name), pid_, error);
-    record.link = error == 0 ? parseFdLink(text_) : FdLink{};
+    record.link = error == 0 ? parseFdLink(link_) : FdLink{};
     return true;
   }
 
@@ -206,12 +215,14 @@ class FdReader {
     }
   }
 
+  const KnownMounts& mounts_;
   FileHandle links_;
   OrErrno<FileHandle> infos_;
   int32_t pid_;
   TextLog& texts_;
   FailureLog& failures_;
-  std::string text_;
+  std::string text_;  ///< of the fdinfo that was read last
+  std::string link_;
   std::string made_;
 };
 
@@ -225,6 +236,16 @@ bool isExiting(int directory) {
   if (ProcSource::read(directory, "stat", text) != 0) return false;
   const auto stat = parseProcessStat(text);
   return stat && stat->isExiting();
+}
+
+/// The names of its fds. fd and fdinfo list the same. The kernel makes a cache entry of each name
+/// that it lists, and where the links need not be read those of fd would be of no use.
+OrErrno<std::vector<std::string>> listFds(const KnownMounts& mounts, int directory) {
+  if (!mounts.any()) return ProcSource::list(directory, "fd");
+  // Who may not list the one may list the other in some kernels.
+  if (const int error = ProcSource::tryToList(directory, "fd")) return tl::unexpected(error);
+  auto names = ProcSource::list(directory, "fdinfo");
+  return names ? std::move(names) : ProcSource::list(directory, "fd");
 }
 
 /// The numbers in a listing; `status` tells whether all of it was understood.
@@ -310,8 +331,8 @@ std::optional<ProcessRecord> readProcess(const ProcSource& source, const Process
   return record;
 }
 
-bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRecord& process,
-             TextLog& texts, FailureLog& failures) {
+bool readFds(const ProcSource& source, const KnownMounts& mounts, const ProcessRecord* previous,
+             ProcessRecord& process, TextLog& texts, FailureLog& failures) {
   const int32_t pid = process.identity.pid;
   process.fd_list_status = ReadStatus::Failed;
   const auto selected = openProcess(source, process.identity);
@@ -321,7 +342,7 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
     return true;
   }
   const FileHandle files = filesDirectory(*selected);
-  const auto names = ProcSource::list(files.get(), "fd");
+  const auto names = listFds(mounts, files.get());
   auto links = ProcSource::openDirectory(files.get(), "fd");
   auto infos = ProcSource::openDirectory(files.get(), "fdinfo");
   if (!names || !links) {
@@ -331,7 +352,8 @@ bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRec
   }
 
   const size_t texts_before = texts.mark();
-  FdReader reader(std::move(*links), std::move(infos), pid, texts, failures);
+  FdReader reader(mounts, std::move(*links), std::move(infos), pid, texts, failures);
+  process.fds.reserve(names->size());
   static const std::vector<FdRecord> kNone;
   const auto& known = previous != nullptr ? previous->fds : kNone;
   auto before = known.begin();

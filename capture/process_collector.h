@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "capture/failure_log.h"
+#include "capture/known_mounts.h"
 #include "capture/proc_source.h"
 #include "capture/selection.h"
 #include "capture/snapshot.h"
@@ -17,12 +18,13 @@ namespace fdmortem {
 std::optional<ProcessRecord> readProcess(const ProcSource& source, const ProcessIdentity& identity,
                                          TextLog& texts, FailureLog& failures);
 
-/// Lists its fds and reads each link and fdinfo into `process`. `previous` is the same process in
+/// Lists its fds and reads each fdinfo and link into `process`; a link that `mounts` tells is not
+/// read. `previous` is the same process in
 /// the snapshot before, or null: what a file is and which protocol a socket has is taken over from
 /// there for fds that did not change. Returns false if the process ended meanwhile; what was read
 /// is half then.
-bool readFds(const ProcSource& source, const ProcessRecord* previous, ProcessRecord& process,
-             TextLog& texts, FailureLog& failures);
+bool readFds(const ProcSource& source, const KnownMounts& mounts, const ProcessRecord* previous,
+             ProcessRecord& process, TextLog& texts, FailureLog& failures);
 
 /// The directory through which a process's files are read: its own, or that of a thread that still
 /// runs if the main thread has ended (then /proc/PID/fd is empty though the fds are open).

@@ -28,23 +28,31 @@ const std::vector<InetRow>& rowsOf(const NetnsRecord& netns, NetTable table) {
   return netns.inet.at(static_cast<size_t>(table) - 1);
 }
 
+/// Adds the inodes of a table, which is sorted by them, to others that are sorted.
+template <class Row, class Inode>
+void mergeInodes(const std::vector<Row>& rows, Inode inode, std::vector<uint64_t>& inodes) {
+  if (rows.empty()) return;
+  const size_t count = inodes.size();
+  inodes.reserve(count + rows.size());
+  for (const Row& row : rows)
+    inodes.push_back(inode(row));
+  const auto middle = inodes.begin() + static_cast<std::ptrdiff_t>(count);
+  std::inplace_merge(inodes.begin(), middle, inodes.end());
+}
+
 /// The inodes that any table of any namespace lists, sorted: a set of as many would take several
 /// times the memory.
 std::vector<uint64_t> listedInodes(const Snapshot& snapshot) {
   std::vector<uint64_t> inodes;
+  const auto inode = [](const auto& row) { return row.inode; };
   for (const NetnsRecord& netns : snapshot.namespaces) {
-    for (const auto& rows : netns.inet) {
-      for (const InetRow& row : rows)
-        inodes.push_back(row.inode);
-    }
-    for (const UnixRecord& record : netns.unix_rows)
-      inodes.push_back(record.row.inode);
-    for (const NetlinkRow& row : netns.netlink_rows)
-      inodes.push_back(row.inode);
-    for (const PacketRow& row : netns.packet_rows)
-      inodes.push_back(row.inode);
+    for (const auto& rows : netns.inet)
+      mergeInodes(rows, inode, inodes);
+    mergeInodes(
+        netns.unix_rows, [](const UnixRecord& record) { return record.row.inode; }, inodes);
+    mergeInodes(netns.netlink_rows, inode, inodes);
+    mergeInodes(netns.packet_rows, inode, inodes);
   }
-  std::sort(inodes.begin(), inodes.end());
   return inodes;
 }
 
@@ -199,7 +207,7 @@ class SecondLooker {
     } else if (fd.protocol.empty()) {
       // Only now is it sure that it was this socket that was asked.
       if (protocol) {
-        fd.protocol = *protocol;
+        fd.protocol = SharedName(*protocol);
       } else {
         failures_.add("getxattr", fmt::format("{}/fd/{}", pid, fd.fd), pid, protocol.error());
       }
@@ -218,24 +226,25 @@ class SecondLooker {
   }
 
   void autopsy(SocketExaminer& examiner, const ProcessIdentity& process, FdRecord& fd) {
-    auto& told = told_[fd.link.number];
     if (saidAll(fd)) {
-      told.push_back(fd.autopsy);
+      told_.emplace(fd.link.number, fd.autopsy);
       return;
     }
     auto record = examiner.examine(fd.fd, fd.link.number, now_.clocks);
     if (!record || (fd.autopsy && fd.autopsy->saysTheSameAs(*record))) return;
+    const auto [first, last] = told_.equal_range(fd.link.number);
     const auto same = std::find_if(
-        told.begin(), told.end(), [&](const auto& other) { return other->saysTheSameAs(*record); });
-    if (!fd.autopsy && same != told.end()) {
-      fd.autopsy = *same;  // another fd of this socket, and not one that has its number by chance
+        first, last, [&](const auto& other) { return other.second->saysTheSameAs(*record); });
+    if (!fd.autopsy && same != last) {
+      // Another fd of this socket, and not one that has its number by chance.
+      fd.autopsy = same->second;
       return;
     }
     // An fd that once had an answer of its own has all later ones too: a reader then needs no
     // other's.
     record->process = process;
     fd.autopsy = std::make_shared<const AutopsyRecord>(*record);
-    told.push_back(fd.autopsy);
+    told_.emplace(fd.link.number, fd.autopsy);
     now_.autopsies.push_back(fd.autopsy);
   }
 
@@ -250,7 +259,7 @@ class SecondLooker {
   std::unordered_map<uint64_t, std::unordered_set<uint64_t>> vanished_;
   std::unordered_set<uint64_t> read_twice_;
   /// By inode, what those said that were asked.
-  std::unordered_map<uint64_t, std::vector<std::shared_ptr<const AutopsyRecord>>> told_;
+  std::unordered_multimap<uint64_t, std::shared_ptr<const AutopsyRecord>> told_;
   std::string link_;
 };
 

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "capture/shared_name.h"
 #include "schema/evidence/text_bundle.h"
 #include "schema/format.h"
 #include "schema/records.h"
@@ -34,10 +35,10 @@ struct AutopsyRecord;
 struct FdRecord {
   int32_t fd = 0;
   FdLink link;
-  std::string protocol;                ///< of a socket, the kernel's name; empty: not told
+  SharedName protocol;                 ///< of a socket, the kernel's name; empty: not told
   std::optional<FdInfo> info;          ///< empty: fdinfo could not be read
+  std::optional<uint32_t> link_count;  ///< of links to paths; 0: deleted
   std::optional<uint8_t> file_type;    ///< S_IFMT >> 12, of links to paths
-  std::optional<uint64_t> link_count;  ///< of links to paths; 0: deleted
   /// Of an unlisted TCP socket, what it said when it was asked last; shared by all fds of the
   /// socket.
   std::shared_ptr<const AutopsyRecord> autopsy;

@@ -48,14 +48,25 @@ bool TextLog::keeps(TextContent content) const {
 }
 
 OrErrno<std::string_view> TextLog::read(int directory, const char* name, std::string_view path) {
+  return readBy(ProcSource::append, directory, name, path);
+}
+
+OrErrno<std::string_view> TextLog::readTable(int directory, const char* name,
+                                             std::string_view path) {
+  return readBy(ProcSource::appendTable, directory, name, path);
+}
+
+OrErrno<std::string_view> TextLog::readBy(Append append, int directory, const char* name,
+                                          std::string_view path) {
   if (!keeps(textContentOf(path)) || !hasRoom()) {
-    const int error = ProcSource::read(directory, name, text_);
+    text_.clear();
+    const int error = append(directory, name, text_);
     if (error != 0) return tl::unexpected(error);
     return text_;
   }
   int error = 0;
   bundle_.add(path, [&](std::string& bytes) {
-    error = ProcSource::append(directory, name, bytes);
+    error = append(directory, name, bytes);
     return error == 0;
   });
   if (error != 0) return tl::unexpected(error);

@@ -38,6 +38,8 @@ class TextLog {
   /// The file `name` below `directory` whole, or the errno; kept under `path`. The text is valid
   /// until the next one is read.
   OrErrno<std::string_view> read(int directory, const char* name, std::string_view path);
+  /// The same of a table below net.
+  OrErrno<std::string_view> readTable(int directory, const char* name, std::string_view path);
 
   /// Whether such texts are kept at all.
   bool keeps(TextContent content = TextContent::Plain) const;
@@ -58,6 +60,10 @@ class TextLog {
   TextBundle take() { return std::move(bundle_); }
 
  private:
+  using Append = int (*)(int, const char*, std::string&);
+
+  OrErrno<std::string_view> readBy(Append append, int directory, const char* name,
+                                   std::string_view path);
   bool hasRoom();
 
   const TextPolicy& policy_;

@@ -119,15 +119,16 @@ struct Endpoint {
 };
 
 /// A line of the tcp, udp, udplite, raw or icmp table, IPv4 or IPv6 (net/ipv4/tcp_ipv4.c and udp.c,
-/// get_tcp4_sock and udp4_format_sock).
+/// get_tcp4_sock and udp4_format_sock). Its members are ordered by size: there are tens of
+/// thousands.
 struct InetRow {
   Endpoint local;
   Endpoint remote;
-  uint8_t state = 0;      ///< TCP_* of include/net/tcp_states.h, for every protocol
-  uint32_t tx_queue = 0;  ///< bytes not yet acknowledged
-  uint32_t rx_queue = 0;  ///< bytes unread; of a LISTEN row connections in the accept queue
+  uint8_t state = 0;  ///< TCP_* of include/net/tcp_states.h, for every protocol
   uint8_t timer =
       0;  ///< tr: 0 none, 1 retransmit, 2 keepalive or other, 3 TIME_WAIT, 4 window probe
+  uint32_t tx_queue = 0;     ///< bytes not yet acknowledged
+  uint32_t rx_queue = 0;     ///< bytes unread; of a LISTEN row connections in the accept queue
   uint32_t retransmits = 0;  ///< unrecovered RTO timeouts
   uint32_t uid = 0;
   uint32_t probes = 0;  ///< unanswered zero-window probes ("timeout" in the header)

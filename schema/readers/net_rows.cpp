@@ -1,8 +1,8 @@
 #include "schema/readers/net_rows.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -14,28 +14,37 @@ namespace {
 constexpr uint8_t kListen = 10;   // TCP_LISTEN of include/net/tcp_states.h
 constexpr uint8_t kTimeWait = 6;  // TCP_TIME_WAIT
 
-/// Sorts by `key` and keeps the last of equals.
+struct Place {
+  uint64_t inode;
+  uint32_t index;
+};
+
+/// Sorts by `key`, which begins with the inode, and keeps the last of equals.
 template <class Row, class Key>
 void sortUnique(std::vector<Row>& rows, Key key) {
-  // Places are sorted, and not rows: a table has tens of thousands of them, of a hundred bytes.
-  std::vector<uint32_t> places(rows.size());
-  std::iota(places.begin(), places.end(), 0U);
-  std::sort(places.begin(), places.end(), [&](uint32_t a, uint32_t b) {
-    return std::tuple(key(rows[a]), b) < std::tuple(key(rows[b]), a);
+  // Places are sorted, and not rows: a table has tens of thousands of them, of a hundred bytes, and
+  // the inode tells nearly all apart.
+  std::vector<Place> places;
+  places.reserve(rows.size());
+  for (const Row& row : rows)
+    places.push_back({row.inode, static_cast<uint32_t>(places.size())});
+  std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) {
+    if (a.inode != b.inode) return a.inode < b.inode;
+    return std::tuple(key(rows[a.index]), b.index) < std::tuple(key(rows[b.index]), a.index);
   });
   for (uint32_t start = 0; start < places.size(); ++start) {
     // Follows one cycle of the permutation.
-    if (places[start] == start) continue;
+    if (places[start].index == start) continue;
     Row first = std::move(rows[start]);
     uint32_t to = start;
-    while (places[to] != start) {
-      const uint32_t from = places[to];
+    while (places[to].index != start) {
+      const uint32_t from = places[to].index;
       rows[to] = std::move(rows[from]);
-      places[to] = to;
+      places[to].index = to;
       to = from;
     }
     rows[to] = std::move(first);
-    places[to] = to;
+    places[to].index = to;
   }
   const auto end = std::unique(rows.begin(), rows.end(),
                                [&](const Row& a, const Row& b) { return key(a) == key(b); });
@@ -94,7 +103,13 @@ void sortPacketRows(std::vector<PacketRow>& rows) {
 }
 
 void sortSockstat(std::vector<SockstatValue>& values) {
-  sortUnique(values, [](const SockstatValue& value) { return std::tie(value.name); });
+  std::reverse(values.begin(), values.end());
+  std::stable_sort(values.begin(), values.end(),
+                   [](const SockstatValue& a, const SockstatValue& b) { return a.name < b.name; });
+  const auto end =
+      std::unique(values.begin(), values.end(),
+                  [](const SockstatValue& a, const SockstatValue& b) { return a.name == b.name; });
+  values.erase(end, values.end());
 }
 
 }  // namespace fdmortem

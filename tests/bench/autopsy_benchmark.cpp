@@ -49,7 +49,7 @@ class Holder {
     fresh_ = Collector(source_, selection, false).take(nullptr);
     fresh_.second_looks.clear();
     for (FdRecord& fd : fresh_.processes.at(0).fds)
-      fd.protocol.clear();
+      fd.protocol = {};
   }
 
   const ProcSource& source() const { return source_; }

@@ -127,7 +127,7 @@ TEST_F(FdChanges, OtherFlags) {
 
 TEST_F(FdChanges, ProtocolThatBecomesKnown) {
   FdRecord unknown = socketFd(3, 500);
-  unknown.protocol.clear();
+  unknown.protocol = {};
   compareFds({unknown}, {socketFd(3, 500)});
   EXPECT_EQ(fds(), "changed 3");
 }

@@ -176,7 +176,7 @@ TEST_F(CollectorTest, AnFdThatWasClosedSinceItWasListedIsLeftOut) {
   ProcessRecord record{.identity = {7, 1000}};
   FailureLog failures;
   proc_.remove("7/fdinfo/3");
-  EXPECT_TRUE(readFds(source_, nullptr, record, texts_, failures));
+  EXPECT_TRUE(readFds(source_, KnownMounts(source_), nullptr, record, texts_, failures));
   // Its link is still there: only the fdinfo could not be read.
   ASSERT_EQ(record.fds.size(), 1U);
   EXPECT_FALSE(record.fds[0].info);

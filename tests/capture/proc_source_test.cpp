@@ -118,6 +118,47 @@ TEST(ProcSource, AsksTheKernelForTheProtocolOfASocket) {
   EXPECT_EQ(ProcSource::socketProtocol(self->get(), stream.get()), "UNIX-STREAM");
 }
 
+/// However full the last page is.
+void expectAllListed(const char* table, int family, int type) {
+  const ProcSource source("/proc");
+  std::vector<FileHandle> sockets;
+  std::vector<std::string> inodes;
+  for (int i = 0; i < 64; ++i) {
+    sockets.emplace_back(socket(family, type | SOCK_CLOEXEC, 0));
+    sockaddr_storage any{};
+    any.ss_family = static_cast<sa_family_t>(family);
+    const auto* address = reinterpret_cast<const sockaddr*>(&any);
+    const bool is_bound = family == AF_UNIX || bind(sockets.back().get(), address, sizeof any) == 0;
+    ASSERT_TRUE(is_bound);
+    if (type == SOCK_STREAM) listen(sockets.back().get(), 1);
+    struct stat status {};
+    ASSERT_EQ(fstat(sockets.back().get(), &status), 0);
+    inodes.push_back(" " + std::to_string(status.st_ino));
+    std::string text = "before";
+    ASSERT_EQ(ProcSource::appendTable(source.root(), table, text), 0);
+    EXPECT_TRUE(text.starts_with("before"));
+    EXPECT_TRUE(text.ends_with('\n'));
+    for (const std::string& inode : inodes)
+      EXPECT_NE(text.find(inode), std::string::npos) << table << ", " << inodes.size();
+  }
+}
+
+TEST(ProcSource, ReadsTablesOfAnyLengthWhole) {
+  expectAllListed("self/net/tcp", AF_INET, SOCK_STREAM);
+  expectAllListed("self/net/udp", AF_INET, SOCK_DGRAM);
+  expectAllListed("self/net/udp6", AF_INET6, SOCK_DGRAM);
+  expectAllListed("self/net/unix", AF_UNIX, SOCK_DGRAM);
+}
+
+TEST_F(ProcSourceTest, ReadsATableOfASavedTreeWhole) {
+  const std::string content(10'000, 'x');
+  writeFile(folder_.file("tcp"), content);
+  std::string text;
+  EXPECT_EQ(ProcSource::appendTable(source_.root(), "tcp", text), 0);
+  EXPECT_EQ(text, content);
+  EXPECT_EQ(ProcSource::appendTable(source_.root(), "missing", text), ENOENT);
+}
+
 TEST(ProcSource, AFileIsNoSocket) {
   const ProcSource source("/proc");
   const auto self = source.openDirectory("self");

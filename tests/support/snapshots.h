@@ -25,8 +25,8 @@ inline FdRecord fileFd(int32_t fd, const std::string& path, uint64_t inode = 77)
           .link = {.type = LinkType::Text, .number = 0, .text = path},
           .protocol = {},
           .info = FdInfo{.position = 0, .flags = 1, .mount_id = 20, .inode = inode},
-          .file_type = 8,
-          .link_count = 1};
+          .link_count = 1,
+          .file_type = 8};
 }
 
 inline ProcessRecord processWith(std::vector<FdRecord> fds, int32_t pid = 7) {
