@@ -20,7 +20,7 @@ constexpr int kLongestValue = static_cast<int>(kMaximumTextBytes + (kMaximumText
 }  // namespace
 
 ArchiveReader::ArchiveReader(const std::string& path, LimitGuard& limits)
-    : database_(path, SQLite::OPEN_READONLY) {
+    : database_(path, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX) {
   harden();
   limits.watch(database_);
   const std::string difference = schemaDifference(database_);
