@@ -258,6 +258,20 @@ class Importer {
     }
   }
 
+  /// The rows of a table and their rowids.
+  struct Extent {
+    int64_t first = 0;
+    size_t rows = 0;
+    bool has_no_gaps = true;
+
+    void add(int64_t rowid) {
+      if (rows == 0) first = rowid;
+      const auto place = static_cast<uint64_t>(rowid) - static_cast<uint64_t>(first);
+      has_no_gaps = has_no_gaps && place == rows;
+      ++rows;
+    }
+  };
+
   struct End {
     int64_t ended_at_ns;
     std::string reason;
@@ -577,7 +591,9 @@ class Importer {
     });
     for (const Table& table : plainTables()) {
       if (table.rows == Rows::Other) continue;
+      Extent& extent = extents_[table.name];
       forEachOf(table.name, [&](const RowReader& rows) {
+        extent.add(rows.rowid());
         tellProgress();
         if (!isRemains(rows)) checkRow(rows, table);
         settle(rows, table);
@@ -691,12 +707,9 @@ class Importer {
     SQLite::Statement insert(analysis_,
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
     bool has_begun = false;
-    size_t place = 0;
     const bool is_of_tables = std::string_view(table.name) == "net_table_change";
-    forEachRow(table.name, [&](const RowReader& rows) {
+    const auto take = [&](const RowReader& rows, SettledFds::Fate fate) {
       tellProgress();
-      const auto fate = fateOf(table, place++);
-      if (fate == SettledFds::Fate::LeftOut) return;
       const auto number = [&](int column) { return comparable(rows, table, column); };
       if (repetitions_ && !std::exchange(has_begun, true))
         repetitions_->begin(table.name, rows.columnCount());
@@ -711,7 +724,30 @@ class Importer {
       insert.exec();
       if (repetitions_ && is_of_tables && number(3) == 0)
         repetitions_->addEnd(number(1), number(2), number(0));
-    });
+    };
+    if (settled_ && table.rows != Rows::Other) return forEachKept(table, take);
+    forEachRow(table.name, [&](const RowReader& rows) { take(rows, SettledFds::Fate::Kept); });
+  }
+
+  /// Of a table of which settled_ knows: the rows that are not left out.
+  template <class Take>
+  void forEachKept(const Table& table, const Take& take) {
+    constexpr size_t kCheaperToRead = 8;  // than to look for the row
+    const Extent& extent = extents_.at(table.name);
+    RowReader rows(archive_, table.name);
+    size_t read = 0;
+    for (size_t place = 0; place < extent.rows; ++place) {
+      const auto fate = fateOf(table, place);
+      if (fate == SettledFds::Fate::LeftOut) continue;
+      if (extent.has_no_gaps && place > read + kCheaperToRead) {
+        read = place;
+        rows.seek(extent.first + static_cast<int64_t>(place), place);
+      }
+      for (; read <= place; ++read) {
+        if (!rows.next()) return;
+      }
+      take(rows, fate);
+    }
   }
 
   /// What is left of a snapshot that was dropped says nothing. Each row begins with its snapshot.
@@ -814,6 +850,7 @@ class Importer {
   int64_t rows_ = 0;
   std::optional<Repetitions> repetitions_;
   std::optional<SettledFds> settled_;
+  std::map<std::string_view, Extent> extents_;              ///< of the tables that it is told of
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted
   std::unordered_map<int64_t, std::string> texts_;

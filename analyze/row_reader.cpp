@@ -14,12 +14,12 @@ namespace fdmortem {
 RowReader::RowReader(SQLite::Database& archive, std::string table, int64_t from)
     : table_(std::move(table)), database_(archive.getHandle()), row_(from == kAny ? 0 : from - 1) {
   const std::string sql =
-      fmt::format("SELECT *, rowid FROM {} WHERE rowid >= {} ORDER BY rowid", table_,
-                  from == kAny ? "-9223372036854775808" : std::to_string(from));
+      fmt::format("SELECT *, rowid FROM {} WHERE rowid >= ?1 ORDER BY rowid", table_);
   sqlite3_stmt* statement = nullptr;
   const int error = sqlite3_prepare_v2(database_, sql.c_str(), -1, &statement, nullptr);
   if (error != SQLITE_OK) throw SQLite::Exception(database_, error);
   query_.reset(statement);
+  sqlite3_bind_int64(statement, 1, from);
   columns_ = sqlite3_column_count(statement) - 1;
 }
 
@@ -28,6 +28,12 @@ bool RowReader::next() {
   const int result = sqlite3_step(query_.get());
   if (result != SQLITE_ROW && result != SQLITE_DONE) throw SQLite::Exception(database_, result);
   return result == SQLITE_ROW;
+}
+
+void RowReader::seek(int64_t rowid, size_t place) {
+  sqlite3_reset(query_.get());
+  sqlite3_bind_int64(query_.get(), 1, rowid);
+  row_ = static_cast<int64_t>(place);
 }
 
 void RowReader::fail(int column, std::string_view reason) const {

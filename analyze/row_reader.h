@@ -31,6 +31,8 @@ class RowReader {
 
   /// False: there are no more. Throws SQLite::Exception.
   bool next();
+  /// The next row is the one with this rowid; it is at `place` (the first is 0) among all.
+  void seek(int64_t rowid, size_t place);
   [[noreturn]] void fail(int column, std::string_view reason) const;
 
   int64_t rowid() const { return sqlite3_column_int64(query_.get(), columns_); }

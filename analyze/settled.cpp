@@ -308,16 +308,17 @@ void SettledFds::nameListeners(const Names& names) {
 void SettledFds::decide(const Names& names) {
   if (is_off_) return;
   nameListeners(names);
+  left_out_.reserve(episodes_.size());
   for (Episode& episode : episodes_) {
     episode.kind_of_protocol = protocolOf(episode, names);
-    episode.is_left_out = canBeLeftOut(episode, names);
-    if (episode.is_left_out) count(episode, names);
+    left_out_.push_back(canBeLeftOut(episode, names) ? 1 : 0);
+    if (left_out_.back() != 0) count(episode, names);
   }
 }
 
 SettledFds::Fate SettledFds::of(const std::vector<Owner>& owners, size_t place) const {
   if (is_off_ || place >= owners.size() || owners[place] == kNobody) return Fate::Kept;
-  return episodes_[static_cast<size_t>(owners[place])].is_left_out ? Fate::LeftOut : Fate::Kept;
+  return left_out_[static_cast<size_t>(owners[place])] != 0 ? Fate::LeftOut : Fate::Kept;
 }
 
 SettledFds::Fate SettledFds::ofFd(size_t place) const {
@@ -326,7 +327,8 @@ SettledFds::Fate SettledFds::ofFd(size_t place) const {
   const Episode& episode = episodes_[static_cast<size_t>(fd_owners_[place])];
   if (static_cast<size_t>(episode.first_row) != place || episode.before == kNobody) return fate;
   const Episode& before = episodes_[static_cast<size_t>(episode.before)];
-  return before.is_replaced && !before.is_left_out ? Fate::End : fate;
+  const bool is_kept = left_out_[static_cast<size_t>(episode.before)] == 0;
+  return before.is_replaced && is_kept ? Fate::End : fate;
 }
 
 void SettledFds::countAs(int32_t process, std::string_view what, std::string_view name,

@@ -113,7 +113,6 @@ class SettledFds {
     bool is_replaced = false;    ///< what ended it is the first row of the next
     bool has_other_row = false;  ///< a table that is not TCP's lists it
     bool is_busy = false;
-    bool is_left_out = false;
     Protocol kind_of_protocol = Protocol::Unknown;
   };
   struct Connection {
@@ -168,7 +167,7 @@ class SettledFds {
   void countAs(int32_t process, std::string_view what, std::string_view name, int32_t opened,
                int32_t closed);
 
-  bool is_off_ = false;  ///< something is unusual of all
+  bool is_off_ = false;  ///< nothing is left out
   int64_t first_snapshot_ = 0;
   std::vector<int64_t> recordings_;  ///< by index of a snapshot
   int32_t last_at_ = 0;              ///< of the table that is being told
@@ -176,6 +175,7 @@ class SettledFds {
   std::map<int64_t, int32_t> ended_;  ///< by process: the first snapshot without it
   Stretches tables_;                  ///< by namespace and table
   std::vector<Episode> episodes_;
+  std::vector<uint8_t> left_out_;                  ///< of each episode whether it is
   std::unordered_map<uint64_t, Owner> by_number_;  ///< by process and fd: the last
   std::unordered_map<int64_t, Owner> by_inode_;
   std::vector<Connection> connections_;
