@@ -155,14 +155,16 @@ void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
     const auto damage = archive.damage(1);
     if (!damage.empty()) throw std::runtime_error(damage.front());
     // A part of the time is cut out by its keyframe.
-    const bool keeps_repetitions =
-        options.shows_changes || options.range.from_ns || options.range.to_ns;
-    importArchive(archive.database(), *database_, {}, options.on_progress, keeps_repetitions);
+    const bool keeps_all = options.shows_changes || options.range.from_ns || options.range.to_ns;
+    importArchive(archive.database(), *database_, {}, options.on_progress,
+                  keeps_all              ? RowsKept::All
+                  : options.shows_closed ? RowsKept::NoRepetitions
+                                         : RowsKept::Unsettled);
     doubts_ = doubtsOf(copy, *database_);
     return;
   }
   Salvage salvage(archive);
-  importArchive(archive.database(), *database_, {}, options.on_progress, true, &salvage);
+  importArchive(archive.database(), *database_, {}, options.on_progress, RowsKept::All, &salvage);
   std::vector<std::string> losses = salvage.finish(*database_);
   if (copy.missingBytes() > 0) {
     losses.insert(losses.begin(),

@@ -37,6 +37,10 @@ struct AnalysisOptions {
   TimeRange range;  ///< nothing else is imported
   /// Whether somebody may ask for the change tables: then they have all rows of the archive.
   bool shows_changes = true;
+  /// Whether somebody may ask for fds that were closed while it was recorded. If not, those of
+  /// which nothing is unusual are counted only (see SettledFds): in fd_count and what is made of
+  /// it, and in group_growth.
+  bool shows_closed = true;
   LimitOptions limits;
   bool is_salvage = false;  ///< of a damaged archive all that is whole is taken
   OnProgress on_progress;

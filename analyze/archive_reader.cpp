@@ -25,7 +25,7 @@ std::string withoutStatement(const std::string& message) {
 }  // namespace
 
 ArchiveReader::ArchiveReader(const std::string& path, LimitGuard& limits)
-    : database_(path, SQLite::OPEN_READONLY) {
+    : database_(path, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX) {
   try {
     harden();
     limits.watch(database_);

@@ -17,20 +17,22 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/repetition.h"
+#include "analyze/row_reader.h"
 #include "analyze/salvage.h"
+#include "analyze/settled.h"
 #include "schema/address.h"
 #include "schema/evidence/digest.h"
 #include "schema/evidence/text_codec.h"
+#include "schema/format.h"
 #include "schema/printable.h"
 #include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
 
-constexpr int64_t kAny = std::numeric_limits<int64_t>::min();
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-/// The longest command line that Linux takes is 6 MiB, and no other text is longer.
-constexpr size_t kMaximumNameBytes = size_t{8} << 20;
+constexpr int64_t kAny = RowReader::kAny;
+constexpr int64_t kMax = RowReader::kMax;
+constexpr size_t kMaximumNameBytes = RowReader::kMaximumNameBytes;
 
 enum class Kind {
   Integer,
@@ -82,9 +84,13 @@ constexpr Column kPort{Kind::Integer, false, 0, 65535};
 constexpr Column kUidOrNull{Kind::Integer, true, 0, std::numeric_limits<uint32_t>::max()};
 constexpr Column kByteOrNull{Kind::Integer, true, 0, 255};
 
+/// What SettledFds is told of the rows of a table.
+enum class Rows { Other, Fd, Inet, Autopsy, Queue };
+
 struct Table {
   const char* name;
   std::vector<Column> columns;
+  Rows rows = Rows::Other;
 };
 
 /// The tables whose rows are taken over one by one; those that others refer to are read before
@@ -123,7 +129,8 @@ const std::vector<Table>& plainTables() {
         kAnyNumberOrNull,
         {Kind::Integer, true, 0, 15},
         kAnyNumberOrNull,
-        kTextIdOrNull}},
+        kTextIdOrNull},
+       Rows::Fd},
       {"fd_position_change", {kSnapshotId, kProcessId, kFd, kAnyNumber}},
       {"epoll_watch_change",
        {kSnapshotId, kProcessId, kFd, kChange, kAnyNumber, kAnyNumberOrNull, kAnyNumberOrNull,
@@ -147,14 +154,16 @@ const std::vector<Table>& plainTables() {
         kEndpoint,
         kPort,
         kByteOrNull,
-        kUidOrNull}},
+        kUidOrNull},
+       Rows::Inet},
       {"autopsy",
        {kSnapshotId,   kProcessId,       kFd,           kNumber,          kTime,
         kByte,         kEndpointOrNull,  kPortOrNull,   kEndpointOrNull,  kPortOrNull,
         kNumberOrNull, kAnyNumberOrNull, kByte,         kNumberOrNull,    kNumberOrNull,
         kAgeMsOrNull,  kAgeMsOrNull,     kAgeMsOrNull,  kAnyNumberOrNull, kAnyNumberOrNull,
         kNumberOrNull, kNumberOrNull,    kNumberOrNull, kNumberOrNull,    kNumberOrNull,
-        kNumberOrNull}},
+        kNumberOrNull},
+       Rows::Autopsy},
       {"inet_queue_change",
        {kSnapshotId,
         kNetnsId,
@@ -165,7 +174,8 @@ const std::vector<Table>& plainTables() {
         kNumber,
         kNumber,
         kNumber,
-        kNumberOrNull}},
+        kNumberOrNull},
+       Rows::Queue},
       {"time_wait_change",
        {kSnapshotId,
         kNetnsId,
@@ -202,7 +212,7 @@ std::string printableCmdline(std::string arguments) {
 
 /// A command line, which is a JSON array of texts: as such an array of printable ones. Anything
 /// else as printable text.
-std::string printableWords(const std::string& text) {
+std::string printableWords(std::string_view text) {
   bool is_flat = true;
   // What is nested deeper is not kept: it could take much memory.
   auto words = nlohmann::json::parse(
@@ -221,92 +231,19 @@ std::string printableWords(const std::string& text) {
   return words.dump();
 }
 
-/// Reads the rows of one table and says where it is when something is wrong.
-class RowReader {
- public:
-  /// Begins at rowid `from`.
-  RowReader(SQLite::Database& archive, std::string table, int64_t from = kAny)
-      : table_(std::move(table)),
-        query_(archive,
-               fmt::format("SELECT *, rowid FROM {} WHERE rowid >= {} ORDER BY rowid", table_,
-                           from == kAny ? "-9223372036854775808" : std::to_string(from))),
-        row_(from == kAny ? 0 : from - 1) {}
-
-  bool next() {
-    ++row_;
-    return query_.executeStep();
-  }
-
-  [[noreturn]] void fail(int column, std::string_view reason) const {
-    throw std::runtime_error(fmt::format("table {}, row {}, column {}: {}", table_, row_,
-                                         query_.getColumnName(column), reason));
-  }
-
-  int64_t rowid() const { return columnOf(query_.getColumnCount() - 1).getInt64(); }
-
-  bool isNull(int column) const { return query_.isColumnNull(column); }
-
-  int64_t integer(int column, int64_t minimum = 0, int64_t maximum = kMax) const {
-    const SQLite::Column value = columnOf(column);
-    if (!value.isInteger()) fail(column, "not a number");
-    const int64_t number = value.getInt64();
-    if (number < minimum || number > maximum) fail(column, "out of range");
-    return number;
-  }
-
-  /// Unchecked: `other` where there is no number.
-  int64_t numberOr(int column, int64_t other) const {
-    const SQLite::Column value = columnOf(column);
-    return value.isInteger() ? value.getInt64() : other;
-  }
-
-  /// Of the table.
-  int columnCount() const { return query_.getColumnCount() - 1; }
-
-  std::string text(int column) const { return printable(rawText(column)); }
-
-  /// As it is, not printable.
-  std::string rawText(int column) const {
-    const SQLite::Column value = columnOf(column);
-    if (!value.isText()) fail(column, "not a text");
-    if (static_cast<size_t>(value.getBytes()) > kMaximumNameBytes)
-      fail(column, "longer than any name");
-    return value.getString();
-  }
-
-  Digest digest(int column) const {
-    const auto digest = digestFromBytes(blob(column));
-    if (!digest) fail(column, "not of 32 bytes");
-    return *digest;
-  }
-
-  /// As it is; valid until the next row.
-  std::string_view blob(int column) const {
-    const SQLite::Column value = columnOf(column);
-    if (!value.isBlob()) fail(column, "not a blob");
-    return {static_cast<const char*>(value.getBlob()), static_cast<size_t>(value.getBytes())};
-  }
-
- private:
-  // SQLite::Statement hands out columns of a non-const statement only.
-  SQLite::Column columnOf(int column) const { return query_.getColumn(column); }
-
-  std::string table_;
-  mutable SQLite::Statement query_;
-  int64_t row_;
-};
-
 class Importer {
  public:
   Importer(SQLite::Database& archive, SQLite::Database& analysis, const ImportProblem& on_problem,
-           const OnProgress& on_progress, bool keeps_repetitions, Salvage* salvage)
+           const OnProgress& on_progress, RowsKept kept, Salvage* salvage)
       : archive_(archive),
         analysis_(analysis),
         on_problem_(on_problem),
         on_progress_(on_progress),
         salvage_(salvage) {
     // What is saved begins at any keyframe.
-    if (!keeps_repetitions && salvage == nullptr) repetitions_.emplace();
+    if (salvage != nullptr) return;
+    if (kept != RowsKept::All) repetitions_.emplace();
+    if (kept == RowsKept::Unsettled && !on_problem) settled_.emplace();
   }
 
   void run() {
@@ -322,6 +259,7 @@ class Importer {
     readAddresses();
     importProcesses();
     importNamespaces();
+    if (settled_) findSettled();
     for (const Table& table : plainTables())
       tolerantly([&] { importTable(table); });
     transaction.commit();
@@ -341,6 +279,20 @@ class Importer {
       on_problem_(error.what());
     }
   }
+
+  /// The rows of a table and their rowids.
+  struct Extent {
+    int64_t first = 0;
+    size_t rows = 0;
+    bool has_no_gaps = true;
+
+    void add(int64_t rowid) {
+      if (rows == 0) first = rowid;
+      const auto place = static_cast<uint64_t>(rowid) - static_cast<uint64_t>(first);
+      has_no_gaps = has_no_gaps && place == rows;
+      ++rows;
+    }
+  };
 
   struct End {
     int64_t ended_at_ns;
@@ -485,6 +437,7 @@ class Importer {
       previous_id = id;
       previous_recording = recording;
       snapshots_.push_back(id);
+      if (settled_) settled_->addSnapshot(id, recording);
       insert.reset();
       insert.clearBindings();
       for (int column = 0; column <= 3; ++column)
@@ -644,6 +597,131 @@ class Importer {
     return found == alike.end() ? number : found->second;
   }
 
+  /// Goes through the tables that tell of fds and sockets once before they are taken over.
+  void findSettled() {
+    forEachOf("process_change", [&](const RowReader& rows) {
+      const auto process = processes_.find(rows.numberOr(1, kAny));
+      if (process == processes_.end()) return;
+      settled_->addProcess(rows.numberOr(0, 0), process->second, rows.numberOr(2, 0),
+                           rows.numberOr(3, 0));
+    });
+    forEachOf("net_table_change", [&](const RowReader& rows) {
+      const auto netns = namespaces_.find(rows.numberOr(1, kAny));
+      if (netns == namespaces_.end()) return;
+      settled_->addNetTable(rows.numberOr(0, 0), netns->second, rows.numberOr(2, 0),
+                            rows.numberOr(3, 0));
+    });
+    for (const Table& table : plainTables()) {
+      if (table.rows == Rows::Other) continue;
+      Extent& extent = extents_[table.name];
+      forEachOf(table.name, [&](const RowReader& rows) {
+        extent.add(rows.rowid());
+        tellProgress();
+        if (!isRemains(rows)) checkRow(rows, table);
+        settle(rows, table);
+      });
+    }
+    settled_->decide(namesOfSettled());
+    settled_->store(analysis_);
+  }
+
+  template <class Take>
+  void forEachOf(const char* table, const Take& take) {
+    settled_->beginTable();
+    RowReader rows(archive_, table);
+    while (rows.next())
+      take(rows);
+  }
+
+  void settle(const RowReader& rows, const Table& table) {
+    const auto number = [&](int column) { return rows.numberOr(column, SettledFds::kNone); };
+    const auto address = [&](int column) { return alike(alike_addresses_, number(column)); };
+    switch (table.rows) {
+      case Rows::Fd:
+        settled_->addFd({number(0), numberIn(processes_, number(1)), number(2), number(3),
+                         number(4), number(5), alike(alike_texts_, number(7))});
+        break;
+      case Rows::Inet:
+        settled_->addInet({number(0), numberIn(namespaces_, number(1)), number(2), number(3),
+                           number(4), address(5), number(6), address(7), number(8), number(9)});
+        break;
+      case Rows::Autopsy: {
+        const int told = !rows.isNull(24) ? 24 : !rows.isNull(23) ? 23 : 19;
+        settled_->addAutopsy({number(0), numberIn(processes_, number(1)), number(2), number(3),
+                              number(5), address(6), number(7), address(8), number(9),
+                              number(told) > 0});
+        break;
+      }
+      case Rows::Queue:
+        settled_->addQueue(
+            {number(0), number(3), number(4) > 0 || number(5) > 0 || number(6) != 0});
+        break;
+      case Rows::Other:
+        break;
+    }
+  }
+
+  SettledFds::Names namesOfSettled() {
+    SettledFds::Names names;
+    names.text = [this](int64_t text) { return printable(texts_.at(text)); };
+    names.endpoint = [this](int64_t address, int64_t port) {
+      return formatEndpoint(addresses_.at(address), static_cast<uint16_t>(port));
+    };
+    SQLite::Statement namespaces(analysis_, "SELECT id, inode FROM netns");
+    std::map<int64_t, int64_t> inodes;
+    while (namespaces.executeStep())
+      inodes[namespaces.getColumn(0).getInt64()] = namespaces.getColumn(1).getInt64();
+    names.netns_inode = [inodes](int64_t netns) { return inodes.at(netns); };
+    SQLite::Statement states(analysis_, "SELECT state, verdict FROM tcp_state");
+    while (states.executeStep())
+      names.verdicts[states.getColumn(0).getInt64()] = states.getColumn(1).getString();
+    return names;
+  }
+
+  static int64_t numberIn(const std::unordered_map<int64_t, int64_t>& numbers, int64_t id) {
+    const auto found = numbers.find(id);
+    return found == numbers.end() ? SettledFds::kNone : found->second;
+  }
+
+  static int64_t alike(const std::unordered_map<int64_t, int64_t>& numbers, int64_t id) {
+    const auto found = numbers.find(id);
+    return found == numbers.end() ? id : found->second;
+  }
+
+  void checkRow(const RowReader& rows, const Table& table) const {
+    for (size_t i = 0; i < table.columns.size(); ++i)
+      checkValue(rows, table.columns[i], static_cast<int>(i));
+  }
+
+  void checkValue(const RowReader& rows, const Column& column, int index) const {
+    if (column.is_nullable && rows.isNull(index)) return;
+    switch (column.kind) {
+      case Kind::Integer:
+        rows.integer(index, column.minimum, column.maximum);
+        break;
+      case Kind::Text:
+        rows.checkText(index);
+        break;
+      case Kind::TextId:
+      case Kind::Cmdline:
+        lookUp(texts_, rows, index, "no such text");
+        break;
+      case Kind::Snapshot:
+        snapshot(rows, index);
+        break;
+      case Kind::Process:
+        lookUp(processes_, rows, index, "no such process");
+        break;
+      case Kind::Netns:
+        lookUp(namespaces_, rows, index, "no such namespace");
+        break;
+      case Kind::Endpoint:
+        lookUp(addresses_, rows, index, "no such address");
+        rows.integer(index + 1, 0, 65535);
+        break;
+    }
+  }
+
   void importTable(const Table& table) {
     std::string placeholders = "?";
     for (size_t i = 1; i < table.columns.size(); ++i)
@@ -652,14 +730,13 @@ class Importer {
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
     bool has_begun = false;
     const bool is_of_tables = std::string_view(table.name) == "net_table_change";
-    forEachRow(table.name, [&](const RowReader& rows) {
+    const auto take = [&](const RowReader& rows, SettledFds::Fate fate) {
       tellProgress();
       const auto number = [&](int column) { return comparable(rows, table, column); };
       if (repetitions_ && !std::exchange(has_begun, true))
         repetitions_->begin(table.name, rows.columnCount());
-      // Each begins with its snapshot. What is left of one that was dropped says nothing.
-      const bool is_remains = !snapshots_.empty() && rows.integer(0, kAny) < snapshots_.front();
-      if (is_remains) return;
+      if (fate == SettledFds::Fate::End) return importEnd(rows, insert);
+      if (isRemains(rows)) return;
       if (repetitions_ && repetitions_->isRepetition(number)) return;
       insert.reset();
       insert.clearBindings();
@@ -669,6 +746,65 @@ class Importer {
       insert.exec();
       if (repetitions_ && is_of_tables && number(3) == 0)
         repetitions_->addEnd(number(1), number(2), number(0));
+    };
+    if (settled_ && table.rows != Rows::Other) return forEachKept(table, take);
+    forEachRow(table.name, [&](const RowReader& rows) { take(rows, SettledFds::Fate::Kept); });
+  }
+
+  /// Of a table of which settled_ knows: the rows that are not left out.
+  template <class Take>
+  void forEachKept(const Table& table, const Take& take) {
+    constexpr size_t kCheaperToRead = 8;  // than to look for the row
+    const Extent& extent = extents_.at(table.name);
+    RowReader rows(archive_, table.name);
+    size_t read = 0;
+    for (size_t place = 0; place < extent.rows; ++place) {
+      const auto fate = fateOf(table, place);
+      if (fate == SettledFds::Fate::LeftOut) continue;
+      if (extent.has_no_gaps && place > read + kCheaperToRead) {
+        read = place;
+        rows.seek(extent.first + static_cast<int64_t>(place), place);
+      }
+      for (; read <= place; ++read) {
+        if (!rows.next()) return;
+      }
+      take(rows, fate);
+    }
+  }
+
+  /// What is left of a snapshot that was dropped says nothing. Each row begins with its snapshot.
+  bool isRemains(const RowReader& rows) const {
+    return !snapshots_.empty() && rows.integer(0, kAny) < snapshots_.front();
+  }
+
+  SettledFds::Fate fateOf(const Table& table, size_t place) const {
+    if (!settled_) return SettledFds::Fate::Kept;
+    switch (table.rows) {
+      case Rows::Fd:
+        return settled_->ofFd(place);
+      case Rows::Inet:
+        return settled_->ofInet(place);
+      case Rows::Autopsy:
+        return settled_->ofAutopsy(place);
+      case Rows::Queue:
+        return settled_->ofQueue(place);
+      case Rows::Other:
+        break;
+    }
+    return SettledFds::Fate::Kept;
+  }
+
+  /// Of a row of fd_change only that it ends what was there before.
+  void importEnd(const RowReader& rows, SQLite::Statement& insert) {
+    insert.reset();
+    insert.clearBindings();
+    insert.bind(1, snapshot(rows, 0));
+    insert.bind(2, lookUp(processes_, rows, 1, "no such process"));
+    insert.bind(3, rows.integer(2));
+    insert.bind(4, static_cast<int>(Change::Gone));
+    insert.exec();
+    repetitions_->isRepetition([&](int column) {
+      return column < 3 ? rows.numberOr(column, 0) : column == 3 ? 0 : Repetitions::kNone;
     });
   }
 
@@ -716,6 +852,11 @@ class Importer {
 
   int64_t snapshot(const RowReader& rows, int column) const {
     const int64_t id = rows.integer(column);
+    // Nearly always they are numbered without gaps.
+    if (!snapshots_.empty() && id >= snapshots_.front()) {
+      const auto place = static_cast<size_t>(id - snapshots_.front());
+      if (place < snapshots_.size() && snapshots_[place] == id) return id;
+    }
     if (!std::binary_search(snapshots_.begin(), snapshots_.end(), id)) {
       rows.fail(column, "no such snapshot");
     }
@@ -730,6 +871,8 @@ class Importer {
   int64_t all_rows_ = 0;
   int64_t rows_ = 0;
   std::optional<Repetitions> repetitions_;
+  std::optional<SettledFds> settled_;
+  std::map<std::string_view, Extent> extents_;              ///< of the tables that it is told of
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted
   std::unordered_map<int64_t, std::string> texts_;
@@ -743,9 +886,9 @@ class Importer {
 }  // namespace
 
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
-                   const ImportProblem& on_problem, const OnProgress& on_progress,
-                   bool keeps_repetitions, Salvage* salvage) {
-  Importer(archive, analysis, on_problem, on_progress, keeps_repetitions, salvage).run();
+                   const ImportProblem& on_problem, const OnProgress& on_progress, RowsKept kept,
+                   Salvage* salvage) {
+  Importer(archive, analysis, on_problem, on_progress, kept, salvage).run();
 }
 
 std::vector<std::string> tablesOfSnapshots() {

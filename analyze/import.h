@@ -18,16 +18,21 @@ class Salvage;
 /// Takes one line that says what is wrong in a table.
 using ImportProblem = std::function<void(const std::string&)>;
 
+enum class RowsKept {
+  All,
+  NoRepetitions,  ///< not those of keyframes that say what is known already (see Repetitions)
+  Unsettled  ///< nor those of fds of which a report tells no more than their number (SettledFds)
+};
+
 /// Copies the rows of `archive` (of an ArchiveReader) into the tables of schema/analysis.sql in
 /// `analysis`. Each value is checked for type and range, each reference for what it refers to.
 /// Throws std::runtime_error, one line that names the table and the row. With `on_problem` that of
 /// a table to which no other refers goes there instead; the rest of that table is left out.
-/// `keeps_repetitions`: also the rows of keyframes that say what is known already (see
-/// Repetitions). With `salvage`, rows that can't be read or are wrong are left out and told to it,
-/// and all others are kept.
+/// `kept` says which rows are taken over. With `salvage`, rows that can't be read or are wrong are
+/// left out and told to it, and all others are kept.
 void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
                    const ImportProblem& on_problem = {}, const OnProgress& on_progress = {},
-                   bool keeps_repetitions = true, Salvage* salvage = nullptr);
+                   RowsKept kept = RowsKept::All, Salvage* salvage = nullptr);
 
 /// The tables, of the archive and of schema/analysis.sql alike, whose rows are each of a snapshot.
 std::vector<std::string> tablesOfSnapshots();

@@ -395,6 +395,7 @@ AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("report")) {
     analysis.range = range;
     analysis.shows_changes = false;
+    analysis.shows_closed = false;
     parsed.report.analysis = analysis;
     parsed.report.from = parsed.from;
     parsed.report.to = parsed.to;

@@ -169,7 +169,9 @@ void describeParts(const Analysis& analysis, int64_t id, ProcessReport& process)
                      " FROM fd_span WHERE process = ?1 GROUP BY 1, 2 UNION ALL"
                      " SELECT f.kind, f.closed_by, -count(*) FROM fd_span f"
                      " JOIN processes p USING (process) WHERE f.process = ?1"
-                     " AND f.closed_by IS NOT NULL AND f.closed_by IS NOT p.ended_by GROUP BY 1, 2",
+                     " AND f.closed_by IS NOT NULL AND f.closed_by IS NOT p.ended_by GROUP BY 1, 2"
+                     " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
+                     " WHERE process = ?1 AND what = 'kind'",
                      {id}),
       process.counts);
   process.verdicts_over_time = accumulate(
@@ -177,7 +179,9 @@ void describeParts(const Analysis& analysis, int64_t id, ProcessReport& process)
                      " FROM fd_span f JOIN verdict_span v USING (id) WHERE f.process = ?1"
                      " GROUP BY 1, 2 UNION ALL"
                      " SELECT v.verdict, v.last_snapshot + 1, -count(*) FROM fd_span f"
-                     " JOIN verdict_span v USING (id) WHERE f.process = ?1 GROUP BY 1, 2",
+                     " JOIN verdict_span v USING (id) WHERE f.process = ?1 GROUP BY 1, 2"
+                     " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
+                     " WHERE process = ?1 AND what = 'verdict'",
                      {id}),
       process.counts);
 }

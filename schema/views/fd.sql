@@ -131,6 +131,8 @@ WITH event AS (
   SELECT process, last_snapshot, 0 FROM _fd_read_span
   UNION ALL
   SELECT process, first_snapshot, 0 FROM limit_span WHERE resource = 'Max open files'
+  UNION ALL
+  SELECT process, snapshot, opened - closed FROM _left_out WHERE what = 'kind'
 ), summed AS (
   SELECT process, snapshot, sum(sum(delta)) OVER (PARTITION BY process ORDER BY snapshot) AS fds
   FROM event

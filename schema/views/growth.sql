@@ -169,9 +169,26 @@ WITH bound AS (
   FROM member m
   JOIN bound b USING (process)
   GROUP BY m.process, m.class, m.name
+  UNION ALL
+  -- None of these is open at the end.
+  SELECT l.process, l.what, l.name, b.hours,
+    sum(iif(l.snapshot <= mark_0, l.opened - l.closed, 0)),
+    sum(iif(l.snapshot <= mark_1, l.opened - l.closed, 0)),
+    sum(iif(l.snapshot <= mark_2, l.opened - l.closed, 0)),
+    sum(iif(l.snapshot <= mark_3, l.opened - l.closed, 0)), 0, 0, 0, 0, 0
+  FROM _left_out l
+  JOIN bound b USING (process)
+  WHERE l.what <> 'verdict' AND NOT (l.what = 'kind' AND l.name = 'socket')
+  GROUP BY l.process, l.what, l.name
+), summed AS (
+  SELECT process, class, name, hours, sum(count_0) AS count_0, sum(count_1) AS count_1, sum(count_2) AS count_2,
+    sum(count_3) AS count_3, sum(count_4) AS count_4, sum(kept_1) AS kept_1, sum(kept_2) AS kept_2,
+    sum(kept_3) AS kept_3, sum(kept_4) AS kept_4
+  FROM counted
+  GROUP BY process, class, name
 )
 SELECT process, class, name, hours, count_0, count_1, count_2, count_3, count_4, kept_1, kept_2, kept_3,
   kept_4,
   count_0 < count_1 AND count_1 < count_2 AND count_2 < count_3 AND count_3 < count_4
     AND count_4 - count_0 >= 8 AND min(kept_1, kept_2, kept_3, kept_4) > 0 AS only_grows
-FROM counted;
+FROM summed;

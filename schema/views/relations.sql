@@ -11,6 +11,9 @@ WITH held AS (
     s.last_snapshot, s.protocol
   FROM _fd_at_end e
   JOIN sockets s USING (id)
+  -- Most numbers were held by one fd only.
+  WHERE s.inode IN (SELECT socket_inode FROM fd_span WHERE socket_inode IS NOT NULL
+                    GROUP BY socket_inode HAVING count(*) > 1)
 ), counted AS (
   -- Only what was seen in one and the same snapshot, and is described alike, is one socket for certain.
   SELECT inode, last_snapshot, protocol, local, remote, count(*) AS holders,

@@ -94,22 +94,26 @@ CREATE INDEX _socket_fd_by_inode ON _socket_fd (inode, life_first);
 -- When a TCP table lists the socket behind an fd. Only tables of the namespace that the socket tells
 -- count; where it tells none, those of the process's own come first, and those of another one only where its
 -- own never lists the socket, for fds that were passed on.
-CREATE TABLE _listed AS
-WITH candidate AS (
-  SELECT f.id, max(f.first_snapshot, i.first_snapshot) AS first_snapshot,
-    min(f.last_snapshot, i.last_snapshot) AS last_snapshot,
-    i.netns, i.net_table, i.local, i.remote, i.state, i.netns IS f.netns AS is_own
-  FROM _socket_fd f
-  JOIN inet_span i ON i.inode = f.inode AND i.first_snapshot <= f.last_snapshot
-    AND i.last_snapshot >= f.first_snapshot AND i.net_table IN (1, 2)
-  WHERE f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns)
-), ranked AS (
-  SELECT *, max(is_own) OVER (PARTITION BY id) AS any_own FROM candidate
-)
-SELECT id, first_snapshot, last_snapshot, netns, net_table, local, remote, state
-FROM ranked
-WHERE is_own = any_own;
+CREATE TABLE _listed (
+  id INTEGER, first_snapshot INTEGER, last_snapshot INTEGER, netns INTEGER, net_table INTEGER, local TEXT,
+  remote TEXT, state INTEGER
+);
+INSERT INTO _listed
+SELECT f.id, max(f.first_snapshot, i.first_snapshot), min(f.last_snapshot, i.last_snapshot), i.netns, i.net_table,
+  i.local, i.remote, i.state
+FROM _socket_fd f
+CROSS JOIN inet_span i ON i.inode = f.inode AND i.first_snapshot <= f.last_snapshot
+  AND i.last_snapshot >= f.first_snapshot AND i.net_table IN (1, 2) AND i.netns IS f.netns
+WHERE f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns);
 CREATE INDEX _listed_by_id ON _listed (id, first_snapshot);
+INSERT INTO _listed
+SELECT f.id, max(f.first_snapshot, i.first_snapshot), min(f.last_snapshot, i.last_snapshot), i.netns, i.net_table,
+  i.local, i.remote, i.state
+FROM _socket_fd f
+CROSS JOIN inet_span i ON i.inode = f.inode AND i.first_snapshot <= f.last_snapshot
+  AND i.last_snapshot >= f.first_snapshot AND i.net_table IN (1, 2)
+WHERE NOT EXISTS (SELECT 1 FROM _listed l WHERE l.id = f.id)
+  AND (f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns));
 
 -- When none does.
 CREATE TABLE _unlisted AS
@@ -471,18 +475,26 @@ WITH joined AS (
     f.first_snapshot, f.last_snapshot, v.outlived_since, v.outlived_until, v.net_table, f.process,
     f.closed_by IS NULL OR f.closed_by IS p.ended_by AS open_at_end,
     CASE WHEN v.verdict <> 'listening' THEN v.connection_last END AS connection_last,
-    CASE WHEN v.verdict <> 'listening' THEN
-      (SELECT min(i.first_snapshot) FROM inet_span i JOIN _socket_fd x ON x.id = f.id
-       WHERE i.inode = f.socket_inode AND i.netns = v.netns AND i.local = v.local
-         AND i.remote = v.remote AND i.first_snapshot BETWEEN x.life_first AND v.connection_last)
+    CASE WHEN v.verdict = 'listening' OR i.rowid IS NULL THEN NULL
+      -- Most have been listed in one state only.
+      WHEN NOT EXISTS (SELECT 1 FROM inet_span o WHERE o.inode = i.inode AND o.rowid <> i.rowid)
+        THEN iif(i.netns = v.netns AND i.first_snapshot <= v.connection_last, i.first_snapshot, NULL)
+      ELSE (SELECT min(o.first_snapshot) FROM inet_span o JOIN _socket_fd x ON x.id = f.id
+        WHERE o.inode = f.socket_inode AND o.netns = v.netns AND o.local = v.local
+          AND o.remote = v.remote AND o.first_snapshot BETWEEN x.life_first AND v.connection_last)
       END AS connection_first,
-    a.last_data_at, a.bytes_received, a.bytes_acked, a.local_port, a.remote_address
+    a.last_data_at, a.bytes_received, a.bytes_acked, a.local_port AS own_local_port,
+    a.remote_address AS own_remote_address, coalesce(a.local_port, i.local_port) AS local_port,
+    coalesce(a.remote_address, substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1)) AS remote_address
   FROM fd_span f
   JOIN processes p USING (process)
   JOIN verdict_span v ON v.rowid = (SELECT x.rowid FROM verdict_span x WHERE x.id = f.id
                                     ORDER BY x.last_snapshot DESC, x.first_snapshot LIMIT 1)
   LEFT JOIN _autopsy_detail a ON a.autopsy = v.autopsy
   LEFT JOIN _other_listed o ON o.id = f.id
+  -- A row that lists it, or listed it, with these addresses.
+  LEFT JOIN inet_span i ON i.rowid = (SELECT x.rowid FROM inet_span x WHERE x.inode = f.socket_inode
+    AND x.local = v.local AND x.remote = v.remote LIMIT 1)
 )
 SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.netns_source, j.protocol, j.verdict, j.proof,
   j.local, j.remote, j.last_state,
@@ -503,10 +515,12 @@ SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.netns_sourc
   j.verdict = 'outlived' AND (until.boottime_ns - since.boottime_ns)
     > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS leak,
   j.process, j.first_snapshot, j.last_snapshot, j.net_table,
-  coalesce(j.local_port, (SELECT i.local_port FROM inet_span i
-   WHERE i.inode = j.inode AND i.local = j.local LIMIT 1)) AS local_port,
-  coalesce(j.remote_address, (SELECT substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1)
-   FROM inet_span i WHERE i.inode = j.inode AND i.remote = j.remote LIMIT 1)) AS remote_address
+  CASE WHEN j.local IS NULL THEN j.own_local_port WHEN j.verdict <> 'other' THEN j.local_port
+    ELSE coalesce(j.own_local_port, (SELECT i.local_port FROM inet_span i
+      WHERE i.inode = j.inode AND i.local = j.local LIMIT 1)) END AS local_port,
+  CASE WHEN j.remote IS NULL THEN j.own_remote_address WHEN j.verdict <> 'other' THEN j.remote_address
+    ELSE coalesce(j.own_remote_address, (SELECT substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1)
+      FROM inet_span i WHERE i.inode = j.inode AND i.remote = j.remote LIMIT 1)) END AS remote_address
 FROM joined j
 JOIN snapshot first_seen ON first_seen.id = j.first_snapshot
 JOIN snapshot last_seen ON last_seen.id = j.last_snapshot
