@@ -88,20 +88,6 @@ Json textOrNull(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
-const char* keyOf(Statement::Basis basis) {
-  switch (basis) {
-    case Statement::Basis::Observed:
-      return "observed";
-    case Statement::Basis::Inferred:
-      return "inferred";
-    case Statement::Basis::NotKnown:
-      return "not-known";
-    case Statement::Basis::ToDo:
-      break;
-  }
-  return "to-do";
-}
-
 Json growthRange(const Growth& growth) {
   if (!growth.per_hour) return nullptr;
   return Json::array({growth.low_per_hour, growth.high_per_hour});
