@@ -22,9 +22,6 @@ struct Growth {
   double high_per_hour = 0;
   std::string reason;  ///< printable; empty where there is a rate
   double seconds = 0;  ///< from the first point to the last
-
-  /// It grows through the whole time: the range does not touch zero.
-  bool isSteady() const { return per_hour && low_per_hour > 0; }
 };
 
 /// The median of the slopes between all pairs of at most 500 points (Theil and Sen): a burst or a

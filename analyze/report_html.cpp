@@ -28,24 +28,13 @@ constexpr size_t kMaximumMarks = 100;
 /// Sections of processes that are open when the page is.
 constexpr size_t kOpenProcesses = 3;
 
-const char* classOf(Statement::Basis basis) {
-  switch (basis) {
-    case Statement::Basis::Observed:
-      return "observed";
-    case Statement::Basis::Inferred:
-      return "inferred";
-    case Statement::Basis::NotKnown:
-      return "not-known";
-    case Statement::Basis::ToDo:
-      break;
-  }
-  return "to-do";
-}
-
 /// A report in the making.
 class HtmlReport {
  public:
-  explicit HtmlReport(const Report& report) : report_(report), summary_(summarize(report)) {}
+  explicit HtmlReport(const Report& report)
+      : report_(report),
+        summary_(summarize(report)),
+        sections_(placesWithSection(report, kMaximumProcesses)) {}
 
   std::string render() {
     header();
@@ -97,7 +86,7 @@ class HtmlReport {
     if (report_.databases.size() > 1) html_ += "<li><a href=\"#archives\">Archives</a></li>";
     if (report_.processes.size() > 1) html_ += "<li><a href=\"#overview\">Processes</a></li>";
     html_ += "<li><a href=\"#findings\">Findings</a></li>";
-    for (const size_t place : sections())
+    for (const size_t place : sections_)
       add("<li><a href=\"#process-{}\">{}</a></li>", place, htmlText(linkText(place)));
     html_ += "<li><a href=\"#coverage\">What could not be seen</a></li></ul></nav>\n</header>\n";
   }
@@ -109,22 +98,12 @@ class HtmlReport {
                : nameOf(process);
   }
 
-  /// Which processes have a section: the first, and those with findings.
-  std::vector<size_t> sections() const {
-    std::vector<size_t> places;
-    for (size_t i = 0; i < report_.processes.size(); ++i) {
-      const bool has_section = i == 0 || !findingsOf(report_, report_.processes[i]).empty();
-      if (has_section && places.size() < kMaximumProcesses) places.push_back(i);
-    }
-    return places;
-  }
-
   void summary() {
     html_ +=
         "<section aria-labelledby=\"summary\">\n<h2 id=\"summary\">Summary</h2>\n"
         "<dl class=\"statements\">\n";
     for (const Statement& statement : summary_.statements) {
-      add("<div class=\"{}\"><dt>{}</dt><dd>{}</dd></div>\n", classOf(statement.basis),
+      add("<div class=\"{}\"><dt>{}</dt><dd>{}</dd></div>\n", keyOf(statement.basis),
           wordOf(statement.basis), htmlTextWithTimes(statement.text));
     }
     html_ += "</dl>\n</section>\n";
@@ -192,7 +171,7 @@ class HtmlReport {
 
   void processes() {
     size_t shown = 0;
-    for (const size_t place : sections()) {
+    for (const size_t place : sections_) {
       const ProcessReport& process = report_.processes[place];
       const std::string heading =
           fmt::format("<h2 id=\"process-{}\">{} on {}</h2>", place, htmlText(nameOf(process)),
@@ -208,7 +187,7 @@ class HtmlReport {
       }
       html_ += "</section>\n";
     }
-    const size_t left_out = report_.processes.size() - sections().size();
+    const size_t left_out = report_.processes.size() - sections_.size();
     if (left_out > 0) {
       html_ +=
           paragraph(fmt::format("{} without a section of their own, in the table above.",
@@ -274,6 +253,7 @@ class HtmlReport {
 
   const Report& report_;
   Summary summary_;
+  std::vector<size_t> sections_;  ///< places of processes
   std::string html_;
 };
 

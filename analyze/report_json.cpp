@@ -91,20 +91,6 @@ Json textOrNull(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
-const char* keyOf(Statement::Basis basis) {
-  switch (basis) {
-    case Statement::Basis::Observed:
-      return "observed";
-    case Statement::Basis::Inferred:
-      return "inferred";
-    case Statement::Basis::NotKnown:
-      return "not-known";
-    case Statement::Basis::ToDo:
-      break;
-  }
-  return "to-do";
-}
-
 /// Of a time as it was typed.
 Json timeOrNull(const std::string& typed) {
   const auto wall_ns = parseTime(typed);

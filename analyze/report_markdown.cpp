@@ -33,14 +33,8 @@ class MarkdownReport {
     overview();
     findings();
     marks();
-    size_t sections = 0;
-    for (const ProcessReport& process : report_.processes) {
-      const bool is_first = &process == &report_.processes.front();
-      if ((is_first || !findingsOf(report_, process).empty()) && sections < kMaximumProcesses) {
-        ++sections;
-        processSection(process);
-      }
-    }
+    for (const size_t place : placesWithSection(report_, kMaximumProcesses))
+      processSection(report_.processes[place]);
     for (const WithoutFd& without_fd : report_.without_fd) {
       line("## Connections without an fd on " + markdownText(hostOf(report_, without_fd.database)));
       for (const ReportTable& entry : withoutFdTables(without_fd))

@@ -198,13 +198,97 @@ void addSideLabels(SvgPlot& plot, std::vector<SideLabel> labels) {
     plot.text(plot.right() + 8, label.y + 4, label.text, label.css_class);
 }
 
-const char* beginOf(const Coverage& coverage) {
-  return coverage.first_ns == coverage.last_ns ? "the snapshot" : "recording begins";
+/// Where a recording begins in a chart that begins before it.
+void addBegins(SvgPlot& plot, const Report& report, const ProcessReport& process,
+               const TimeAxis& range) {
+  for (const Coverage& coverage : report.coverage) {
+    if (coverage.database != process.database || coverage.first_ns <= range.from_ns) continue;
+    const bool is_single = coverage.first_ns == coverage.last_ns;
+    plot.mark(coverage.first_ns, is_single ? "the snapshot" : "recording begins", "restart");
+  }
 }
 
 std::string spanInWords(const ProcessReport& process) {
   return fmt::format("from {} to {}", shortTime(process.counts.front().taken_at),
                      shortTime(process.counts.back().taken_at));
+}
+
+/// Of all parts together.
+int64_t highestSum(const std::vector<StackedPart>& parts, size_t count) {
+  int64_t highest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    int64_t sum = 0;
+    for (const StackedPart& part : parts)
+      sum += part.counts.at(i);
+    highest = std::max(highest, sum);
+  }
+  return highest;
+}
+
+/// A part on top of those `below`, which it then is one of. Its label, if any of it is left at the
+/// end.
+std::optional<SideLabel> addPart(SvgPlot& plot, const ProcessReport& process,
+                                 const StackedPart& part, std::vector<int64_t>& below) {
+  std::vector<int64_t> above = below;
+  for (size_t i = 0; i < above.size(); ++i)
+    above[i] += part.counts[i];
+  for (const auto& [first, last] : stretchesOf(process)) {
+    plot.add(
+        fmt::format("<path class=\"part {}\" d=\"M{}{}\"/>", part.css_class,
+                    steps(plot, process, first, last, [&](size_t i) { return above[i]; }),
+                    stepsBack(plot, process, first, last, [&](size_t i) { return below[i]; })));
+  }
+  below.swap(above);
+  const int64_t at_end = part.counts.back();
+  if (at_end <= 0) return {};
+  const double upper = plot.y(static_cast<double>(below.back()));
+  const double lower = plot.y(static_cast<double>(above.back()));
+  return SideLabel{(upper + lower) / 2, fmt::format("{} {}", at_end, part.name), "label side"};
+}
+
+// --- lifetimes ---
+
+constexpr double kLifetimeRow = 15;
+constexpr double kLifetimeBar = 7;
+
+/// When an fd was first known of: its connection can have carried data before it was recorded.
+int64_t startOf(const Lifetime& life) {
+  return std::min(life.first_ns, life.last_data_ns.value_or(life.first_ns));
+}
+
+TimeAxis rangeOf(const std::vector<Lifetime>& lifetimes) {
+  TimeAxis range{.from_ns = lifetimes.front().first_ns, .to_ns = lifetimes.front().last_ns};
+  for (const Lifetime& life : lifetimes) {
+    range.from_ns = std::min(range.from_ns, startOf(life));
+    range.to_ns = std::max(range.to_ns, life.last_ns);
+  }
+  return range;
+}
+
+void addLifetimeLabels(SvgPlot& plot, const Lifetime& life, double row, bool has_short_label) {
+  const double right = plot.left() - 8;
+  if (has_short_label) plot.text(right, row + 4, fmt::format("fd {}", life.fd), "row short", "end");
+  plot.text(right, row + 4,
+            fmt::format("fd {}, {}", life.fd, plainAddress(life.remote.value_or("peer unknown"))),
+            "row long", "end");
+}
+
+void addLifetime(SvgPlot& plot, const Lifetime& life, double row) {
+  const auto bar = [&](const char* css_class, int64_t from_ns, int64_t to_ns) {
+    const double from = plot.x(from_ns);
+    plot.add(fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
+                         css_class, coordinate(from), coordinate(row - kLifetimeBar / 2),
+                         coordinate(std::max(plot.x(to_ns) - from, 1.5)),
+                         coordinate(kLifetimeBar)));
+  };
+  plot.add(fmt::format("<path class=\"life\" d=\"M{} {}H{}\"/>", coordinate(plot.x(startOf(life))),
+                       coordinate(row), coordinate(plot.x(life.last_ns))));
+  if (life.connection_last_ns) bar("alive", life.first_ns, *life.connection_last_ns);
+  bar("dead", life.since_ns, life.last_ns);
+  if (life.last_data_ns) {
+    plot.add(fmt::format("<circle class=\"data\" cx=\"{}\" cy=\"{}\" r=\"3.5\"/>",
+                         coordinate(plot.x(*life.last_data_ns)), coordinate(row)));
+  }
 }
 
 }  // namespace
@@ -240,38 +324,15 @@ std::string fdsChart(const std::string& id, const Report& report, const ProcessR
 std::string stackedChart(const std::string& id, const Report& report, const ProcessReport& process,
                          const std::vector<StackedPart>& parts, std::string_view title) {
   if (process.counts.size() < 2 || parts.empty()) return {};
-  std::vector<int64_t> below(process.counts.size(), 0);
-  int64_t highest = 0;
-  for (size_t i = 0; i < below.size(); ++i) {
-    int64_t sum = 0;
-    for (const StackedPart& part : parts)
-      sum += part.counts.at(i);
-    highest = std::max(highest, sum);
-  }
-  SvgPlot plot(id, kPlotHeight, recordingOf(report, process), static_cast<double>(highest),
-               {.right = 124});
+  SvgPlot plot(id, kPlotHeight, recordingOf(report, process),
+               static_cast<double>(highestSum(parts, process.counts.size())), {.right = 124});
   plot.valueAxis();
   std::vector<SideLabel> labels;
   std::string description = spanInWords(process) + ", at the end:";
+  std::vector<int64_t> below(process.counts.size(), 0);
   for (const StackedPart& part : parts) {
-    std::vector<int64_t> above = below;
-    for (size_t i = 0; i < above.size(); ++i)
-      above[i] += part.counts[i];
-    for (const auto& [first, last] : stretchesOf(process)) {
-      plot.add(
-          fmt::format("<path class=\"part {}\" d=\"M{}{}\"/>", part.css_class,
-                      steps(plot, process, first, last, [&](size_t i) { return above[i]; }),
-                      stepsBack(plot, process, first, last, [&](size_t i) { return below[i]; })));
-    }
-    const int64_t at_end = part.counts.back();
-    if (at_end > 0) {
-      labels.push_back(
-          {(plot.y(static_cast<double>(above.back())) + plot.y(static_cast<double>(below.back()))) /
-               2,
-           fmt::format("{} {}", at_end, part.name), "label side"});
-    }
-    description += fmt::format(" {} {},", at_end, part.name);
-    below = std::move(above);
+    if (auto label = addPart(plot, process, part, below)) labels.push_back(std::move(*label));
+    description += fmt::format(" {} {},", part.counts.back(), part.name);
   }
   description.back() = '.';
   addGaps(plot, process);
@@ -313,50 +374,21 @@ std::vector<StackedPart> verdictParts(const ProcessReport& process) {
 std::string lifetimesChart(const std::string& id, const Report& report,
                            const ProcessReport& process) {
   if (process.lifetimes.empty()) return {};
-  constexpr double kRow = 15;
-  constexpr double kBar = 7;
   const PlotMargins margins{.left = 190, .right = 16, .top = 30, .bottom = 46};
-  TimeAxis range{.from_ns = process.lifetimes.front().first_ns,
-                 .to_ns = process.lifetimes.front().last_ns};
+  const TimeAxis range = rangeOf(process.lifetimes);
+  SvgPlot plot(
+      id,
+      margins.top + margins.bottom + kLifetimeRow * static_cast<double>(process.lifetimes.size()),
+      range, 1, margins);
+  double row = margins.top + kLifetimeRow / 2;
+  bool has_short_label = true;  // on a narrow page there is room for that of every second row
   for (const Lifetime& life : process.lifetimes) {
-    range.from_ns =
-        std::min({range.from_ns, life.first_ns, life.last_data_ns.value_or(life.first_ns)});
-    range.to_ns = std::max(range.to_ns, life.last_ns);
+    addLifetimeLabels(plot, life, row, has_short_label);
+    addLifetime(plot, life, row);
+    has_short_label = !has_short_label;
+    row += kLifetimeRow;
   }
-  SvgPlot plot(id,
-               margins.top + margins.bottom + kRow * static_cast<double>(process.lifetimes.size()),
-               range, 1, margins);
-  double row = margins.top + kRow / 2;
-  const auto bar = [&](const char* css_class, int64_t from_ns, int64_t to_ns) {
-    const double from = plot.x(from_ns);
-    plot.add(fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
-                         css_class, coordinate(from), coordinate(row - kBar / 2),
-                         coordinate(std::max(plot.x(to_ns) - from, 1.5)), coordinate(kBar)));
-  };
-  bool is_spare = false;  // on a narrow page there is room for the label of every second row
-  for (const Lifetime& life : process.lifetimes) {
-    if (!is_spare) {
-      plot.text(margins.left - 8, row + 4, fmt::format("fd {}", life.fd), "row short", "end");
-    }
-    plot.text(margins.left - 8, row + 4,
-              fmt::format("fd {}, {}", life.fd, plainAddress(life.remote.value_or("peer unknown"))),
-              "row long", "end");
-    is_spare = !is_spare;
-    const int64_t start = std::min(life.first_ns, life.last_data_ns.value_or(life.first_ns));
-    plot.add(fmt::format("<path class=\"life\" d=\"M{} {}H{}\"/>", coordinate(plot.x(start)),
-                         coordinate(row), coordinate(plot.x(life.last_ns))));
-    if (life.connection_last_ns) bar("alive", life.first_ns, *life.connection_last_ns);
-    bar("dead", life.since_ns, life.last_ns);
-    if (life.last_data_ns) {
-      plot.add(fmt::format("<circle class=\"data\" cx=\"{}\" cy=\"{}\" r=\"3.5\"/>",
-                           coordinate(plot.x(*life.last_data_ns)), coordinate(row)));
-    }
-    row += kRow;
-  }
-  for (const Coverage& coverage : report.coverage) {
-    if (coverage.database == process.database && coverage.first_ns > range.from_ns)
-      plot.mark(coverage.first_ns, beginOf(coverage), "restart");
-  }
+  addBegins(plot, report, process, range);
   plot.timeAxis();
   return plot.render(
       fmt::format("Lifetimes of {} fds that outlived their connections", process.lifetimes.size()),
@@ -391,10 +423,7 @@ std::string lastDataChart(const std::string& id, const Report& report,
                     coordinate(std::max(plot.x(bucket.to_ns) - 1 - from, 1.0)),
                     coordinate(plot.bottom() - top)));
   }
-  for (const Coverage& coverage : report.coverage) {
-    if (coverage.database == process.database && coverage.first_ns > range.from_ns)
-      plot.mark(coverage.first_ns, beginOf(coverage), "restart");
-  }
+  addBegins(plot, report, process, range);
   plot.timeAxis();
   return plot.render(
       fmt::format("When {} dead sockets last carried data", total),

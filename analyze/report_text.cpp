@@ -103,21 +103,14 @@ class TextReport {
     writer_.proof(sqlCommand(report_, finding.database, finding.query), 4);
   }
 
-  /// The first process, and those with findings.
-  bool hasSection(const ProcessReport& process) const {
-    return &process == &report_.processes.front() || !findingsOf(report_, process).empty();
-  }
-
   void processes() {
+    const std::vector<size_t> places = placesWithSection(report_, kMaximumSections);
+    for (const size_t place : places)
+      writeProcess(report_, report_.processes[place], writer_);
     std::vector<const ProcessReport*> quiet;
-    size_t sections = 0;
-    for (const ProcessReport& process : report_.processes) {
-      if (hasSection(process) && sections < kMaximumSections) {
-        ++sections;
-        writeProcess(report_, process, writer_);
-      } else {
-        quiet.push_back(&process);
-      }
+    for (size_t i = 0; i < report_.processes.size(); ++i) {
+      if (!std::binary_search(places.begin(), places.end(), i))
+        quiet.push_back(&report_.processes[i]);
     }
     if (!quiet.empty()) quietProcesses(quiet);
   }

@@ -213,6 +213,28 @@ std::string plainAddress(std::string_view address) {
   return std::string(inner) + std::string(address.substr(end + 1));
 }
 
+std::string_view keyOf(Statement::Basis basis) {
+  switch (basis) {
+    case Statement::Basis::Observed:
+      return "observed";
+    case Statement::Basis::Inferred:
+      return "inferred";
+    case Statement::Basis::NotKnown:
+      return "not-known";
+    case Statement::Basis::ToDo:
+      break;
+  }
+  return "to-do";
+}
+
+std::vector<size_t> placesWithSection(const Report& report, size_t most) {
+  std::vector<size_t> places;
+  for (size_t i = 0; i < report.processes.size() && places.size() < most; ++i) {
+    if (i == 0 || !findingsOf(report, report.processes[i]).empty()) places.push_back(i);
+  }
+  return places;
+}
+
 int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name) {
   for (const auto& [key, count] : counts) {
     if (key == name) return count;

@@ -75,6 +75,13 @@ std::string hostNames(const Report& report);
 /// address as it is.
 std::string plainAddress(std::string_view address);
 
+/// How sure a statement is, as a word for programs: observed, inferred, not-known, to-do.
+std::string_view keyOf(Statement::Basis basis);
+
+/// Which of the processes have a section of their own, by their places: the first, and those with
+/// findings, `most` at most.
+std::vector<size_t> placesWithSection(const Report& report, size_t most);
+
 int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name);
 
 /// A report's findings on a process, in their order.

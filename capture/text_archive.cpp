@@ -3,11 +3,6 @@
 #include <utility>
 
 namespace fdmortem {
-namespace {
-
-constexpr int kSnapshotsBetween = 64;
-
-}  // namespace
 
 std::vector<EncodedText> TextArchive::encode(int64_t snapshot, const SnapshotTexts& texts,
                                              bool is_keyframe) {
@@ -21,7 +16,7 @@ std::vector<EncodedText> TextArchive::encode(int64_t snapshot, const SnapshotTex
                        .frame = encoder_.encode(text, base_text)});
   };
   const std::string& first = texts.first.bytes();
-  stands_alone_ = is_keyframe || !base_ || since_alone_ + 1 >= kSnapshotsBetween;
+  stands_alone_ = is_keyframe || !base_ || since_alone_ + 1 >= kMaximumTextsInARow;
   if (stands_alone_) {
     add(1, first, {}, {});
   } else {

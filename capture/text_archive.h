@@ -38,7 +38,7 @@ class TextArchive {
   TextEncoder encoder_;
   std::shared_ptr<const SnapshotTexts> base_;
   int64_t base_snapshot_ = 0;
-  int since_alone_ = 0;       ///< how many were stored since one that stands alone
+  size_t since_alone_ = 0;    ///< how many were stored since one that stands alone
   bool stands_alone_ = true;  ///< the one that was encoded last
 };
 

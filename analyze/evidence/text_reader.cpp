@@ -9,9 +9,6 @@
 namespace fdmortem {
 namespace {
 
-/// So many bundles build on each other at most: each 64th stands alone.
-constexpr size_t kMaximumInARow = 64;
-
 std::string_view bytesOfColumn(const SQLite::Column& column) {
   return {static_cast<const char*>(column.getBlob()), static_cast<size_t>(column.getBytes())};
 }
@@ -62,7 +59,7 @@ Parsed<bool> TextReader::readFirst(int64_t snapshot) {
   const auto part = static_cast<int64_t>(TextPart::First);
   std::vector<int64_t> missing;
   for (std::optional<int64_t> next = snapshot; next && next != first_snapshot_;) {
-    if (missing.size() == kMaximumInARow) {
+    if (missing.size() == kMaximumTextsInARow) {
       return tl::make_unexpected(
           fmt::format("more than {} texts build on each other", missing.size()));
     }

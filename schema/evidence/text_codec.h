@@ -16,6 +16,9 @@ namespace fdmortem {
 /// No text that is kept is longer: what is decompressed is bounded by it.
 inline constexpr size_t kMaximumTextBytes = size_t{256} << 20;
 
+/// So many texts build on each other at most: then one stands alone.
+inline constexpr size_t kMaximumTextsInARow = 64;
+
 /// A text of a known length in memory that nobody has written to before.
 struct DecodedText {
   std::unique_ptr<char[]> bytes;
