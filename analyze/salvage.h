@@ -5,6 +5,7 @@
 #include <deque>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ class TableDamage {
   /// There are no more.
   void end();
 
+  /// A row was left out or is not in its place: what is there can't be taken for what was written.
+  bool hasBadRows() const { return has_bad_rows_; }
+
   const std::vector<SnapshotHole>& holes() const { return holes_; }
   /// One line each.
   const std::vector<std::string>& losses() const { return losses_; }
@@ -64,6 +68,7 @@ class TableDamage {
   std::string table_;
   bool is_sound_;
   bool has_snapshots_;
+  bool has_bad_rows_ = false;
   int64_t last_rowid_ = 0;
   std::vector<int64_t> seen_;  ///< snapshots of good rows, ascending
   std::optional<int64_t> open_since_;
@@ -92,6 +97,9 @@ class Salvage {
 
  private:
   std::vector<std::string> losses() const;
+  /// The snapshots that are whole by their links of the hash chain: all that was written of them is
+  /// there, whatever else is missing.
+  std::set<int64_t> provenByChain() const;
 
   ArchiveReader& archive_;
   std::vector<std::string> damage_;  ///< what SQLite finds
