@@ -22,8 +22,10 @@ SELECT
                 substr(t.taken_at, 1, 19), m.fds * 100 / m.soft_limit) END AS title,
   p.pid, p.start_ticks,
   CASE WHEN f.limit_reached IS NOT NULL
-    THEN printf('Observed: it had as many fds as its limit allows in %d of the %d snapshots from snapshot '
-        || '%d on. ', n.snapshots, f.last_snapshot - f.limit_reached + 1, f.limit_reached)
+    THEN iif(f.last_snapshot = f.limit_reached,
+        printf('Observed: it had as many fds as its limit allows in snapshot %d, the last one. ', f.limit_reached),
+        printf('Observed: it had as many fds as its limit allows in %d of the %d snapshots from snapshot '
+        || '%d on. ', n.snapshots, f.last_snapshot - f.limit_reached + 1, f.limit_reached))
       || 'Inferred: no fd is free then, and each call that needs a new one fails with EMFILE ("too many open '
       || 'files"): accept4, open, socket, pipe. Connections that the kernel completes wait in the accept queue meanwhile.'
     ELSE printf('Observed: it came nearest to its limit in snapshot %d. ', m.snapshot)
