@@ -62,8 +62,13 @@ void copyFile(const std::string& from, const std::string& to, const std::string&
   std::error_code error;
   fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
   if (!error) return;
-  if (error == std::errc::no_space_on_device || error.value() == EDQUOT) {
-    failInTemporaryFolder(temporaryFolder(),
+  // The library tells some failures to write as EIO.
+  const std::string folder = temporaryFolder();
+  std::error_code ignored;
+  const fs::space_info space = fs::space(folder, ignored);
+  if (error == std::errc::no_space_on_device || error.value() == EDQUOT ||
+      (!ignored && space.available < static_cast<uintmax_t>(bytes))) {
+    failInTemporaryFolder(folder,
                           fmt::format("no room for a private copy of {} ({} bytes)", path, bytes));
   }
   throw std::system_error(error, from);

@@ -210,21 +210,26 @@ bool TableDamage::follows(int64_t rowid) {
 }
 
 void TableDamage::good(int64_t snapshot) {
-  if (open_since_) holes_.push_back({*open_since_, snapshot});
+  if (open_since_) {
+    holes_.push_back({*open_since_, snapshot});
+    // What was before the first row of all is older than what is there.
+    if (!seen_.empty() && !first_behind_gap_) first_behind_gap_ = snapshot;
+  }
   open_since_.reset();
   if (seen_.empty() || seen_.back() != snapshot) seen_.push_back(snapshot);
 }
 
 void TableDamage::bad(const std::string& reason) {
-  has_bad_rows_ = true;
+  bad_since_ = std::min(lastSnapshot(), bad_since_.value_or(lastSnapshot()));
   open(lastSnapshot());
   say(reason);
 }
 
 void TableDamage::disordered(int64_t snapshot, const std::string& reason) {
-  has_bad_rows_ = true;
   const auto after = std::upper_bound(seen_.begin(), seen_.end(), snapshot);
-  open(after == seen_.begin() ? SnapshotHole{}.first : *(after - 1));
+  const int64_t since = after == seen_.begin() ? SnapshotHole{}.first : *(after - 1);
+  bad_since_ = std::min(since, bad_since_.value_or(since));
+  open(since);
   say(reason);
 }
 
@@ -290,8 +295,9 @@ TableDamage& Salvage::begin(const std::string& table, bool has_snapshots) {
 }
 
 bool Salvage::lacksSnapshot(int64_t snapshot) const {
+  if (snapshot == 0) return false;  // of a table whose rows are of no snapshot
   return std::any_of(tables_.begin(), tables_.end(), [&](const TableDamage& table) {
-    return table.name() == "snapshot" && table.isHole(snapshot);
+    return table.name() == "snapshot" && table.isHole(snapshot) && !table.has(snapshot);
   });
 }
 
@@ -314,15 +320,11 @@ std::optional<int64_t> Salvage::reachedFromEnd(const std::string& table, int64_t
 
 std::set<int64_t> Salvage::provenByChain() const {
   std::set<int64_t> proven;
-  if (std::any_of(tables_.begin(), tables_.end(),
-                  [](const TableDamage& table) { return table.hasBadRows(); })) {
-    return proven;
-  }
   // Rows behind a gap were read another way than those that are digested here.
   int64_t end = SnapshotHole{}.last;
   for (const TableDamage& table : tables_) {
-    for (const SnapshotHole& hole : table.holes())
-      end = std::min(end, hole.last);
+    end = std::min(end, table.badSince().value_or(end));
+    if (table.hasSnapshots()) end = std::min(end, table.firstBehindGap().value_or(end));
   }
   StoredDigests digests(archive_.database(), true);
   SQLite::Statement links(archive_.database(),

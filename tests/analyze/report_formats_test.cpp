@@ -341,7 +341,7 @@ TEST(Charts, EachNoteIsALineWithItsTextAmongAllTheLogsTicks) {
     report.marks.push_back(mark);
   }
   for (const auto& [minute, text] :
-       {std::pair(25, "deployed <b>"), std::pair(40, "limit raised")}) {
+       {std::pair(25, "deployed <b>"), std::pair(50, "limit raised")}) {
     MarkReport note = report.marks[0];
     note.source.clear();
     note.kind = "other";
