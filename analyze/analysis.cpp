@@ -112,6 +112,11 @@ void requireOneStatement(SQLite::Database& database, const std::string& sql) {
   if (!isBlank(rest)) throw std::runtime_error("more than one statement; give one");
 }
 
+std::string cutInWords(const PrivateCopy& copy) {
+  return fmt::format("the file is cut: {} of {} bytes are there", copy.fileBytes(),
+                     copy.fileBytes() + copy.missingBytes());
+}
+
 }  // namespace
 
 template <class Step>
@@ -150,6 +155,18 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
 }
 
 void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
+  try {
+    importOrSave(copy, options);
+  } catch (const SQLite::Exception& error) {
+    if (isLimit(error) || copy.missingBytes() == 0) throw;
+    throw std::runtime_error(fmt::format("{}; {}", error.what(), cutInWords(copy)));
+  } catch (const std::runtime_error& error) {
+    if (copy.missingBytes() == 0) throw;
+    throw std::runtime_error(fmt::format("{}; {}", error.what(), cutInWords(copy)));
+  }
+}
+
+void Analysis::importOrSave(const PrivateCopy& copy, const AnalysisOptions& options) {
   ArchiveReader archive(copy.path(), *limits_);
   if (!options.is_salvage) {
     const auto damage = archive.damage(1);
@@ -167,9 +184,7 @@ void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
   importArchive(archive.database(), *database_, {}, options.on_progress, RowsKept::All, &salvage);
   std::vector<std::string> losses = salvage.finish(*database_);
   if (copy.missingBytes() > 0) {
-    losses.insert(losses.begin(),
-                  fmt::format("damaged: the file is cut: {} of {} bytes are there",
-                              copy.fileBytes(), copy.fileBytes() + copy.missingBytes()));
+    losses.insert(losses.begin(), "damaged: " + cutInWords(copy));
   }
   is_damaged_ = !losses.empty();
   doubts_ = doubtsOf(copy, *database_);

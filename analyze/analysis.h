@@ -76,6 +76,7 @@ class Analysis {
 
  private:
   void import(const PrivateCopy& copy, const AnalysisOptions& options);
+  void importOrSave(const PrivateCopy& copy, const AnalysisOptions& options);
   void run(const std::string& sql, const std::vector<Value>& parameters,
            const OnColumns& on_columns, const OnRow& on_row) const;
   /// Runs `step`; what it throws becomes one line with the path.

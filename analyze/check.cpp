@@ -16,6 +16,7 @@
 #include "analyze/evidence/chain_check.h"
 #include "analyze/evidence/text_check.h"
 #include "analyze/import.h"
+#include "analyze/output.h"
 #include "analyze/private_copy.h"
 #include "analyze/progress.h"
 #include "schema/printable.h"
@@ -169,8 +170,8 @@ int runCheck(const CheckOptions& options) {
     const auto show = [&](std::string_view stage, int percent) { progress.show(stage, percent); };
     return checkArchive(options, show);
   }();
-  fmt::print("{}", options.format == CheckFormat::Json ? asJson(options.database, result)
-                                                       : asText(options.database, result));
+  writeToStdout(options.format == CheckFormat::Json ? asJson(options.database, result)
+                                                    : asText(options.database, result));
   if (result.problems.empty()) return 0;
   fmt::print(stderr, "fdanalyze: {}: {}\n", printable(options.database), countOf(result));
   return 1;

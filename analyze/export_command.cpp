@@ -9,10 +9,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 #include <system_error>
 
+#include <SQLiteCpp/Exception.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <sqlite3.h>
 
 #include "analyze/archives.h"
 #include "schema/file_handle.h"
@@ -141,7 +144,9 @@ std::vector<Value> describe(const Analysis& analysis, int64_t id) {
 
 }  // namespace
 
-int runExport(const ExportOptions& options) {
+namespace {
+
+int exportAll(const ExportOptions& options) {
   const Workplace workplace(options.output);
   const auto writer = makeExportWriter(options.format, workplace.path());
   std::vector<std::vector<Value>> databases;
@@ -163,6 +168,25 @@ int runExport(const ExportOptions& options) {
   writer->finish();
   workplace.publish();
   return status;
+}
+
+[[noreturn]] void failWithoutRoom(const std::string& output) {
+  throw std::runtime_error(
+      fmt::format("{}: there is no room for it in its folder; nothing was left behind", output));
+}
+
+}  // namespace
+
+int runExport(const ExportOptions& options) {
+  try {
+    return exportAll(options);
+  } catch (const SQLite::Exception& error) {
+    if ((error.getErrorCode() & 0xff) != SQLITE_FULL) throw;
+    failWithoutRoom(options.output);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::no_space_on_device) throw;
+    failWithoutRoom(options.output);
+  }
 }
 
 }  // namespace fdmortem

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/archives.h"
+#include "analyze/output.h"
 #include "analyze/snapshot_name.h"
 #include "schema/printable.h"
 
@@ -295,7 +296,7 @@ int runListing(const ListingOptions& options) {
     std::move(table.rows.begin(), table.rows.end(), std::back_inserter(all.rows));
   };
   const int status = forEachArchive(options.databases, options.analysis, true, add);
-  fmt::print("{}", renderListing(all, options.format));
+  writeToStdout(renderListing(all, options.format));
   return status;
 }
 

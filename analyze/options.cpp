@@ -104,8 +104,9 @@ void addTimes(CLI::App& command, Parsed& parsed,
 }
 
 void addProcesses(CLI::App& command, ProcessFilter& filter) {
-  command.add_option("--pid", filter.pids, "Only this process (repeatable)")
+  command.add_option("--pid", filter.pids, "Only this process, or these: 4711,4712")
       ->type_name("PID")
+      ->delimiter(',')
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--comm", filter.comms, "Only processes of this name (repeatable)")
@@ -385,7 +386,10 @@ AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
   parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
   const TimeRange range = rangeOf(parsed);
   if (range.from_ns && range.to_ns && *range.from_ns > *range.to_ns) {
-    std::cerr << "--to is earlier than --from\n";
+    std::cerr << "fdanalyze: "
+              << (app.got_subcommand("export") ? "--until is earlier than --since"
+                                               : "--to is earlier than --from")
+              << "\n";
     return kWrongUsage;
   }
   AnalysisOptions analysis{.grace = std::chrono::milliseconds(parsed.grace_ms),

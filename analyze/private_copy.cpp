@@ -33,12 +33,45 @@ FileVersion versionOf(const std::string& path) {
                     status.st_mtim.tv_nsec);
 }
 
+/// Where temporary files go, and how to say it.
+[[noreturn]] void failInTemporaryFolder(const std::string& folder, const std::string& reason) {
+  throw std::runtime_error(fmt::format(
+      "{}: {}; temporary files go there, and elsewhere with TMPDIR=FOLDER", folder, reason));
+}
+
+std::string temporaryFolder() {
+  std::error_code error;
+  const fs::path folder = fs::temp_directory_path(error);
+  if (!error) return folder.string();
+  const char* const given = std::getenv("TMPDIR");
+  failInTemporaryFolder(given == nullptr ? "/tmp" : given, error.message());
+}
+
 std::string makeFolder() {
-  std::string name = (fs::temp_directory_path() / "fdanalyze-XXXXXX").string();
+  const std::string folder = temporaryFolder();
+  std::string name = folder + "/fdanalyze-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) {
-    throw std::system_error(errno, std::generic_category(), name);
+    failInTemporaryFolder(folder, std::generic_category().message(errno));
   }
   return name;
+}
+
+/// Copies one of the files of the archive `path`.
+void copyFile(const std::string& from, const std::string& to, const std::string& path,
+              int64_t bytes) {
+  std::error_code error;
+  fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+  if (!error) return;
+  // The library tells some failures to write as EIO.
+  const std::string folder = temporaryFolder();
+  std::error_code ignored;
+  const fs::space_info space = fs::space(folder, ignored);
+  if (error == std::errc::no_space_on_device || error.value() == EDQUOT ||
+      (!ignored && space.available < static_cast<uintmax_t>(bytes))) {
+    failInTemporaryFolder(folder,
+                          fmt::format("no room for a private copy of {} ({} bytes)", path, bytes));
+  }
+  throw std::system_error(error, from);
 }
 
 }  // namespace
@@ -84,13 +117,16 @@ void PrivateCopy::copy(const std::string& path, const std::string& from) {
   const std::string wal = from + "-wal";
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto before = std::pair(versionOf(from), versionOf(wal));
-    fs::copy_file(from, path_, fs::copy_options::overwrite_existing);
+    copyFile(from, path_, from, file_bytes_);
     fs::remove(path_ + "-wal");
     has_wal_ = before.second.has_value() && is_wal_;
-    std::error_code error;
-    if (has_wal_) fs::copy_file(wal, path_ + "-wal", error);
-    if (error == std::errc::no_such_file_or_directory) continue;  // the recorder ended meanwhile
-    if (error) throw std::system_error(error, wal);
+    try {
+      if (has_wal_) copyFile(wal, path_ + "-wal", from, file_bytes_);
+    } catch (const std::system_error& error) {
+      // The recorder ended meanwhile.
+      if (error.code() == std::errc::no_such_file_or_directory) continue;
+      throw;
+    }
     // Two files make one database only if neither changed meanwhile.
     if (before == std::pair(versionOf(from), versionOf(wal))) return;
   }

@@ -4,11 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -16,6 +14,7 @@
 #include <fmt/core.h>
 
 #include "analyze/archives.h"
+#include "analyze/output.h"
 #include "analyze/report_render.h"
 #include "analyze/report_words.h"
 #include "schema/archive_file.h"
@@ -172,13 +171,10 @@ int runReport(const ReportOptions& options) {
   sortReport(report);
   const std::string text = render(report, options);
   if (options.output.empty()) {
-    fmt::print("{}", text);
-    return status;
+    writeToStdout(text);
+  } else {
+    writeToFile(options.output, text);
   }
-  std::ofstream file(options.output, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) throw std::system_error(errno, std::generic_category(), options.output);
   return status;
 }
 

@@ -65,13 +65,14 @@ std::string commandLine(const std::string& options) {
 
 std::string whoAndWhen(const RecordingRow& row) {
   const auto ended = row["ended_at"];
-  std::string text =
-      fmt::format("Recording {}: from {} {}, every {} ms, by fdcapture {} with uid {}",
-                  row["id"].value_or("-"), row["started_at"].value_or("-"),
-                  ended ? fmt::format("to {} ({})", *ended, row["end_reason"].value_or("-"))
-                        : std::string("on; no end is recorded"),
-                  row["interval_ms"].value_or("-"), row["program_version"].value_or("-"),
-                  row["recorder_uid"].value_or("-"));
+  const auto interval_ms = row["interval_ms"];
+  const std::string interval = interval_ms ? spanInWords(std::stoll(*interval_ms)) : "-";
+  std::string text = fmt::format(
+      "Recording {}: from {} {}, every {}, by fdcapture {} with uid {}", row["id"].value_or("-"),
+      row["started_at"].value_or("-"),
+      ended ? fmt::format("to {} ({})", *ended, row["end_reason"].value_or("-"))
+            : std::string("on; no end is recorded"),
+      interval, row["program_version"].value_or("-"), row["recorder_uid"].value_or("-"));
   const auto login = row["recorder_login_uid"];
   text += login ? fmt::format(", logged in as uid {}", *login) : ", login not known";
   return text + ".";

@@ -69,6 +69,16 @@ class ProcessStatements {
 
   void say(Basis basis, std::string text) { statements_.push_back({basis, std::move(text)}); }
 
+  /// ", and so for 53 other processes".
+  std::string othersUnread() const {
+    const auto count = std::count_if(
+        report_.processes.begin(), report_.processes.end(),
+        [&](const ProcessReport& process) { return !process.has_fds && &process != &process_; });
+    return count == 0
+               ? std::string()
+               : fmt::format(", and so of {}", plural(count, "other process", "other processes"));
+  }
+
   // --- observed ---
 
   void numbers() {
@@ -80,8 +90,10 @@ class ProcessStatements {
                       "any of its snapshots.",
                       who, shortTime(process_.first_seen), shortTime(process_.last_seen)));
       say(Basis::NotKnown,
-          "How many fds it has and what they are; what could not be read, and "
-          "why, is below.");
+          fmt::format(
+              "How many fds {} has and what they are{}; what could not be read, and why, is "
+              "below.",
+              nameOf(process_), othersUnread()));
       return;
     }
     const std::string limit_clause = process_.soft_limit

@@ -198,6 +198,18 @@ void addSideLabels(SvgPlot& plot, std::vector<SideLabel> labels) {
     plot.text(plot.right() + 8, label.y + 4, label.text, label.css_class);
 }
 
+/// To the right of the last values.
+double roomForLabels(const std::vector<StackedPart>& parts) {
+  constexpr double kCharacter = 8.2;  // of the widest face that a system may have
+  constexpr double kLeast = 124, kMost = 220;
+  size_t longest = 0;
+  for (const StackedPart& part : parts) {
+    if (part.counts.empty() || part.counts.back() == 0) continue;
+    longest = std::max(longest, fmt::format("{} {}", part.counts.back(), part.name).size());
+  }
+  return std::clamp(12 + kCharacter * static_cast<double>(longest), kLeast, kMost);
+}
+
 /// Where a recording begins in a chart that begins before it.
 void addBegins(SvgPlot& plot, const Report& report, const ProcessReport& process,
                const TimeAxis& range) {
@@ -325,7 +337,8 @@ std::string stackedChart(const std::string& id, const Report& report, const Proc
                          const std::vector<StackedPart>& parts, std::string_view title) {
   if (process.counts.size() < 2 || parts.empty()) return {};
   SvgPlot plot(id, kPlotHeight, recordingOf(report, process),
-               static_cast<double>(highestSum(parts, process.counts.size())), {.right = 124});
+               static_cast<double>(highestSum(parts, process.counts.size())),
+               {.right = roomForLabels(parts)});
   plot.valueAxis();
   std::vector<SideLabel> labels;
   std::string description = spanInWords(process) + ", at the end:";

@@ -107,6 +107,7 @@ std::vector<ReportTable> processTables(const ProcessReport& process) {
   add(peerTable(process, "outlived",
                 "fds that outlived their connections, by peer, port and last state"));
   add(peerTable(process, "peer-closed", "connections in CLOSE_WAIT, by peer and port"));
+  add(peerTable(process, "closing", "connections that this side has closed or shut down, by peer"));
   add(peerTable(process, "connect-failed", "sockets whose connect() failed, by peer"));
   add(peerTable(process, "connected", "live connections, by peer and port"));
   return tables;

@@ -48,9 +48,17 @@ std::string duration(double seconds) {
   return fmt::format("{:.1f} days", seconds / 86400);
 }
 
+std::string spanInWords(int64_t ms) {
+  constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute, kDay = 24 * kHour;
+  if (ms > 0 && ms % kDay == 0) return fmt::format("{} d", ms / kDay);
+  if (ms > 0 && ms % kHour == 0) return fmt::format("{} h", ms / kHour);
+  if (ms >= 2 * kMinute && ms % kMinute == 0) return fmt::format("{} min", ms / kMinute);
+  if (ms % 1000 == 0) return fmt::format("{} s", ms / 1000);
+  return fmt::format("{} ms", ms);
+}
+
 std::string grace(const Report& report) {
-  return report.grace_ms % 1000 == 0 ? fmt::format("{} s", report.grace_ms / 1000)
-                                     : fmt::format("{} ms", report.grace_ms);
+  return spanInWords(report.grace_ms);
 }
 
 std::string nameOf(const ProcessReport& process) {

@@ -19,7 +19,10 @@ std::string plural(int64_t count, std::string_view one, std::string_view many);
 /// "98 s", "12 min", "3.5 h", "9.0 days".
 std::string duration(double seconds);
 
-/// "98 s", "500 ms": as an option takes it, with a blank.
+/// A span of milliseconds exactly, as an option takes it, with a blank: "98 s", "500 ms", "10 d".
+std::string spanInWords(int64_t ms);
+
+/// The grace period, as above.
 std::string grace(const Report& report);
 
 /// "gateway (pid 4711)".

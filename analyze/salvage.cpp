@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 
 #include "analyze/import.h"
+#include "schema/evidence/chain.h"
+#include "schema/evidence/stored_digests.h"
 
 namespace fdmortem {
 namespace {
@@ -38,7 +41,8 @@ bool isIn(const std::vector<SnapshotHole>& holes, int64_t snapshot) {
 }
 
 /// After a hole nothing is known until a keyframe tells all that is there.
-Kept keep(SQLite::Database& analysis, const std::vector<SnapshotHole>& holes) {
+Kept keep(SQLite::Database& analysis, const std::vector<SnapshotHole>& holes,
+          const std::set<int64_t>& proven) {
   Kept kept;
   SQLite::Statement rows(analysis, "SELECT id, recording, keyframe FROM snapshot ORDER BY id");
   bool is_broken = true;
@@ -46,8 +50,9 @@ Kept keep(SQLite::Database& analysis, const std::vector<SnapshotHole>& holes) {
   while (rows.executeStep()) {
     const int64_t id = rows.getColumn(0).getInt64();
     const int64_t recording = rows.getColumn(1).getInt64();
-    if (isIn(holes, id)) is_broken = true;
-    const bool is_whole = !isIn(holes, id) && (!is_broken || rows.getColumn(2).getInt() == 1);
+    const bool may_lack_rows = isIn(holes, id) && !proven.contains(id);
+    if (may_lack_rows) is_broken = true;
+    const bool is_whole = !may_lack_rows && (!is_broken || rows.getColumn(2).getInt() == 1);
     if (!is_whole) {
       if (!is_dropping) kept.dropped.emplace_back(id, id);
       kept.dropped.back().second = id;
@@ -154,6 +159,18 @@ void takeOut(SQLite::Database& analysis, const Kept& kept) {
       "DELETE FROM recording WHERE id NOT IN (SELECT recording FROM snapshot)");
 }
 
+/// The line that tells most of why nothing is left.
+std::string worstOf(const std::vector<std::string>& lines) {
+  for (const std::string_view part :
+       {"table snapshot:", "table recording:", "table chain:", "could not be read"}) {
+    const auto found = std::find_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.find(part) != std::string::npos;
+    });
+    if (found != lines.end()) return *found;
+  }
+  return lines.front();
+}
+
 std::string inWords(const Kept& kept) {
   std::string stretches;
   for (size_t i = 0; i < kept.dropped.size() && i < kMaximumLosses; ++i) {
@@ -163,9 +180,14 @@ std::string inWords(const Kept& kept) {
   }
   if (kept.dropped.size() > kMaximumLosses) stretches += ", ...";
   return fmt::format(
-      "damaged: {} snapshots were left out, because rows of them are missing or no keyframe tells"
-      " what was there: {}",
-      kept.dropped_count, stretches);
+      "damaged: {} left out, because rows are missing or no keyframe tells what was there: {}",
+      kept.dropped_count == 1 ? std::string("1 snapshot was")
+                              : fmt::format("{} snapshots were", kept.dropped_count),
+      stretches);
+}
+
+std::string rowsInWords(int64_t first, int64_t last) {
+  return first == last ? fmt::format("row {}", first) : fmt::format("rows {} to {}", first, last);
 }
 
 }  // namespace
@@ -181,26 +203,33 @@ bool TableDamage::follows(int64_t rowid) {
   if (is_gap) open(lastSnapshot());
   // Numbers of other tables can be left out by it.
   if (is_gap && !is_first && has_snapshots_) {
-    say(fmt::format("rows {} to {} could not be read", last_rowid_ + 1, rowid - 1));
+    say(rowsInWords(last_rowid_ + 1, rowid - 1) + " could not be read");
   }
   last_rowid_ = rowid;
   return true;
 }
 
 void TableDamage::good(int64_t snapshot) {
-  if (open_since_) holes_.push_back({*open_since_, snapshot});
+  if (open_since_) {
+    holes_.push_back({*open_since_, snapshot});
+    // What was before the first row of all is older than what is there.
+    if (!seen_.empty() && !first_behind_gap_) first_behind_gap_ = snapshot;
+  }
   open_since_.reset();
   if (seen_.empty() || seen_.back() != snapshot) seen_.push_back(snapshot);
 }
 
 void TableDamage::bad(const std::string& reason) {
+  bad_since_ = std::min(lastSnapshot(), bad_since_.value_or(lastSnapshot()));
   open(lastSnapshot());
   say(reason);
 }
 
 void TableDamage::disordered(int64_t snapshot, const std::string& reason) {
   const auto after = std::upper_bound(seen_.begin(), seen_.end(), snapshot);
-  open(after == seen_.begin() ? SnapshotHole{}.first : *(after - 1));
+  const int64_t since = after == seen_.begin() ? SnapshotHole{}.first : *(after - 1);
+  bad_since_ = std::min(since, bad_since_.value_or(since));
+  open(since);
   say(reason);
 }
 
@@ -210,8 +239,12 @@ bool TableDamage::isHole(int64_t snapshot) const {
 
 void TableDamage::lose(std::optional<int64_t> next) {
   open(lastSnapshot());
-  say(next ? fmt::format("rows {} to {} could not be read", last_rowid_ + 1, *next - 1)
-           : fmt::format("what comes after row {} could not be read", last_rowid_));
+  if (next) {
+    say(rowsInWords(last_rowid_ + 1, *next - 1) + " could not be read");
+  } else {
+    say(last_rowid_ == 0 ? std::string("no row could be read")
+                         : fmt::format("what comes after row {} could not be read", last_rowid_));
+  }
   // The gap was told.
   if (next) last_rowid_ = *next - 1;
 }
@@ -233,8 +266,9 @@ void TableDamage::end() {
     losses_.push_back(fmt::format("damaged: table {}: {} more", table_, more));
   }
   if (!is_sound_ && losses_.empty()) {
-    losses_.push_back(fmt::format("damaged: table {}: after row {} there may have been more",
-                                  table_, last_rowid_));
+    losses_.push_back(fmt::format(
+        "damaged: table {}: its end is damaged, so after row {} there may have been more", table_,
+        last_rowid_));
   }
 }
 
@@ -261,8 +295,9 @@ TableDamage& Salvage::begin(const std::string& table, bool has_snapshots) {
 }
 
 bool Salvage::lacksSnapshot(int64_t snapshot) const {
+  if (snapshot == 0) return false;  // of a table whose rows are of no snapshot
   return std::any_of(tables_.begin(), tables_.end(), [&](const TableDamage& table) {
-    return table.name() == "snapshot" && table.isHole(snapshot);
+    return table.name() == "snapshot" && table.isHole(snapshot) && !table.has(snapshot);
   });
 }
 
@@ -283,6 +318,42 @@ std::optional<int64_t> Salvage::reachedFromEnd(const std::string& table, int64_t
   return reached;
 }
 
+std::set<int64_t> Salvage::provenByChain() const {
+  std::set<int64_t> proven;
+  // Rows behind a gap were read another way than those that are digested here.
+  int64_t end = SnapshotHole{}.last;
+  for (const TableDamage& table : tables_) {
+    end = std::min(end, table.badSince().value_or(end));
+    if (table.hasSnapshots()) end = std::min(end, table.firstBehindGap().value_or(end));
+  }
+  StoredDigests digests(archive_.database(), true);
+  SQLite::Statement links(archive_.database(),
+                          "SELECT subject, previous, value FROM chain WHERE kind = 2 ORDER BY id");
+  const auto digest = [&](int column) {
+    const SQLite::Column value = links.getColumn(column);
+    return digestFromBytes(
+        {static_cast<const char*>(value.getBlob()), static_cast<size_t>(value.getBytes())});
+  };
+  try {
+    int64_t last = 0;
+    while (links.executeStep()) {
+      const int64_t snapshot = links.getColumn(0).getInt64();
+      const auto previous = digest(1);
+      const auto value = digest(2);
+      if (snapshot <= last || snapshot >= end || !previous || !value) break;
+      last = snapshot;
+      const ChainLink link{.kind = LinkKind::Snapshot,
+                           .subject = snapshot,
+                           .previous = *previous,
+                           .content = digests.ofSnapshot(snapshot)};
+      if (link.value() == *value && !lacksSnapshot(snapshot)) proven.insert(snapshot);
+    }
+  } catch (const SQLite::Exception& error) {
+    if (isLimit(error)) throw;
+  }
+  return proven;
+}
+
 std::vector<std::string> Salvage::losses() const {
   std::vector<std::string> lines;
   for (const TableDamage& table : tables_)
@@ -301,10 +372,12 @@ std::vector<std::string> Salvage::finish(SQLite::Database& analysis) const {
                                 damage_.size() - 1));
   }
   SQLite::Transaction transaction(analysis);
+  const size_t told = lines.size();
   findUnfilled(analysis, holes, lines);
-  const Kept kept = keep(analysis, holes);
+  const Kept kept =
+      keep(analysis, holes, lines.size() > told ? std::set<int64_t>() : provenByChain());
   if (kept.parts.empty() && !lines.empty()) {
-    throw std::runtime_error("nothing can be saved: no snapshot is whole; " + lines.front());
+    throw std::runtime_error("nothing can be saved: no snapshot is whole; " + worstOf(lines));
   }
   if (kept.dropped_count == 0 && lines.empty()) return {};
   analysis.exec("INSERT INTO setting VALUES ('is_salvaged', 1)");

@@ -1,10 +1,12 @@
 // What can be saved of a damaged archive: the snapshots of which every row could be read.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,16 @@ class TableDamage {
   /// There are no more.
   void end();
 
+  /// A good row of this snapshot was read.
+  bool has(int64_t snapshot) const {
+    return std::binary_search(seen_.begin(), seen_.end(), snapshot);
+  }
+  /// The snapshot of the first row that was read behind rows that could not be; empty: none was.
+  std::optional<int64_t> firstBehindGap() const { return first_behind_gap_; }
+  /// From this snapshot on rows were left out or are not in their places, so that what is there
+  /// can't be taken for what was written; empty: none.
+  std::optional<int64_t> badSince() const { return bad_since_; }
+
   const std::vector<SnapshotHole>& holes() const { return holes_; }
   /// One line each.
   const std::vector<std::string>& losses() const { return losses_; }
@@ -67,6 +79,8 @@ class TableDamage {
   int64_t last_rowid_ = 0;
   std::vector<int64_t> seen_;  ///< snapshots of good rows, ascending
   std::optional<int64_t> open_since_;
+  std::optional<int64_t> first_behind_gap_;
+  std::optional<int64_t> bad_since_;
   std::vector<SnapshotHole> holes_;
   std::vector<std::string> losses_;
 };
@@ -79,7 +93,7 @@ class Salvage {
 
   /// Of the table that is read next; valid as long as this object.
   TableDamage& begin(const std::string& table, bool has_snapshots);
-  /// Whether the table of snapshots may lack this one.
+  /// Whether the table of snapshots may lack this one; 0: a row that is of none.
   bool lacksSnapshot(int64_t snapshot) const;
   /// The first row after rowid `after` that can be reached, row by row, from the end of the table.
   /// Empty: none.
@@ -92,6 +106,9 @@ class Salvage {
 
  private:
   std::vector<std::string> losses() const;
+  /// The snapshots that are whole by their links of the hash chain: all that was written of them is
+  /// there, whatever else is missing.
+  std::set<int64_t> provenByChain() const;
 
   ArchiveReader& archive_;
   std::vector<std::string> damage_;  ///< what SQLite finds

@@ -3,13 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
@@ -17,6 +14,7 @@
 #include "analyze/archive_reader.h"
 #include "analyze/archives.h"
 #include "analyze/evidence/archived_file.h"
+#include "analyze/output.h"
 #include "analyze/private_copy.h"
 #include "analyze/snapshot_name.h"
 #include "schema/archive_file.h"
@@ -42,18 +40,12 @@ void writeTo(const std::string& path, std::string_view bytes) {
   if (readArchiveHeader(path)) {
     throw UsageError(fmt::format("{}: is an archive; the file would take its place", path));
   }
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) throw std::system_error(errno, std::generic_category(), path);
+  writeToFile(path, bytes);
 }
 
 void print(const ShowOptions& options, std::string_view bytes) {
   if (!options.output.empty()) return writeTo(options.output, bytes);
-  const std::string text = ::isatty(STDOUT_FILENO) == 1 ? forTerminal(bytes) : std::string(bytes);
-  const bool is_written =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  if (!is_written) throw std::system_error(errno, std::generic_category(), "stdout");
+  writeToStdout(::isatty(STDOUT_FILENO) == 1 ? forTerminal(bytes) : std::string(bytes));
 }
 
 std::string listOf(SQLite::Database& archive, int64_t snapshot) {
@@ -61,6 +53,10 @@ std::string listOf(SQLite::Database& archive, int64_t snapshot) {
   for (const auto& [path, bytes, is_second] : archivedPaths(archive, snapshot)) {
     text += fmt::format("{:>10}  {}{}\n", bytes, printable(path),
                         is_second ? "  (read again: --again)" : "");
+    if (path.ends_with("/fd")) {
+      text += fmt::format("{:>10}  {}info/N  (of each fd N that {} lists)\n", "", printable(path),
+                          printable(path));
+    }
   }
   return text;
 }
@@ -90,7 +86,10 @@ int runShow(const ShowOptions& options) {
     print(options, listOf(archive.database(), snapshot));
     return 0;
   }
-  const auto file = archivedFile(archive.database(), snapshot, options.path, options.is_second);
+  // As one copies it from a shell.
+  const std::string path =
+      options.path.starts_with("/proc/") ? options.path.substr(6) : options.path;
+  const auto file = archivedFile(archive.database(), snapshot, path, options.is_second);
   if (!file) throw std::runtime_error(fmt::format("{}: {}", options.path, file.error()));
   print(options, file->bytes);
   for (const std::string& note : file->notes)

@@ -18,12 +18,14 @@
 
 #include "capture/chain_writer.h"
 #include "capture/drop_snapshots.h"
+#include "capture/new_archive.h"
 #include "capture/priority.h"
 #include "capture/redact_archive.h"
 #include "schema/archive_file.h"
 #include "schema/file_handle.h"
 #include "schema/printable.h"
 #include "schema/sha256.h"
+#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -35,9 +37,11 @@ constexpr int kRowsAtATime = 10'000;
 /// A file that is removed again unless it is kept.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(std::string path) : path_(std::move(path)) {
+  /// Beside the file that it is to become.
+  explicit TemporaryFile(const std::string& to)
+      : path_(fmt::format("{}.{}.partial", to, getpid())) {
     const FileHandle file(open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file) throw std::system_error(errno, std::generic_category(), path_);
+    if (!file) failToMake(to);
   }
   ~TemporaryFile() {
     if (!path_.empty()) unlink(path_.c_str());
@@ -79,14 +83,36 @@ void backUp(const std::string& from, SQLite::Database& copy) {
   }
 }
 
+/// Which snapshots there are, in words.
+std::string timesOf(SQLite::Database& copy) {
+  SQLite::Statement query(copy, "SELECT min(wall_ns), max(wall_ns) FROM snapshot");
+  if (!query.executeStep() || query.isColumnNull(0)) return "it has none at all";
+  return fmt::format("they are from {} to {}", formatTime(query.getColumn(0).getInt64()),
+                     formatTime(query.getColumn(1).getInt64()));
+}
+
+/// What to know of the beginning of a copy from a time on: it may be earlier. Empty: it is not.
+std::string earlierBeginning(const std::string& path, std::optional<int64_t> from_ns) {
+  if (!from_ns) return {};
+  SQLite::Database copy(path, SQLite::OPEN_READONLY, kBusyTimeoutMs);
+  SQLite::Statement query(copy, "SELECT id, wall_ns FROM snapshot ORDER BY id LIMIT 1");
+  if (!query.executeStep() || query.getColumn(1).getInt64() >= *from_ns) return {};
+  return fmt::format(
+      "it begins before --from, at {}: with snapshot {}, the keyframe that tells what "
+      "was there",
+      formatTime(query.getColumn(1).getInt64()), query.getColumn(0).getInt64());
+}
+
 /// Leaves the snapshots from the last keyframe that is not after `from_ns` to the last snapshot
 /// that is not after `to_ns`.
 void slice(SQLite::Database& copy, const CopyOptions& options) {
+  const std::string times = timesOf(copy);
   const auto snapshot_at = [&](const char* sql, int64_t wall_ns) {
     SQLite::Statement query(copy, sql);
     query.bind(1, wall_ns);
     if (!query.executeStep() || query.isColumnNull(0)) {
-      throw std::runtime_error(fmt::format("{}: has no snapshot in that time", options.from));
+      throw std::runtime_error(
+          fmt::format("{}: has no snapshot in that time; {}", options.from, times));
     }
     return query.getColumn(0).getInt64();
   };
@@ -170,15 +196,29 @@ int copyArchive(const CopyOptions& options) {
         fmt::format("{}: exists already; give a name that is free", options.to));
   }
   lowerPriority();
-  TemporaryFile copy(fmt::format("{}.{}.partial", options.to, getpid()));
+  TemporaryFile copy(options.to);
   const bool is_part = options.from_ns || options.to_ns || options.redaction.any();
-  is_part ? copyPart(options, copy.path()) : copyAll(options, copy.path());
-  seal(copy.path());
+  try {
+    is_part ? copyPart(options, copy.path()) : copyAll(options, copy.path());
+    seal(copy.path());
+  } catch (const SQLite::Exception& error) {
+    if ((error.getErrorCode() & 0xff) != SQLITE_FULL) {
+      throw std::runtime_error(fmt::format("{}: {}", options.from, error.what()));
+    }
+    // A part is taken out of a whole copy, which has no name and lies beside it meanwhile.
+    throw std::runtime_error(fmt::format(
+        "{}: there is no room for it in its folder (the archive has {} bytes{}); nothing was left "
+        "behind",
+        options.to, header->file_bytes, is_part ? ", and a part of it takes twice as much" : ""));
+  }
   const std::string head = toHex(headOfCopy(copy.path()));
   const std::string digest = sha256OfFile(copy.path());
+  const std::string beginning = earlierBeginning(copy.path(), options.from_ns);
   copy.publish(options.to);
   fmt::print("{}  {}\n", digest, printable(options.to));
+  if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category(), "stdout");
   if (!options.quiet) {
+    if (!beginning.empty()) fmt::print(stderr, "fdcapture: {}\n", beginning);
     fmt::print(stderr, "fdcapture: copied {} to {}; head {}\n", printable(options.from),
                printable(options.to), head);
   }

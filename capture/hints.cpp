@@ -128,6 +128,12 @@ std::string hintOnRights(const std::vector<Failure>& failures) {
     return error == EACCES || error == EPERM;
   });
   if (!is_refused) return {};
+  if (geteuid() == 0) {
+    return "what was refused takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and this root lacks "
+           "them "
+           "there: it is in a container or user namespace, or a security module forbids it; run "
+           "fdcapture on the host; see PRIVILEGES in fdcapture(1)";
+  }
   return "what was refused takes root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; see PRIVILEGES "
          "in "
          "fdcapture(1)";

@@ -77,6 +77,15 @@ void syncFolderOf(const std::string& path) {
 
 }  // namespace
 
+void failToMake(const std::string& path) {
+  const int error = errno;
+  const auto folder = std::filesystem::path(path).parent_path().string();
+  if (error == ENOENT && !folder.empty() && !exists(folder)) {
+    throw std::runtime_error(fmt::format("{}: there is no folder {}", path, folder));
+  }
+  throw std::system_error(error, std::generic_category(), path);
+}
+
 bool makeArchive(const std::string& path) {
   if (exists(path)) return false;
   for (const char* suffix : {"-wal", "-journal"}) {
@@ -87,7 +96,7 @@ bool makeArchive(const std::string& path) {
   }
   std::string partial = path + ".partial-XXXXXX";
   const FileHandle file(mkostemp(partial.data(), O_CLOEXEC));
-  if (!file) fail(path);
+  if (!file) failToMake(path);
   try {
     writeAll(file.get(), emptyArchive(), path);
     if (fsync(file.get()) != 0 || renameToFreeName(partial, path) != 0) fail(path);

@@ -12,4 +12,8 @@ namespace fdmortem {
 /// left behind: SQLite would take it for the new archive's.
 bool makeArchive(const std::string& path);
 
+/// Throws what `errno` says of a file that could not be made, with its path; of a folder that is
+/// missing, which one.
+[[noreturn]] void failToMake(const std::string& path);
+
 }  // namespace fdmortem

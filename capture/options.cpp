@@ -17,6 +17,8 @@ namespace {
 
 constexpr int kWrongUsage = 2;
 constexpr size_t kHelpColumn = 27;
+constexpr uint64_t kDayMs = 86'400'000;
+constexpr uint64_t kMostMs = 3660 * kDayMs;  // ten years
 constexpr const char* kSelectionGroup =
     "Selection (repeatable, adds up; all but --pid find later processes too)";
 
@@ -24,6 +26,19 @@ constexpr const char* kSelectionGroup =
 template <class Number>
 CLI::Validator between(Number minimum, Number maximum) {
   return CLI::Range(minimum, maximum).description("");
+}
+
+/// An archive is no stream: `-` does not stand for stdout, and nobody wants a file of that name.
+CLI::Validator fileName() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        if (text.empty()) return std::string("is empty; is a variable not set?");
+        return text == "-" ? std::string(
+                                 "an archive is a file and can't go to stdout; a file of "
+                                 "this name is ./-")
+                           : std::string();
+      },
+      "");
 }
 
 /// `--comm "$NAME"` with a variable that is not set would match every process without a name.
@@ -36,8 +51,9 @@ CLI::Validator notEmpty() {
 }
 
 void addSelection(CLI::App& record, Selection& selection) {
-  record.add_option("-p,--pid", selection.pids, "This process")
+  record.add_option("-p,--pid", selection.pids, "This process, or these: 4711,4712")
       ->type_name("PID")
+      ->delimiter(',')
       ->check(between(1, 4'194'304))
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -68,16 +84,16 @@ struct RawOptions {
   uint64_t burst_interval_ms = 1000;
 };
 
-/// Takes `80%`, from 1 % to 100 %.
+/// Takes `80%` and `80`, from 1 % to 100 %.
 CLI::Validator percentage() {
   return CLI::Validator(
       [](std::string& text) -> std::string {
         int number = 0;
         const char* const end = text.data() + text.size();
         const auto [rest, error] = std::from_chars(text.data(), end, number);
-        if (error != std::errc() || std::string_view(rest, end) != "%" || number < 1 ||
-            number > 100) {
-          return text + " is no part such as 80%";
+        const std::string_view unit(rest, end);
+        if (error != std::errc() || (unit != "%" && !unit.empty()) || number < 1 || number > 100) {
+          return text + " is not from 1% to 100%";
         }
         text = std::to_string(number);
         return {};
@@ -109,24 +125,21 @@ void addBudgets(CLI::App& record, RecordOptions& options, RawOptions& raw) {
   constexpr const char* kGroup = "Budgets";
   record.add_option("--keep", raw.keep_ms, "Drop snapshots that are older")
       ->type_name("DURATION")
-      ->transform(durationInMs())
-      ->check(between(uint64_t{1000}, uint64_t{3660} * 86'400'000))
+      ->transform(durationInMs(1000, kMostMs))
       ->group(kGroup);
   record.add_option("--max-size", raw.max_size_bytes, "Keep the file below it, oldest out first")
       ->type_name("SIZE")
-      ->transform(sizeInBytes())
-      ->check(between(uint64_t{1} << 20, uint64_t{1} << 50))
+      ->transform(sizeInBytes(uint64_t{1} << 20, uint64_t{1} << 50))
       ->group(kGroup);
   record.add_option("--max-cpu", options.max_cpu_percent, "Rather wait than use more of one CPU")
       ->type_name("PERCENT")
-      ->check(between(1, 100))
+      ->transform(percentage())
       ->group(kGroup);
   record
       .add_option("--max-memory", options.max_memory_bytes,
                   "Rather miss a snapshot than use more (default 1G)")
       ->type_name("SIZE")
-      ->transform(sizeInBytes())
-      ->check(between(uint64_t{16} << 20, uint64_t{1} << 50))
+      ->transform(sizeInBytes(uint64_t{16} << 20, uint64_t{1} << 50))
       ->group(kGroup);
 }
 
@@ -140,8 +153,7 @@ void addBurst(CLI::App& record, RawOptions& raw) {
                     ->group(kGroup);
   record.add_option("--burst-interval", raw.burst_interval_ms, "... so often (default 1s)")
       ->type_name("DURATION")
-      ->transform(durationInMs())
-      ->check(between(uint64_t{10}, uint64_t{86'400'000}))
+      ->transform(durationInMs(10, kDayMs))
       ->needs(above)
       ->group(kGroup);
 }
@@ -180,19 +192,18 @@ CLI::App* addRecord(CLI::App& app, RecordOptions& options, RawOptions& raw) {
       "  fdcapture record -o leak.db --comm pushgateway --interval 30s --duration 2h\n");
   record->add_option("-o,--output", options.output, "The archive; one that exists is continued")
       ->type_name("FILE")
+      ->check(fileName())
       ->required();
   addSelection(*record, options.selection);
   record->add_option("-i,--interval", raw.interval_ms, "500ms, 10s, 5m, 2h, 1d, ... (default 10s)")
       ->type_name("DURATION")
-      ->transform(durationInMs())
-      ->check(between(uint64_t{1}, uint64_t{31} * 86'400'000));
+      ->transform(durationInMs(1, 31 * kDayMs));
   record->add_option("-n,--count", options.count, "End after N snapshots, with those of bursts")
       ->type_name("N")
       ->check(between(uint64_t{1}, uint64_t{1} << 40));
   record->add_option("-d,--duration", raw.duration_ms, "End after this time (default: at a signal)")
       ->type_name("DURATION")
-      ->transform(durationInMs())
-      ->check(between(uint64_t{1}, uint64_t{3660} * 86'400'000));
+      ->transform(durationInMs(1, kMostMs));
   record->add_flag_callback(
       "--no-autopsy", [&options] { options.with_autopsies = false; },
       "Do not ask the kernel about dead sockets");
@@ -258,7 +269,12 @@ CaptureCommand parseCaptureOptions(int argc, const char* const* argv) {
   const CLI::App* copy_command = addCopy(app, copy);
   try {
     app.parse(argc, argv);
-    if (copy_command->parsed()) return copy;
+    if (copy_command->parsed()) {
+      if (copy.from_ns && copy.to_ns && *copy.from_ns > *copy.to_ns) {
+        throw CLI::ValidationError("--to is earlier than --from: --from is the beginning");
+      }
+      return copy;
+    }
     const Selection& selection = record.selection;
     if (selection.pids.empty() && !selection.scansProcesses()) {
       throw CLI::RequiredError("one of --pid, --comm, --cgroup and --all");

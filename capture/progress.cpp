@@ -59,10 +59,19 @@ std::optional<int> levelOf(const ProcessRecord& process) {
   return level;
 }
 
+std::string plural(uint64_t count, const char* one, const char* many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string nameOf(const ProcessRecord& process) {
+  return fmt::format("process {} ({})", process.identity.pid,
+                     printable(process.comm.value_or("?")));
+}
+
 std::string fdsOf(const ProcessRecord& process) {
   const auto limit = process.softFdLimit();
   return limit ? fmt::format("{} fds of {}", process.fds.size(), *limit)
-               : fmt::format("{} fds", process.fds.size());
+               : plural(process.fds.size(), "fd", "fds");
 }
 
 /// The process that is nearest to its limit.
@@ -96,6 +105,11 @@ Progress::Progress(const RecordOptions& options)
 Progress::~Progress() {
   if (has_status_line_ && !status_.empty()) Messages::tryWrite("\n");
   messages_.write("");  // what was lost last would not be told otherwise
+}
+
+void Progress::endStatus() {
+  if (has_status_line_ && !status_.empty()) Messages::tryWrite("\r\x1b[K");
+  status_.clear();
 }
 
 void Progress::announce(const std::string& text) {
@@ -149,8 +163,9 @@ void Progress::stored(int64_t id, const Snapshot& snapshot, uint64_t archive_byt
       fd_count += process.fds.size();
     const PhaseTimes& times = snapshot.times;
     say(fmt::format(
-        "snapshot {}: {} processes, {} fds, {} failures, read in {} ms", id,
-        snapshot.processes.size(), fd_count, snapshot.failures.size(),
+        "snapshot {}: {}, {}, {}, read in {} ms", id,
+        plural(snapshot.processes.size(), "process", "processes"), plural(fd_count, "fd", "fds"),
+        plural(snapshot.failures.size(), "failure", "failures"),
         (times.processes_us + times.fds_us + times.tables_us + times.second_look_us) / 1000));
   }
   if (options_.quiet) return;
@@ -169,9 +184,10 @@ void Progress::processes(const Snapshot& snapshot) {
     if (known != before.end()) {
       state = std::move(known->second);
       before.erase(known);
+      rename(record, state);
     } else {
-      state.name =
-          fmt::format("process {} ({})", record.identity.pid, printable(record.comm.value_or("?")));
+      state.name = nameOf(record);
+      state.soft_limit = record.softFdLimit();
       if (tells_each) say(fmt::format("{} is recorded: {}", state.name, fdsOf(record)));
     }
     process(record, state);
@@ -182,10 +198,29 @@ void Progress::processes(const Snapshot& snapshot) {
     say(fmt::format("{} has ended", state.name));
 }
 
+/// What a shell starts has the shell's name first.
+void Progress::rename(const ProcessRecord& process, ProcessState& state) {
+  std::string name = nameOf(process);
+  if (!process.comm || name == state.name) return;
+  if (!options_.selection.all) {
+    say(fmt::format("{} is called {} now", state.name, printable(*process.comm)));
+  }
+  state.name = std::move(name);
+}
+
 void Progress::process(const ProcessRecord& process, ProcessState& state) {
   if (process.fd_list_status != ReadStatus::Whole) return;
   const auto limit = process.softFdLimit();
   int level = levelOf(process).value_or(0);
+  if (limit && limit != state.soft_limit) {
+    // The part of it that is used changed, and not the number of fds.
+    if (state.soft_limit || level > 0) {
+      say(fmt::format("the soft limit of {} is {} now; it has {}", state.name, *limit,
+                      plural(process.fds.size(), "fd", "fds")));
+    }
+    state.soft_limit = limit;
+    state.level = level;
+  }
   // Who only hovers about one of them is not told each time.
   if (level < state.level && limit &&
       process.fds.size() * 100 > *limit * static_cast<uint64_t>(state.level - kHysteresis)) {
@@ -214,7 +249,7 @@ std::string Progress::statusOf(const Snapshot& snapshot, uint64_t archive_bytes)
   }
   counts_.emplace_back(snapshot.clocks.boottime_ns, fds);
   if (counts_.size() > kSnapshotsOfRate) counts_.pop_front();
-  std::string text = fmt::format("{} snapshots", snapshots_);
+  std::string text = plural(snapshots_, "snapshot", "snapshots");
   if (const ProcessRecord* process = fullest(snapshot)) {
     text += fmt::format(", pid {}: {}", process->identity.pid, fdsOf(*process));
     if (snapshot.processes.size() > 1) {

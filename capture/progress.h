@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -32,6 +33,8 @@ class Progress {
   void announce(const std::string& text);
   /// Also with --quiet.
   void warn(const std::string& text);
+  /// Takes the status line away: what follows are the last words.
+  void endStatus();
   /// A whole line, as it is; takes no memory.
   void warnWithoutMemory(std::string_view line) { messages_.write(line); }
   /// Only with --verbose.
@@ -48,12 +51,14 @@ class Progress {
  private:
   struct ProcessState {
     std::string name;
+    std::optional<uint64_t> soft_limit;
     int level = 0;  ///< 0, or the last of the parts of the limit that were passed, in percent
     uint64_t outlived = 0;  ///< the power of ten that was told last
   };
 
   void processes(const Snapshot& snapshot);
   void process(const ProcessRecord& process, ProcessState& state);
+  void rename(const ProcessRecord& process, ProcessState& state);
   void drawStatus();
   void say(const std::string& text);
   std::string statusOf(const Snapshot& snapshot, uint64_t archive_bytes);

@@ -30,6 +30,7 @@
 #include "capture/progress.h"
 #include "capture/schedule.h"
 #include "capture/stop_signals.h"
+#include "schema/duration.h"
 #include "schema/printable.h"
 #include "schema/readers/host.h"
 
@@ -142,6 +143,7 @@ class Recorder {
     if (!limitOwnMemory(options_.max_memory_bytes)) {
       progress_.detail("its memory could not be limited");
     }
+    is_continued_ = access(options_.output.c_str(), F_OK) == 0;
     if (!begin()) return kFailed;
     const char* reason = loop();
     // The end is to be stored in any case.
@@ -175,6 +177,7 @@ class Recorder {
   }
 
   void tellEnd(const char* reason) {
+    progress_.endStatus();
     if (taken_ > 0 && !has_found_) {
       progress_.warn("no process matched the selection, so none is recorded");
     }
@@ -248,8 +251,12 @@ class Recorder {
 
   void tellBegin(int64_t waited_ns, const std::string& problem) {
     unlessOutOfMemory([&] {
-      progress_.announce(fmt::format("recording into {} every {} ms", printable(options_.output),
-                                     options_.interval.count()));
+      progress_.announce(
+          fmt::format("{} {} every {}", is_continued_ ? "continuing" : "recording into",
+                      printable(options_.output),
+                      durationText(static_cast<uint64_t>(options_.interval.count()))));
+      for (const std::string& missing : missing_)
+        progress_.announce(missing);
       if (archive_->trimmedSnapshots() > 0) {
         progress_.warn(fmt::format(
             "the archive was larger than --max-size: its oldest snapshots were dropped, {} of them",
@@ -264,14 +271,16 @@ class Recorder {
     });
   }
 
-  /// A mistyped pid is told at once, before there is a file.
-  void requireOneProcess() const {
+  /// A mistyped pid is told at once, if there is no other before there is a file.
+  void requireOneProcess() {
     const Selection& selection = options_.selection;
-    if (selection.scansProcesses()) return;
     for (const int32_t pid : selection.pids) {
       const auto process = openProcess(source_, pid);
-      if (process || process.error() != ESRCH) return;
+      if (process || process.error() != ESRCH) continue;
+      missing_.push_back(
+          fmt::format("no such process: {}; {}", pid, hintOnMissingProcess(source_, pid)));
     }
+    if (selection.scansProcesses() || missing_.size() < selection.pids.size()) return;
     throw std::runtime_error(fmt::format("no such process: {}; {}", fmt::join(selection.pids, ", "),
                                          hintOnMissingProcess(source_, selection.pids.front())));
   }
@@ -460,10 +469,10 @@ class Recorder {
     if (error.why == StoreFailure::NoMemory) giveUpMemory();
     unlessOutOfMemory([&] {
       if (is_news) {
-        progress_.warn(fmt::format("a snapshot could not be stored: {}",
-                                   error.why == StoreFailure::NoMemory
-                                       ? "it needs more than --max-memory"
-                                       : error.message));
+        progress_.warn(
+            fmt::format("{}: a snapshot could not be stored: {}", printable(options_.output),
+                        error.why == StoreFailure::NoMemory ? "it needs more than --max-memory"
+                                                            : error.message));
       }
       if (disk_.isFull() && !was_full) tellDiskFull();
     });
@@ -528,7 +537,9 @@ class Recorder {
   int most_memory_failures_ = kMemoryFailures;
   DiskRetry disk_;
   bool in_burst_ = false;
-  bool is_failing_ = false;  ///< the last snapshot could not be stored
+  bool is_failing_ = false;           ///< the last snapshot could not be stored
+  std::vector<std::string> missing_;  ///< what to say of each --pid that was not there
+  bool is_continued_ = false;         ///< there was an archive
   bool has_lost_ = false;
   bool has_found_ = false;  ///< a process was in a snapshot
   bool has_taken_last_ = false;

@@ -57,6 +57,25 @@ std::string unknown(const std::string& kind, const std::string& typed,
                      meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
 }
 
+/// The command that has the option, which was given without a command; empty: several or none have.
+std::string commandWith(const CLI::App& app, const std::string& option) {
+  std::string found;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_option_no_throw(option) == nullptr) continue;
+    if (!found.empty()) return {};
+    found = command->get_name();
+  }
+  return found;
+}
+
+/// Where an option has another name in one command than in the others.
+std::string otherNameIn(const std::string& command, const std::string& option) {
+  if (command != "export") return {};
+  if (option == "--from") return "'--since TIME' (and '--until TIME')";
+  if (option == "-f" || option == "--format") return "'--to FORMAT'";
+  return {};
+}
+
 }  // namespace
 
 std::string closestWord(const std::string& typed, const std::vector<std::string>& words) {
@@ -89,7 +108,18 @@ std::string usageError(const CLI::App* app, const CLI::Error& error) {
   if (given.empty() && !rest.empty() && option != rest.begin()) {
     reason = unknown("command", rest.front(), commandsOf(*app));
   } else if (option != rest.end()) {
-    reason = unknown("option", option->substr(0, option->find('=')), optionsOf(command));
+    const std::string typed = option->substr(0, option->find('='));
+    const std::string owner = given.empty() ? commandWith(*app, typed) : std::string();
+    const std::string meant = otherNameIn(command.get_name(), typed);
+    reason = unknown("option", typed, optionsOf(command));
+    if (!owner.empty()) {
+      reason =
+          fmt::format("'{0}' is an option of '{1}', and the command is missing: {2} {1} {0} ...",
+                      printable(typed), owner, app->get_name());
+    } else if (!meant.empty()) {
+      reason = fmt::format("there is no option '{}' in '{}'; it is {} here", printable(typed),
+                           command.get_name(), meant);
+    }
   }
   const std::string name = app->get_name() + (given.empty() ? "" : " " + command.get_name());
   return fmt::format("{}: {}\n'{} --help' tells what there is.\n", app->get_name(), reason, name);

@@ -304,7 +304,8 @@ class Files {
     if (!texts_.has(state_.snapshot().id, TextPart::First)) {
       return "the snapshot has no texts";
     }
-    return "no such file is archived, or it was not there";
+    return "no such file is archived, or it was not there; without a path 'show' lists what there "
+           "is";
   }
 
   SQLite::Statement failures(const std::string& condition) const {

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
+#include <sqlite3.h>
 
 #include "schema/evidence/row_digest.h"
 
@@ -53,8 +54,8 @@ void addRow(SQLite::Statement& query, int first, RowBytes& bytes) {
 /// The rows of one table.
 class StoredDigests::Rows {
  public:
-  Rows(SQLite::Database& archive, HashedTable table)
-      : query_(archive, queryOf(table)), table_(table) {
+  Rows(SQLite::Database& archive, HashedTable table, bool is_damaged)
+      : query_(archive, queryOf(table)), table_(table), is_damaged_(is_damaged) {
     next();
   }
 
@@ -73,23 +74,33 @@ class StoredDigests::Rows {
  private:
   void next() {
     const int64_t before = snapshot_;
-    is_done_ = !query_.executeStep();
+    is_done_ = !step();
     if (is_done_) return;
     snapshot_ = query_.getColumn(0).getInt64();
     is_ordered_ = is_ordered_ && snapshot_ >= before;
   }
 
+  bool step() {
+    try {
+      return query_.executeStep();
+    } catch (const SQLite::Exception& error) {
+      if (!is_damaged_ || (error.getErrorCode() & 0xff) != SQLITE_CORRUPT) throw;
+      return false;
+    }
+  }
+
   SQLite::Statement query_;
   HashedTable table_;
+  bool is_damaged_;
   RowBytes bytes_;
   int64_t snapshot_ = 0;
   bool is_done_ = false;
   bool is_ordered_ = true;
 };
 
-StoredDigests::StoredDigests(SQLite::Database& archive) : archive_(archive) {
+StoredDigests::StoredDigests(SQLite::Database& archive, bool is_damaged) : archive_(archive) {
   for (size_t i = 0; i < kHashedTableNames.size(); ++i)
-    tables_.push_back(std::make_unique<Rows>(archive, static_cast<HashedTable>(i)));
+    tables_.push_back(std::make_unique<Rows>(archive, static_cast<HashedTable>(i), is_damaged));
 }
 
 StoredDigests::~StoredDigests() = default;

@@ -20,7 +20,9 @@ namespace fdmortem {
 class StoredDigests {
  public:
   /// `archive` must outlive it, and keep its rows.
-  explicit StoredDigests(SQLite::Database& archive);
+  /// With `is_damaged`, a table ends where it can't be read any further: what lacks rows has
+  /// another digest then.
+  explicit StoredDigests(SQLite::Database& archive, bool is_damaged = false);
   ~StoredDigests();
   StoredDigests(const StoredDigests&) = delete;
   StoredDigests& operator=(const StoredDigests&) = delete;

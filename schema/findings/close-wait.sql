@@ -12,14 +12,15 @@ SELECT
   printf('%d %s in CLOSE_WAIT: the peer has closed, the program has not', c.sockets,
          iif(c.sockets = 1, 'connection stays', 'connections stay')) AS title,
   p.pid, p.start_ticks,
-  printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %g s, the '
-    || 'longest for %.0f s. ', (SELECT value FROM setting WHERE name = 'grace_ms') / 1000.0, c.longest)
+  printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %s, the '
+    || 'longest for %.0f s. ', (SELECT words FROM _grace), c.longest)
     || CASE
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
       WHEN c.unread = c.sockets THEN printf('All of them have something left to read, if only the end of '
-        || 'the stream (which counts as one byte), up to %d bytes.', c.most_unread)
-      ELSE printf('%d of them %s something left to read, up to %d bytes (the end of the stream counts as '
-        || 'one), %d %s not.', c.unread, iif(c.unread = 1, 'has', 'have'), c.most_unread,
+        || 'the stream (which counts as one byte), up to %d %s.', c.most_unread, iif(c.most_unread = 1, 'byte',
+        'bytes'))
+      ELSE printf('%d of them %s something left to read, up to %d %s (the end of the stream counts as '
+        || 'one), %d %s not.', c.unread, iif(c.unread = 1, 'has', 'have'), c.most_unread, iif(c.most_unread = 1, 'byte', 'bytes'),
         c.sockets - c.unread, iif(c.sockets - c.unread = 1, 'has', 'have')) END
     || ' Inferred: ' || CASE
       WHEN c.unread = 0 THEN 'the program has read up to the end of the stream and does not close'

@@ -30,8 +30,10 @@ SELECT
                 substr(t.taken_at, 1, 19), m.used * 100 / m.soft_limit) END AS title,
   p.pid, p.start_ticks,
   CASE WHEN f.limit_reached IS NOT NULL
-    THEN printf('Observed: no fd number below the limit was free in %d of the %d snapshots from snapshot %d '
-        || 'on. ', n.full_in, n.snapshots, f.limit_reached)
+    THEN iif(n.snapshots = 1,
+        printf('Observed: no fd number below the limit was free in snapshot %d, the last one. ', f.limit_reached),
+        printf('Observed: no fd number below the limit was free in %d of the %d snapshots from snapshot %d '
+        || 'on. ', n.full_in, n.snapshots, f.limit_reached))
       || coalesce(a.words, '')
       || 'Inferred: each call that needs a new fd then fails with EMFILE ("too many open files"): accept4, '
       || 'open, socket, pipe. Connections that the kernel completes wait in the accept queue meanwhile.'

@@ -29,14 +29,14 @@ SELECT
     AS title,
   p.pid, p.start_ticks,
   'Observed: these fds are open, and no TCP table of their network namespace lists their sockets'
-    || iif(c.leaks = 0, '. ', printf(', for longer than the grace period of %g s. ',
-      (SELECT value FROM setting WHERE name = 'grace_ms') / 1000.0))
-    || iif(c.autopsy > 0, printf('Of %d the kernel itself says that the socket is closed and was once '
-      || 'connected (proof: autopsy). ', c.autopsy), '')
-    || iif(c.history > 0, printf('Of %d an earlier snapshot lists the connection and at least two later '
-      || 'looks at the tables do not (proof: history). ', c.history), '')
-    || iif(c.single > 0, printf('Of %d an earlier snapshot lists the connection and one later look does '
-      || 'not (proof: single). ', c.single), '')
+    || iif(c.leaks = 0, '. ', printf(', for longer than the grace period of %s. ',
+      (SELECT words FROM _grace)))
+    || iif(c.autopsy > 0, printf('Of %s the kernel itself says that the socket is closed and was once '
+      || 'connected (proof: autopsy). ', iif(c.autopsy = 1, 'one', c.autopsy)), '')
+    || iif(c.history > 0, printf('Of %s an earlier snapshot lists the connection and at least two later '
+      || 'looks at the tables do not (proof: history). ', iif(c.history = 1, 'one', c.history)), '')
+    || iif(c.single > 0, printf('Of %s an earlier snapshot lists the connection and one later look does '
+      || 'not (proof: single). ', iif(c.single = 1, 'one', c.single)), '')
     || iif(c.first_lost IS NOT NULL, printf('Connections went between %sZ and %sZ while it was recorded. ',
       substr(c.first_lost, 1, 19), substr(c.last_lost, 1, 19)), '')
     || iif(c.first_data IS NOT NULL, printf('They last carried data between %sZ and %sZ. ',

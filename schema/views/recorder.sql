@@ -147,7 +147,8 @@ UNION ALL
 SELECT 5, printf('In recording %d %s are pseudonyms.', id, replace(redacted, ',', ', '))
 FROM recording WHERE redacted IS NOT NULL
 UNION ALL
-SELECT 6, printf('Recording %d cost the host %.1f ms of CPU time%s and %.1f kB a snapshot.', recording,
-    cpu_us / 1e3, iif(cpu_percent IS NULL, '', printf(' (%.2f %% of one CPU)', cpu_percent)), stored_bytes / 1e3)
+SELECT 6, printf('Each snapshot of recording %d cost the host %.1f ms of CPU time and %s%s.', recording,
+    cpu_us / 1e3, CASE WHEN stored_bytes < 50 THEN 'less than 0.1 kB' ELSE printf('%.1f kB', stored_bytes / 1e3) END,
+    iif(cpu_percent IS NULL, '', printf('; all of it took %.2f %% of one CPU', cpu_percent)))
 FROM recorder_cost
 WHERE recording > (SELECT max(recording) - 5 FROM snapshot);

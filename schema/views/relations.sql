@@ -163,7 +163,7 @@ WHERE a.ended_by IS NOT NULL
 --   stays              1: for longer than the grace period
 CREATE VIEW close_wait AS
 SELECT s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, a.taken_at AS since,
-  (b.boottime_ns - a.boottime_ns) / 1e9 AS seconds,
+  round((b.boottime_ns - a.boottime_ns) / 1e9, 3) AS seconds,
   coalesce((SELECT q.rx_queue FROM inet_queue_span q WHERE q.inode = s.inode
               AND q.net_table = s.net_table
               AND s.last_snapshot BETWEEN q.first_snapshot AND q.last_snapshot), 0) AS unread,

@@ -146,3 +146,12 @@ SELECT operation, subject, pid, errno, detail, sum(count) AS count,
   max(snapshot) AS last_snapshot
 FROM failure
 GROUP BY operation, subject, pid, errno, detail;
+
+-- The grace period as one says it: 30 s, 500 ms, 10 d.   words
+CREATE VIEW _grace AS
+SELECT CASE WHEN ms > 0 AND ms % 86400000 = 0 THEN printf('%d d', ms / 86400000)
+  WHEN ms > 0 AND ms % 3600000 = 0 THEN printf('%d h', ms / 3600000)
+  WHEN ms >= 120000 AND ms % 60000 = 0 THEN printf('%d min', ms / 60000)
+  WHEN ms % 1000 = 0 THEN printf('%d s', ms / 1000)
+  ELSE printf('%d ms', ms) END AS words
+FROM (SELECT value AS ms FROM setting WHERE name = 'grace_ms');

@@ -362,7 +362,7 @@ TEST(Charts, EachNoteIsALineWithItsTextAmongAllTheLogsTicks) {
     report.marks.push_back(mark);
   }
   for (const auto& [minute, text] :
-       {std::pair(25, "deployed <b>"), std::pair(40, "limit raised")}) {
+       {std::pair(25, "deployed <b>"), std::pair(50, "limit raised")}) {
     MarkReport note = report.marks[0];
     note.source.clear();
     note.kind = "other";
@@ -378,6 +378,22 @@ TEST(Charts, EachNoteIsALineWithItsTextAmongAllTheLogsTicks) {
   EXPECT_TRUE(contains(text, "note: deployed <b>")) << text;
   EXPECT_TRUE(contains(text, "note: limit raised")) << text;
   EXPECT_TRUE(contains(text, "and 26 more, the last at")) << text;
+}
+
+TEST(Charts, ThereIsRoomForTheLongestVerdict) {
+  const Report report = leakReport();
+  ProcessReport process = report.processes[0];
+  process.verdicts_over_time = {{"never-connected", {0, 10'000, 10'000}}};
+  const std::string chart =
+      stackedChart("x", report, process, verdictParts(process), "Sockets by verdict");
+  const std::regex label("x=\"([0-9.]+)\" y=\"[0-9.]+\">10000 never-connected</text>");
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(chart, match, label)) << chart;
+  // 21 characters of at most 8 units.
+  const std::regex box("viewBox=\"0 0 ([0-9.]+) ");
+  std::smatch width;
+  ASSERT_TRUE(std::regex_search(chart, width, box)) << chart;
+  EXPECT_LE(std::stod(match[1]) + 21 * 8, std::stod(width[1]));
 }
 
 TEST(Charts, MoreKindsThanColoursAreOthers) {

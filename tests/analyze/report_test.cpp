@@ -194,6 +194,15 @@ TEST(ReportText, ProofsCarryTheGracePeriodAndAQuotedName) {
   EXPECT_TRUE(contains(text, "the grace period of 2500 ms"));
 }
 
+TEST(ReportText, SpansAreInTheLargestUnit) {
+  EXPECT_EQ(spanInWords(500), "500 ms");
+  EXPECT_EQ(spanInWords(2500), "2500 ms");
+  EXPECT_EQ(spanInWords(30'000), "30 s");
+  EXPECT_EQ(spanInWords(90'000), "90 s");
+  EXPECT_EQ(spanInWords(300'000), "5 min");
+  EXPECT_EQ(spanInWords(864'000'000), "10 d");
+}
+
 // Lines of a second are one mark; the others may say something else.
 TEST(ReportText, AMarkOfSeveralLinesDoesNotClaimThatAllSayTheSame) {
   Report report = leakReport();

@@ -244,9 +244,10 @@ TEST_F(SalvageTest, AfterAHoleItGoesOnAtTheNextKeyframeAsAnotherRecording) {
   EXPECT_EQ(analysis->query("SELECT min(id), max(id) FROM snapshot WHERE recording = 2").rows[0],
             (std::vector<Value>{int64_t{25}, int64_t{40}}));
   ASSERT_GE(analysis->doubts().size(), 3U);
-  EXPECT_EQ(analysis->doubts()[0],
-            "damaged: 6 snapshots were left out, because rows of them are missing or no keyframe"
-            " tells what was there: 19 to 24");
+  EXPECT_EQ(
+      analysis->doubts()[0],
+      "damaged: 6 snapshots were left out, because rows are missing or no keyframe tells what "
+      "was there: 19 to 24");
   EXPECT_EQ(analysis->doubts().back(),
             "snapshots 25 to 40 of recording 1 are called recording 2 here");
 }

@@ -67,7 +67,7 @@ using Stored = std::map<int64_t, Counts>;
 
 void addStored(const std::string& messages, Stored& stored) {
   const std::regex pattern(
-      "snapshot ([0-9]+): ([0-9]+) processes, ([0-9]+) fds, ([0-9]+) failures");
+      "snapshot ([0-9]+): ([0-9]+) process(?:es)?, ([0-9]+) fds?, ([0-9]+) failures?");
   for (std::sregex_iterator match(messages.begin(), messages.end(), pattern), end; match != end;
        ++match) {
     const auto number = [&](size_t group) { return std::stoll((*match)[group].str()); };

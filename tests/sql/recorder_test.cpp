@@ -137,6 +137,14 @@ TEST(RecorderNote, TheCostOfARecording) {
   EXPECT_EQ(timeline.rows("SELECT recording, snapshots, cpu_us, cpu_percent, stored_bytes "
                           "FROM recorder_cost"),
             "1 3 100000 1.0 4096\n");
+  EXPECT_EQ(timeline.rows("SELECT text FROM recorder_note WHERE place = 6"),
+            "Each snapshot of recording 1 cost the host 100.0 ms of CPU time and 4.1 kB; all of it "
+            "took 1.00 % of one CPU.\n");
+  // What there was room for in pages that were there.
+  timeline.exec("UPDATE snapshot SET stored_bytes = 0");
+  EXPECT_EQ(timeline.rows("SELECT text LIKE '%and less than 0.1 kB;%' FROM recorder_note "
+                          "WHERE place = 6"),
+            "1\n");
 }
 
 }  // namespace

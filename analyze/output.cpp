@@ -1,0 +1,72 @@
+#include "analyze/output.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <system_error>
+
+namespace fdmortem {
+namespace {
+
+[[noreturn]] void fail(int error, const std::string& path) {
+  throw std::system_error(error == 0 ? EIO : error, std::generic_category(), path);
+}
+
+/// 0, or the errno.
+int write(const std::string& path, std::string_view bytes) {
+  errno = 0;
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (file) return 0;
+  return errno == 0 ? EIO : errno;
+}
+
+/// The rights of the file that it takes the place of, or those of any new file.
+mode_t modeFor(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) == 0) return status.st_mode & 07777;
+  const mode_t mask = umask(0);
+  umask(mask);
+  return 0666 & ~mask;
+}
+
+/// A device, a pipe or a link is written to and not replaced.
+bool isReplaceable(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) return errno == ENOENT;
+  return S_ISREG(status.st_mode) && status.st_nlink == 1;
+}
+
+}  // namespace
+
+void writeToStdout(std::string_view bytes) {
+  errno = 0;
+  const bool is_written = std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
+                          std::fflush(stdout) == 0;
+  if (!is_written) fail(errno, "stdout");
+}
+
+void writeToFile(const std::string& path, std::string_view bytes) {
+  std::string partial = path + ".partial-XXXXXX";
+  const int fd = isReplaceable(path) ? mkostemp(partial.data(), O_CLOEXEC) : -1;
+  if (fd < 0) {
+    // Who may not make files there may still write to this one.
+    if (const int error = write(path, bytes)) fail(error, path);
+    return;
+  }
+  fchmod(fd, modeFor(path));
+  close(fd);
+  int error = write(partial, bytes);
+  if (error == 0 && rename(partial.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return;
+  unlink(partial.c_str());
+  fail(error, path);
+}
+
+}  // namespace fdmortem
