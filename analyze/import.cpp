@@ -697,8 +697,10 @@ class Importer {
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
     bool has_begun = false;
     const bool is_of_tables = std::string_view(table.name) == "net_table_change";
+    // Those that were gone through before were told of then.
+    const bool is_known = settled_ && table.rows != Rows::Other;
     const auto take = [&](const RowReader& rows, SettledFds::Fate fate) {
-      tellProgress();
+      if (!is_known) tellProgress();
       const auto number = [&](int column) { return comparable(rows, table, column); };
       if (repetitions_ && !std::exchange(has_begun, true))
         repetitions_->begin(table.name, rows.columnCount());
@@ -714,7 +716,7 @@ class Importer {
       if (repetitions_ && is_of_tables && number(3) == 0)
         repetitions_->addEnd(number(1), number(2), number(0));
     };
-    if (settled_ && table.rows != Rows::Other) return forEachKept(table, take);
+    if (is_known) return forEachKept(table, take);
     forEachRow(table.name, [&](const RowReader& rows) { take(rows, SettledFds::Fate::Kept); });
   }
 
