@@ -32,6 +32,7 @@ namespace {
 
 constexpr int64_t kAny = RowReader::kAny;
 constexpr int64_t kMax = RowReader::kMax;
+constexpr int64_t kNoNumber = SettledFds::kNone;
 constexpr size_t kMaximumNameBytes = RowReader::kMaximumNameBytes;
 
 enum class Kind {
@@ -617,8 +618,8 @@ class Importer {
       forEachOf(table.name, [&](const RowReader& rows) {
         extent.add(rows.rowid());
         tellProgress();
-        if (!isRemains(rows)) checkRow(rows, table);
-        settle(rows, table);
+        checkRow(rows, table);
+        settle(table);
       });
     }
     settled_->decide(namesOfSettled());
@@ -633,28 +634,28 @@ class Importer {
       take(rows);
   }
 
-  void settle(const RowReader& rows, const Table& table) {
-    const auto number = [&](int column) { return rows.numberOr(column, SettledFds::kNone); };
-    const auto address = [&](int column) { return alike(alike_addresses_, number(column)); };
+  /// Tells what checkRow read.
+  void settle(const Table& table) {
+    const std::vector<int64_t>& row = row_;
     switch (table.rows) {
       case Rows::Fd:
-        settled_->addFd({number(0), numberIn(processes_, number(1)), number(2), number(3),
-                         number(4), number(5), alike(alike_texts_, number(7))});
+        settled_->addFd({row[0], row[1], row[2], row[3], row[4], row[5], row[7]});
         break;
       case Rows::Inet:
-        settled_->addInet({number(0), numberIn(namespaces_, number(1)), number(2), number(3),
-                           number(4), address(5), number(6), address(7), number(8), number(9)});
+        settled_->addInet(
+            {row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9]});
         break;
       case Rows::Autopsy: {
-        const int told = !rows.isNull(24) ? 24 : !rows.isNull(23) ? 23 : 19;
-        settled_->addAutopsy({number(0), numberIn(processes_, number(1)), number(2), number(3),
-                              number(5), address(6), number(7), address(8), number(9),
-                              number(told) > 0});
+        // delivered, data_segments_in, bytes_received: the first that the kernel tells.
+        const int64_t carried = row[24] != kNoNumber   ? row[24]
+                                : row[23] != kNoNumber ? row[23]
+                                                       : row[19];
+        settled_->addAutopsy(
+            {row[0], row[1], row[2], row[3], row[5], row[6], row[7], row[8], row[9], carried > 0});
         break;
       }
       case Rows::Queue:
-        settled_->addQueue(
-            {number(0), number(3), number(4) > 0 || number(5) > 0 || number(6) != 0});
+        settled_->addQueue({row[0], row[3], row[4] > 0 || row[5] > 0 || row[6] != 0});
         break;
       case Rows::Other:
         break;
@@ -678,48 +679,36 @@ class Importer {
     return names;
   }
 
-  static int64_t numberIn(const std::unordered_map<int64_t, int64_t>& numbers, int64_t id) {
-    const auto found = numbers.find(id);
-    return found == numbers.end() ? SettledFds::kNone : found->second;
-  }
-
-  static int64_t alike(const std::unordered_map<int64_t, int64_t>& numbers, int64_t id) {
-    const auto found = numbers.find(id);
-    return found == numbers.end() ? id : found->second;
-  }
-
-  void checkRow(const RowReader& rows, const Table& table) const {
+  /// Puts its numbers into row_, what they refer to numbered as in the analysis or alike.
+  void checkRow(const RowReader& rows, const Table& table) {
+    row_.assign(table.columns.size(), kNoNumber);
+    if (isRemains(rows)) return;
     for (size_t i = 0; i < table.columns.size(); ++i)
-      checkValue(rows, table.columns[i], static_cast<int>(i));
+      row_[i] = checkValue(rows, table.columns[i], static_cast<int>(i));
   }
 
-  void checkValue(const RowReader& rows, const Column& column, int index) const {
-    if (column.is_nullable && rows.isNull(index)) return;
+  int64_t checkValue(const RowReader& rows, const Column& column, int index) const {
+    if (column.is_nullable && rows.isNull(index)) return kNoNumber;
     switch (column.kind) {
       case Kind::Integer:
-        rows.integer(index, column.minimum, column.maximum);
-        break;
+        return rows.integer(index, column.minimum, column.maximum);
       case Kind::Text:
         rows.checkText(index);
-        break;
+        return kNoNumber;
       case Kind::TextId:
       case Kind::Cmdline:
-        lookUp(texts_, rows, index, "no such text");
-        break;
+        return lookUp(alike_texts_, rows, index, "no such text");
       case Kind::Snapshot:
-        snapshot(rows, index);
-        break;
+        return snapshot(rows, index);
       case Kind::Process:
-        lookUp(processes_, rows, index, "no such process");
-        break;
+        return lookUp(processes_, rows, index, "no such process");
       case Kind::Netns:
-        lookUp(namespaces_, rows, index, "no such namespace");
-        break;
+        return lookUp(namespaces_, rows, index, "no such namespace");
       case Kind::Endpoint:
-        lookUp(addresses_, rows, index, "no such address");
-        rows.integer(index + 1, 0, 65535);
-        break;
+        if (column.is_nullable) rows.integer(index + 1, 0, 65535);
+        return lookUp(alike_addresses_, rows, index, "no such address");
     }
+    return kNoNumber;
   }
 
   void importTable(const Table& table) {
@@ -730,8 +719,10 @@ class Importer {
                              fmt::format("INSERT INTO {} VALUES ({})", table.name, placeholders));
     bool has_begun = false;
     const bool is_of_tables = std::string_view(table.name) == "net_table_change";
+    // Those that were gone through before were told of then.
+    const bool is_known = settled_ && table.rows != Rows::Other;
     const auto take = [&](const RowReader& rows, SettledFds::Fate fate) {
-      tellProgress();
+      if (!is_known) tellProgress();
       const auto number = [&](int column) { return comparable(rows, table, column); };
       if (repetitions_ && !std::exchange(has_begun, true))
         repetitions_->begin(table.name, rows.columnCount());
@@ -747,7 +738,7 @@ class Importer {
       if (repetitions_ && is_of_tables && number(3) == 0)
         repetitions_->addEnd(number(1), number(2), number(0));
     };
-    if (settled_ && table.rows != Rows::Other) return forEachKept(table, take);
+    if (is_known) return forEachKept(table, take);
     forEachRow(table.name, [&](const RowReader& rows) { take(rows, SettledFds::Fate::Kept); });
   }
 
@@ -872,6 +863,7 @@ class Importer {
   int64_t rows_ = 0;
   std::optional<Repetitions> repetitions_;
   std::optional<SettledFds> settled_;
+  std::vector<int64_t> row_;                                ///< that checkRow read last
   std::map<std::string_view, Extent> extents_;              ///< of the tables that it is told of
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted
