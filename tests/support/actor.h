@@ -49,8 +49,8 @@ class Cue {
 };
 
 /// A child of the test that runs a function. It has /dev/null as its first three fds, two pipes
-/// to the test, and of the test's other fds only those that it is to keep. It is killed when the
-/// test's main thread ends. The test must have one thread when it makes one.
+/// to the test as the next two, and of the test's other fds only those that it is to keep. It is
+/// killed when the test's main thread ends. The test must have one thread when it makes one.
 class Actor {
  public:
   using Part = std::function<void(Cue&)>;
