@@ -81,6 +81,11 @@ void lastData(const Report& report, const ProcessReport& process, TextWriter& wr
 
 void marks(const Report& report, const ProcessReport& process, TextWriter& writer) {
   constexpr size_t kMaximumMarks = 5;
+  // They are of an archive, not of a process: once is enough.
+  const auto first =
+      std::find_if(report.processes.begin(), report.processes.end(),
+                   [&](const ProcessReport& other) { return other.database == process.database; });
+  if (first != report.processes.end() && &*first != &process) return;
   size_t shown = 0;
   size_t left_out = 0;
   std::string last_at;
