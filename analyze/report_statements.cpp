@@ -250,10 +250,11 @@ class ProcessStatements {
           "and a higher limit only moves the day.");
     } else if (cause_ == Cause::CloseWait) {
       say(Basis::Inferred,
-          process_.growth.isSteady() || process_.is_full
-              ? "They stay until the program closes them, or a reset comes; a higher limit only "
-                "moves the day."
-              : "They stay until the program closes them, or a reset comes.");
+          fmt::format("They stay until the program closes them, or a reset or a keepalive that "
+                      "fails ends them{}.",
+                      process_.growth.isSteady() || process_.is_full
+                          ? "; a higher limit only moves the day"
+                          : ""));
     }
   }
 

@@ -3,6 +3,8 @@
 WITH full AS (
   SELECT f.process, k.inode, k.netns, k.net_table, k.local, k.local_port, q.rx_queue AS waiting,
     max(q.first_snapshot, f.limit_reached) AS snapshot,
+    EXISTS (SELECT 1 FROM net_table_span z WHERE z.netns = q.netns AND z.net_table = q.net_table AND z.status = 1
+      AND max(q.first_snapshot, f.limit_reached) BETWEEN z.first_snapshot AND z.last_snapshot) AS is_whole,
     row_number() OVER (PARTITION BY f.process, k.inode
                        ORDER BY q.rx_queue DESC, q.first_snapshot) AS rank
   FROM process_fds f
@@ -19,7 +21,7 @@ WITH full AS (
 ), listener AS (
   SELECT *, row_number() OVER (PARTITION BY process ORDER BY waiting DESC, local_port, local, inode) AS place,
     count(*) OVER (PARTITION BY process) AS listeners, sum(waiting) OVER (PARTITION BY process) AS all_waiting,
-    group_concat(inode, ', ') OVER (PARTITION BY process) AS inodes
+    min(is_whole) OVER (PARTITION BY process) AS are_whole, group_concat(inode, ', ') OVER (PARTITION BY process) AS inodes
   FROM (SELECT * FROM full WHERE rank = 1 ORDER BY process, inode)
 ), listed AS (
   -- Who a table lists, of the time at which the queue of its listener was fullest.
@@ -63,7 +65,7 @@ SELECT
       t.given_up), '') || '.', '')
     || coalesce(' These came from ' || t.words || '.', '')
     || ' Inferred: accept() fails with EMFILE, and nobody answers these clients.'
-    || iif(coalesce(t.connections, 0) < q.all_waiting, printf(' The %d that no table lists %s reset by '
+    || iif(q.are_whole AND coalesce(t.connections, 0) < q.all_waiting, printf(' The %d that no table lists %s reset by '
       || 'the client: such a one stays in the queue until it is accepted.',
       q.all_waiting - coalesce(t.connections, 0),
       iif(q.all_waiting - coalesce(t.connections, 0) = 1, 'was', 'were')), '')

@@ -26,7 +26,8 @@ SELECT
       WHEN c.unread = c.sockets THEN 'the program does not read them any more'
       ELSE 'some the program does not read any more, of others it has read all that came and does not close'
       END
-    || '. No timeout ends such a connection: it stays until the program closes its fd or a reset comes. Not '
+    || '. The kernel has no timeout for this state: it stays until the program closes its fd, or a reset or a '
+    || 'keepalive that fails ends it. Not '
     || 'known: whether the peer has closed, or has only ended its sending (shutdown) and waits for an '
     || 'answer' || iif(c.unread = c.sockets, '.', '; whether the program has seen the end of the stream: with the last '
     || 'data the kernel counts it as read.') AS explanation,
