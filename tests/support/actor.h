@@ -27,7 +27,6 @@ class Channel {
   void say(const Json& message);
   /// Empty: nothing came in time, or there is nobody any more.
   std::optional<Json> hear(std::chrono::milliseconds deadline);
-  std::vector<int> fds() const { return {input_.get(), output_.get()}; }
 
  private:
   FileHandle input_;
