@@ -119,6 +119,7 @@ struct ProcessReport {
   int64_t first_snapshot = 0;
   int64_t last_snapshot = 0;
   bool has_ended = false;
+  double seconds = 0;            ///< from the first to the last snapshot in which its fds were read
   int64_t unread_snapshots = 0;  ///< in which its fds could not be read
   bool has_fds = false;  ///< they could be read at least once; else the numbers below mean nothing
   int64_t fds_first = 0;
@@ -164,6 +165,10 @@ struct Finding {
   std::string query;
   ResultTable rows;     ///< not more than a report carries
   size_t all_rows = 0;  ///< how many the query gives
+  /// process.id of an older process that holds all of these sockets too, while findings are grouped
+  std::optional<int64_t> held_by;
+  /// Processes of which the same is so, because they hold the same sockets: pid and start_ticks.
+  std::vector<std::pair<int64_t, int64_t>> also;
 };
 
 /// Connections at a recorded process's port that no recorded fd holds.

@@ -98,6 +98,8 @@ std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t
                       .explanation = row.text("explanation"),
                       .advice = row.text("advice"),
                       .query = row.text("evidence")};
+      if (std::find(rows.columns.begin(), rows.columns.end(), "held_by") != rows.columns.end())
+        finding.held_by = row.optionalInteger("held_by");
       finding.rows = analysis.query(finding.query);
       finding.all_rows = finding.rows.rows.size();
       if (finding.all_rows > kMaximumEvidenceRows) finding.rows.rows.resize(kMaximumEvidenceRows);
@@ -122,6 +124,53 @@ std::string recordedIn(const Analysis& analysis) {
   const size_t all = rows.rows.size();
   if (all > kMaximum) text += fmt::format(" and {} more", all - kMaximum);
   return text;
+}
+
+/// "3 other processes (pid 7, 8, 9) hold these sockets too, ..."
+std::string alsoInWords(const Finding& finding) {
+  constexpr size_t kMaximumPids = 10;
+  std::string pids;
+  for (size_t i = 0; i < std::min(finding.also.size(), kMaximumPids); ++i)
+    pids += fmt::format("{}{}", i == 0 ? "" : ", ", finding.also[i].first);
+  if (finding.also.size() > kMaximumPids)
+    pids += fmt::format(" and {} more", finding.also.size() - kMaximumPids);
+  const bool is_one = finding.also.size() == 1;
+  return fmt::format(
+      " {} other process{} (pid {}) {} some of these sockets too: a socket is closed only when "
+      "each "
+      "of them has closed it.",
+      finding.also.size(), is_one ? "" : "es", pids, is_one ? "holds" : "hold");
+}
+
+/// Processes that hold the same sockets, as after a fork, are told of in one finding.
+void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
+  const auto isToldOf = [&](const Finding& finding) {
+    if (!finding.held_by) return false;
+    const ResultTable holder = analysis.query(
+        "SELECT pid, start_ticks FROM processes WHERE process = ?", {*finding.held_by});
+    if (holder.rows.empty()) return false;
+    const auto owner = std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
+      return other.id == finding.id && other.pid == Row(holder, 0).optionalInteger("pid") &&
+             other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
+    });
+    if (owner == findings.end()) return false;
+    owner->also.emplace_back(finding.pid.value_or(0), finding.start_ticks.value_or(0));
+    return true;
+  };
+  std::vector<bool> are_told;
+  for (const Finding& finding : findings)
+    are_told.push_back(isToldOf(finding));
+  std::vector<Finding> kept;
+  for (size_t i = 0; i < findings.size(); ++i) {
+    if (are_told[i]) continue;
+    Finding& finding = kept.emplace_back(std::move(findings[i]));
+    if (finding.also.empty()) continue;
+    std::sort(finding.also.begin(), finding.also.end());
+    finding.explanation.insert(
+        std::min(finding.explanation.find(" Inferred: "), finding.explanation.size()),
+        alsoInWords(finding));
+  }
+  findings = std::move(kept);
 }
 
 void addWithoutFd(const Analysis& analysis, Report& report) {
@@ -237,7 +286,9 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
   }
   for (auto& process : describeProcesses(analysis, processes, on_progress))
     report.processes.push_back(std::move(process));
-  for (auto& finding : findAll(analysis, processes, on_progress))
+  auto findings = findAll(analysis, processes, on_progress);
+  groupHolders(analysis, findings);
+  for (auto& finding : findings)
     report.findings.push_back(std::move(finding));
   addMarks(analysis, report);
 }

@@ -1,5 +1,7 @@
 #include "analyze/report_cause.h"
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 #include <fmt/core.h>
@@ -57,12 +59,47 @@ std::string limitOf(const ProcessReport& process) {
   return process.soft_limit ? std::to_string(*process.soft_limit) : "?";
 }
 
+namespace {
+
+/// The finding of such an id that is about the most fds; nullptr if there is none that is more than
+/// information.
+const Finding* largest(const Report& report, const ProcessReport& process, std::string_view id) {
+  const Finding* most = nullptr;
+  for (const Finding* finding : findingsOf(report, process)) {
+    if (finding->id != id || finding->severity == "info") continue;
+    if (most == nullptr || finding->all_rows > most->all_rows) most = finding;
+  }
+  return most;
+}
+
+struct Candidate {
+  Cause cause;
+  std::string_view id;
+  size_t weight;  ///< what is certain counts twice
+};
+
+/// The rules that name the fds, the most certain first; the evidence has a row for each fd.
+constexpr std::array<Candidate, 5> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
+                                                   {Cause::CloseWait, "close-wait", 2},
+                                                   {Cause::Kind, "kind-growth", 1},
+                                                   {Cause::Pool, "growing-pool", 1},
+                                                   {Cause::Idle, "idle-connections", 1}}};
+
+}  // namespace
+
 Cause causeOf(const Report& report, const ProcessReport& process) {
-  if (has(report, process, "outlived-connections")) return Cause::OutlivedFds;
-  if (has(report, process, "close-wait")) return Cause::CloseWait;
-  if (has(report, process, "kind-growth")) return Cause::Kind;
-  if (has(report, process, "growing-pool")) return Cause::Pool;
-  if (has(report, process, "idle-connections")) return Cause::Idle;
+  Cause cause = Cause::None;
+  size_t most = 0;
+  for (const Candidate& candidate : kCandidates) {
+    const Finding* finding = largest(report, process, candidate.id);
+    if (finding == nullptr) continue;
+    const size_t size = std::max<size_t>(finding->all_rows, 1) * candidate.weight;
+    if (size > most) {
+      most = size;
+      cause = candidate.cause;
+    }
+  }
+  if (cause != Cause::None) return cause;
   if (has(report, process, "limit-reached") && process.limit_reached_at) {
     const bool are_clients =
         liveClientsOf(process) * 2 > process.fds_last &&
@@ -82,7 +119,7 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
     case Cause::CloseWait:
       return finding("close-wait");
     case Cause::Kind:
-      return finding("kind-growth");
+      return largest(report, process, "kind-growth");
     case Cause::Pool:
       return finding("growing-pool");
     case Cause::Idle:
@@ -99,6 +136,20 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
   return nullptr;
 }
 
+namespace {
+
+/// Whether such sockets became more while it was recorded, or are most of the fds.
+bool grows(const ProcessReport& process, std::string_view verdict, int64_t count) {
+  if (count * 2 > process.fds_last) return true;
+  for (const PartOverTime& part : process.verdicts_over_time) {
+    if (part.name == verdict && !part.counts.empty())
+      return part.counts.back() - part.counts.front() >= std::max<int64_t>(count / 2, 3);
+  }
+  return false;
+}
+
+}  // namespace
+
 std::string verdictOf(const Report& report, const ProcessReport& process) {
   const std::string name = who(report, process);
   const Cause cause = causeOf(report, process);
@@ -108,9 +159,15 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
       return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
                          leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
     case Cause::CloseWait:
-      return fmt::format(
-          "fd leak: {} does not close connections that their peers have closed (CLOSE_WAIT){}",
-          name, limitClause(process));
+      return grows(process, "peer-closed", static_cast<int64_t>(finding->all_rows))
+                 ? fmt::format(
+                       "fd leak, most likely: {} does not close connections whose peers "
+                       "have ended them (CLOSE_WAIT){}",
+                       name, limitClause(process))
+                 : fmt::format(
+                       "{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}", name,
+                       plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
+                       limitClause(process));
     case Cause::Kind:
       return fmt::format("fd leak, most likely: in {} {}{}", name, finding->title,
                          limitClause(process));

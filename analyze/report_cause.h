@@ -10,7 +10,8 @@ namespace fdmortem {
 
 enum class Cause { OutlivedFds, CloseWait, Kind, Pool, Idle, LiveClients, Limit, Growth, None };
 
-/// By the findings that are more than information, the most certain first.
+/// By the findings that are more than information: the one that is about the most fds, where what
+/// is certain (sockets without a peer) counts twice.
 Cause causeOf(const Report& report, const ProcessReport& process);
 
 /// The sentence that a report on it begins with, without its full stop; empty for Cause::None.

@@ -167,12 +167,16 @@ Json processObject(const ProcessReport& process) {
 }
 
 Json findingObject(const Finding& finding) {
+  Json also = Json::array();
+  for (const auto& [pid, start_ticks] : finding.also)
+    also.push_back({{"pid", pid}, {"start_ticks", start_ticks}});
   return {{"id", finding.id},
           {"severity", finding.severity},
           {"title", finding.title},
           {"database", finding.database},
           {"pid", orNull(finding.pid)},
           {"start_ticks", orNull(finding.start_ticks)},
+          {"also", std::move(also)},
           {"explanation", finding.explanation},
           {"advice", finding.advice},
           {"evidence", Json::array({{{"query", finding.query},

@@ -201,6 +201,7 @@ void describeGrowth(const Row& row, ProcessReport& process) {
 }
 
 void describeFds(const Analysis& analysis, const Row& row, ProcessReport& process) {
+  process.seconds = row.real("seconds");
   process.fds_first = row.integer("fds_first");
   process.fds_last = row.integer("fds_last");
   process.fds_peak = row.integer("fds_peak");
@@ -254,11 +255,13 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       "SELECT p.*, f.*, g.*, p.process AS process, first.taken_at AS first_seen,"
       "   last.taken_at AS last_seen, p.first_snapshot AS first_seen_in,"
       "   p.last_snapshot AS last_seen_in, peak.taken_at AS peak_at,"
-      "   reached.taken_at AS limit_reached_at, before.taken_at AS limit_before_at"
+      "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at, "
+      "before.taken_at AS limit_before_at"
       " FROM processes p LEFT JOIN process_fds f USING (process) LEFT JOIN growth g USING (process)"
       " JOIN snapshot first ON first.id = p.first_snapshot"
       " JOIN snapshot last ON last.id = p.last_snapshot"
-      " LEFT JOIN snapshot peak ON peak.id = f.peak_snapshot"
+      " LEFT JOIN snapshot a ON a.id = f.first_snapshot LEFT JOIN snapshot z ON z.id ="
+      " f.last_snapshot LEFT JOIN snapshot peak ON peak.id = f.peak_snapshot"
       " LEFT JOIN snapshot reached ON reached.id = f.limit_reached"
       " LEFT JOIN snapshot before ON before.id = f.limit_before"
       " ORDER BY p.pid, p.start_ticks");

@@ -1,6 +1,7 @@
 #include "analyze/report_statements.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +16,9 @@ namespace {
 using Basis = Statement::Basis;
 
 constexpr size_t kMaximumPeers = 3;
+constexpr size_t kMaximumOthers = 8;
+/// A forecast_reason that leaves nothing to be known.
+constexpr std::string_view kNoGrowth = "it does not grow";
 
 /// The statements on one process in the making.
 class ProcessStatements {
@@ -27,7 +31,9 @@ class ProcessStatements {
     if (!process_.has_fds) return std::move(statements_);
     limitReached();
     connections();
+    others();
     conclusion();
+    shared();
     forecast();
     notKnown();
     toDo();
@@ -96,9 +102,7 @@ class ProcessStatements {
               nameOf(process_), othersUnread()));
       return;
     }
-    const std::string limit_clause = process_.soft_limit
-                                         ? fmt::format("; its limit is {}", *process_.soft_limit)
-                                         : std::string();
+    const std::string limit_clause = limitClause();
     if (process_.first_snapshot == process_.last_snapshot) {
       say(Basis::Observed, fmt::format("{} had {} at {}, in the only snapshot of it{}.", who,
                                        plural(process_.fds_last, "fd", "fds"),
@@ -121,6 +125,14 @@ class ProcessStatements {
     say(Basis::Observed, line + limit_clause + ".");
   }
 
+  std::string limitClause() const {
+    if (!process_.soft_limit) return {};
+    const int64_t above = process_.fds_last - *process_.soft_limit;
+    if (above <= 0) return fmt::format("; its limit is {}", *process_.soft_limit);
+    return fmt::format("; its limit is {} (at least {} not below it)", *process_.soft_limit,
+                       plural(above, "fd has a number", "fds have numbers"));
+  }
+
   void limitReached() {
     if (process_.limit_reached_at) {
       if (const Finding* reached = finding("limit-reached")) {
@@ -141,7 +153,7 @@ class ProcessStatements {
           "{} of its {} fds at the end {} gone{}", outlived, process_.fds_last,
           outlived == 1 ? "is a socket whose connection is" : "are sockets whose connections are",
           peersOf("outlived"));
-      line += process_.first_snapshot == process_.last_snapshot
+      line += isShort()
                   ? std::string()
                   : fmt::format(", {} for longer than the grace period of {}",
                                 leaksOf(process_) == 0 ? "none" : std::to_string(leaksOf(process_)),
@@ -150,8 +162,8 @@ class ProcessStatements {
     }
     if (closed > 0) {
       say(Basis::Observed,
-          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer has closed, the "
-                      "program has not.",
+          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer has ended its "
+                      "side, the program has not closed.",
                       closed, process_.fds_last, closed == 1 ? "is" : "are",
                       peersOf("peer-closed")));
     }
@@ -163,6 +175,35 @@ class ProcessStatements {
       return;
     }
     say(Basis::Observed, liveLine(alive));
+  }
+
+  /// Nothing can be seen to outlive its connection for longer than the grace period.
+  bool isShort() const {
+    return process_.seconds * 1000 <= static_cast<double>(report_.grace_ms) &&
+           leaksOf(process_) == 0;
+  }
+
+  /// What else is the matter with it: what the verdict and the lines above do not tell.
+  void others() {
+    static constexpr std::array<std::string_view, 4> kTold = {"outlived-connections", "close-wait",
+                                                              "limit-reached", "accept-queue"};
+    std::vector<const Finding*> others;
+    for (const Finding* other : findingsOf(report_, process_)) {
+      // The forecast is a sentence of its own.
+      if (other->id == "steady-growth" && process_.exhaustion_from) continue;
+      if (other->severity != "info" && other != findingBehind(report_, process_, cause_) &&
+          std::find(kTold.begin(), kTold.end(), other->id) == kTold.end())
+        others.push_back(other);
+    }
+    std::stable_sort(others.begin(), others.end(),
+                     [](const Finding* a, const Finding* b) { return a->all_rows > b->all_rows; });
+    std::string text;
+    for (size_t i = 0; i < std::min(others.size(), kMaximumOthers); ++i)
+      text += (text.empty() ? "" : "; ") + others[i]->title;
+    if (text.empty()) return;
+    if (others.size() > kMaximumOthers)
+      text += fmt::format("; and {} more, below", others.size() - kMaximumOthers);
+    say(Basis::Observed, "Besides: " + text + ".");
   }
 
   /// "; proof: autopsy 120, history 3".
@@ -221,9 +262,29 @@ class ProcessStatements {
           "and a higher limit only moves the day.");
     } else if (cause_ == Cause::CloseWait) {
       say(Basis::Inferred,
-          "The program does not close them; they stay until it does, and a "
-          "higher limit only moves the day.");
+          fmt::format("They stay until the program closes them, or a reset or a keepalive that "
+                      "fails ends them{}.",
+                      process_.growth.isSteady() || process_.is_full
+                          ? "; a higher limit only moves the day"
+                          : ""));
     }
+  }
+
+  /// Where other processes hold the same sockets.
+  const Finding* sharedFinding() const {
+    const Finding* behind = findingBehind(report_, process_, cause_);
+    return behind != nullptr && !behind->also.empty() ? behind : nullptr;
+  }
+
+  void shared() {
+    const Finding* finding = sharedFinding();
+    if (finding == nullptr) return;
+    say(Basis::Inferred,
+        fmt::format("To close them in this process alone ends none that {} too: it is closed only "
+                    "when each has closed it.",
+                    finding->also.size() == 1
+                        ? fmt::format("pid {} holds", finding->also.front().first)
+                        : fmt::format("{} other processes hold", finding->also.size())));
   }
 
   void forecast() {
@@ -242,7 +303,14 @@ class ProcessStatements {
                       "they ever had a connection.",
                       plural(unlisted, "socket", "sockets"), unlisted == 1 ? "is" : "are"));
     }
-    if (process_.first_snapshot == process_.last_snapshot) {
+    const bool is_single = process_.first_snapshot == process_.last_snapshot;
+    if (verdictCount("outlived") > 0 && isShort() && !is_single) {
+      say(Basis::NotKnown,
+          fmt::format("For how long these fds have outlived their connections: they were recorded "
+                      "for {:.{}f} s only, and the grace period is {}.",
+                      process_.seconds, process_.seconds < 10 ? 1 : 0, grace(report_)));
+    }
+    if (is_single) {
       say(Basis::NotKnown, verdictCount("outlived") > 0
                                ? "For how long these fds have outlived their connections, and how "
                                  "fast they grow: there is one snapshot only."
@@ -251,7 +319,7 @@ class ProcessStatements {
       say(Basis::NotKnown, fmt::format("Its fds in {}, where they could not be read.",
                                        plural(process_.unread_snapshots, "snapshot", "snapshots")));
     } else if (cause_ != Cause::None && !process_.limit_reached_at && !process_.exhaustion_at &&
-               !process_.has_ended) {
+               !process_.has_ended && process_.forecast_reason != kNoGrowth) {
       say(Basis::NotKnown, fmt::format("When its limit is reached: {}.", process_.forecast_reason));
     }
   }
@@ -267,6 +335,11 @@ class ProcessStatements {
           "close(). A restart frees the fds for a time.");
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       say(Basis::ToDo, behind->advice);
+    }
+    if (sharedFinding() != nullptr) {
+      say(Basis::ToDo,
+          "See why the other processes hold these sockets: a child after fork has to close what it "
+          "does not serve, and O_CLOEXEC keeps them out of programs that are executed.");
     }
   }
 

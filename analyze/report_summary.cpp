@@ -176,6 +176,12 @@ std::string verdictWithoutCause(const Report& report) {
   const auto findings = findingsOf(report, process);
   if (!findings.empty() && findings.front()->severity != "info")
     return nameOf(process) + ": " + findings.front()->title;
+  if (process.exhaustion_from && !process.limit_reached_at) {
+    return fmt::format(
+        "nothing was found that is wrong, but {} grows: its limit of {} is reached {} if that goes "
+        "on",
+        nameOf(process), limitOf(process), exhaustionRange(process));
+  }
   return "nothing was found that needs attention";
 }
 

@@ -151,9 +151,12 @@ std::vector<ReportTable> withoutFdTables(const WithoutFd& without_fd) {
   tables.push_back(
       {.id = "without-fd",
        .title = "connections that no recorded fd holds, at the end",
-       .note = "At ports on which a recorded process listens. With holder 'nobody' the kernel "
-               "alone has them: ESTABLISHED ones wait to be accepted, the others were closed by "
-               "the program.",
+       .note =
+           "At ports on which a recorded process listens. With holder 'nobody' the kernel "
+           "alone has them: those in ESTABLISHED or CLOSE_WAIT wait to be accepted (in CLOSE_WAIT "
+           "the client has given up or ended its side meanwhile), those in SYN_RECV are not "
+           "made yet, the others were closed by the program or with it. What a client has reset "
+           "may wait too, and is in no table.",
        .rows = without_fd.rows,
        .query = "SELECT * FROM connection_without_fd"});
   if (without_fd.waiting.rows.empty()) return tables;
@@ -279,11 +282,10 @@ ReportTable overviewTable(const Report& report, size_t maximum_rows) {
   table.rows.columns = {"worst",    "finding", "process", "pid",      "host",       "fds first",
                         "fds last", "limit",   "live",    "outlived", "CLOSE_WAIT", "ended"};
   for (const ProcessReport& process : report.processes) {
-    const auto findings = findingsOf(report, process);
+    const Finding* worst = worstFindingOf(report, process);
     const auto fds = [&](int64_t count) { return process.has_fds ? Value(count) : Value(); };
     table.rows.rows.push_back(
-        {std::string(findings.empty() ? "-" : findings.front()->severity),
-         std::string(findings.empty() ? "-" : findings.front()->id),
+        {worst == nullptr ? "-" : worst->severity, worst == nullptr ? "-" : worst->id,
          process.name.empty() ? process.comm : process.name, process.pid,
          hostOf(report, process.database), fds(process.fds_first), fds(process.fds_last),
          valueOf(process.soft_limit), fds(countOf(process.verdicts, "connected")),

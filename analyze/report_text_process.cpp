@@ -82,6 +82,11 @@ void lastData(const Report& report, const ProcessReport& process, TextWriter& wr
 void marks(const Report& report, const ProcessReport& process, TextWriter& writer) {
   constexpr size_t kMaximumLogMarks = 5;
   constexpr size_t kMaximumNotes = 20;
+  // They are of an archive, not of a process: once is enough.
+  const auto first =
+      std::find_if(report.processes.begin(), report.processes.end(),
+                   [&](const ProcessReport& other) { return other.database == process.database; });
+  if (first != report.processes.end() && &*first != &process) return;
   size_t notes = 0;
   size_t log_marks = 0;
   size_t left_out = 0;

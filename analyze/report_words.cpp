@@ -268,6 +268,17 @@ const Finding* findingOf(const Report& report, const ProcessReport& process, std
   return nullptr;
 }
 
+const Finding* worstFindingOf(const Report& report, const ProcessReport& process) {
+  const std::pair<int64_t, int64_t> id{process.pid, process.start_ticks};
+  for (const Finding& finding : report.findings) {
+    if (finding.database != process.database) continue;
+    const bool is_own = finding.pid == process.pid && finding.start_ticks == process.start_ticks;
+    if (is_own || std::find(finding.also.begin(), finding.also.end(), id) != finding.also.end())
+      return &finding;
+  }
+  return nullptr;
+}
+
 const Finding* worstFindingOf(const Report& report, const DatabaseReport& database) {
   // They are sorted.
   const auto found =

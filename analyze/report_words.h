@@ -93,6 +93,10 @@ std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport
 /// The finding of that id on a process; nullptr if there is none.
 const Finding* findingOf(const Report& report, const ProcessReport& process, std::string_view id);
 
+/// The worst on a process, also of those that are told of another that holds the same sockets;
+/// nullptr if there is none.
+const Finding* worstFindingOf(const Report& report, const ProcessReport& process);
+
 /// The worst of an archive, its processes' ones too; nullptr if there is none.
 const Finding* worstFindingOf(const Report& report, const DatabaseReport& database);
 

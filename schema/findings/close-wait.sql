@@ -1,4 +1,4 @@
--- CLOSE_WAIT that stays: the peer has closed, and the program neither notices nor closes.
+-- CLOSE_WAIT that stays: the peer has ended its side with a FIN, and the program does not close.
 WITH counted AS (
   SELECT process, count(*) AS sockets, max(seconds) AS longest, sum(unread > 0) AS unread,
     max(unread) AS most_unread
@@ -9,7 +9,7 @@ WITH counted AS (
 SELECT
   CASE WHEN f.limit_reached IS NOT NULL OR c.sockets * 2 > f.fds_last OR g.hours_left <= 24
     OR f.fds_peak * 5 >= f.soft_limit * 4 THEN 'critical' ELSE 'warning' END AS severity,
-  printf('%d %s in CLOSE_WAIT: the peer has closed, the program has not', c.sockets,
+  printf('%d %s in CLOSE_WAIT: the peer has ended its side, the program has not closed', c.sockets,
          iif(c.sockets = 1, 'connection stays', 'connections stay')) AS title,
   p.pid, p.start_ticks,
   printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %s, the '
@@ -23,19 +23,23 @@ SELECT
         || 'one), %d %s not.', c.unread, iif(c.unread = 1, 'has', 'have'), c.most_unread, iif(c.most_unread = 1, 'byte', 'bytes'),
         c.sockets - c.unread, iif(c.sockets - c.unread = 1, 'has', 'have')) END
     || ' Inferred: ' || CASE
-      WHEN c.unread = 0 THEN 'the program has read up to the end of the stream and does not close'
+      WHEN c.unread = 0 THEN 'the program has read all that came and does not close'
       WHEN c.unread = c.sockets THEN 'the program does not read them any more'
-      ELSE 'some the program does not read any more, of others it has read the end and does not close'
+      ELSE 'some the program does not read any more, of others it has read all that came and does not close'
       END
-    || '. The kernel keeps such a connection until the program closes its fd; there is no timeout.'
-    AS explanation,
+    || '. The kernel has no timeout for this state: it stays until the program closes its fd, or a reset or a '
+    || 'keepalive that fails ends it. Not '
+    || 'known: whether the peer has closed, or has only ended its sending (shutdown) and waits for an '
+    || 'answer' || iif(c.unread = c.sockets, '.', '; whether the program has seen the end of the stream: with the last '
+    || 'data the kernel counts it as read.') AS explanation,
   CASE WHEN c.unread * 2 > c.sockets
     THEN 'Look for connections that the program has stopped reading: idle ones in a pool, or ones whose '
       || 'handler is blocked.'
-    ELSE 'Look for the place where the program reads the end of the stream (read() or recv() gives 0) and '
-      || 'does not close.' END AS advice,
+    ELSE 'Look for connections on which the program waits for nothing any more, so that read() or recv() never '
+      || 'gives it the 0 of the end, and for the place where it gets that 0 and does not close.' END AS advice,
   printf('SELECT fd, inode, local, remote, since, seconds, unread FROM close_wait WHERE stays AND process = '
-    || '%d ORDER BY fd', c.process) AS evidence
+    || '%d ORDER BY fd', c.process) AS evidence,
+  (SELECT held_by FROM _held_by b WHERE b.process = c.process) AS held_by
 FROM counted c
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)

@@ -17,8 +17,9 @@ WITH advice (name, text) AS (VALUES
     || 'loop over them ends early.'),
   ('file', 'See which paths they are (evidence), and look where those are opened and not closed.'),
   ('pidfd', 'Look where child processes are started and reaped.'),
-  ('never-connected', 'Sockets are made and not used: look for a path that gives up between socket() and '
-    || 'connect() or bind() and does not close.'),
+  ('never-connected', 'Such a socket was never used or only bound, or a blocking connect() of it failed, of which the '
+    || 'kernel keeps nothing: look for a path that gives up before connect(), or after it has failed, and '
+    || 'does not close.'),
   ('connect-failed', 'Look for the path on which connect() fails: the socket must be closed before the next '
     || 'try.')
 )
@@ -35,14 +36,18 @@ SELECT
       WHEN g.name LIKE '%y' THEN substr(g.name, 1, length(g.name) - 1) || 'ies'
       ELSE replace(g.name, '-', ' ') || 's' END, g.count_0, g.count_4) AS title,
   p.pid, p.start_ticks,
-  printf('Observed: at five times, evenly spread over the recording, there were %d, %d, %d, %d and %d. Of '
-    || 'those opened in each quarter %d, %d, %d and %d were never closed. Inferred: about %s, as '
-    || 'long as it goes on like this.', g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
+  printf('Observed: at five times, evenly spread over %s, there were %d, %d, %d, %d and %d. Of those '
+    || 'opened in each quarter %d, %d, %d and %d were not closed. Inferred: about %s%s.',
+    iif(f.growth_until IS NULL, 'the recording', 'the time until the limit was reached'), g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
     g.kept_2, g.kept_3, g.kept_4, CASE WHEN g.count_4 - g.count_0 >= 3600 * g.hours
       THEN printf('%.1f a second', (g.count_4 - g.count_0) / g.hours / 3600)
       WHEN g.count_4 - g.count_0 >= 60 * g.hours
         THEN printf('%.1f a minute', (g.count_4 - g.count_0) / g.hours / 60)
-      ELSE printf('%.1f an hour', (g.count_4 - g.count_0) / g.hours) END) AS explanation,
+      ELSE printf('%.1f an hour', (g.count_4 - g.count_0) / g.hours) END,
+    CASE WHEN f.growth_until IS NOT NULL THEN ' until then' WHEN p.ended_by IS NOT NULL THEN ' until it ended'
+      ELSE ', as long as it goes on like this' END)
+    || iif(g.name = 'never-connected', ' Not known: which of them were never used, and of which a blocking '
+      || 'connect() failed: the kernel keeps nothing of that.', '') AS explanation,
   coalesce((SELECT text FROM advice a WHERE a.name = g.name),
     'Look where they are opened and on which path they are not closed.') AS advice,
   printf('SELECT f.fd, f.target, a.taken_at AS first_seen FROM fd_class c JOIN fd_span f USING (id, process) '

@@ -27,7 +27,8 @@ SELECT
         WHEN n.full_in = n.snapshots THEN ', and no snapshot since then shows a free fd'
         ELSE ' and again at the end' END
     ELSE printf('%d of %d allowed open files in use at %sZ (%d %%)', m.used, m.soft_limit,
-                substr(t.taken_at, 1, 19), m.used * 100 / m.soft_limit) END AS title,
+                substr(t.taken_at, 1, 19), m.used * 100 / m.soft_limit)
+      || iif(m.fds > m.used, printf(', and %d with a number not below it', m.fds - m.used), '') END AS title,
   p.pid, p.start_ticks,
   CASE WHEN f.limit_reached IS NOT NULL
     THEN iif(n.snapshots = 1,

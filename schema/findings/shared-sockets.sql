@@ -1,4 +1,4 @@
--- A socket whose connection has ended, or whose peer has closed, and that several fds hold: it goes only
+-- A socket whose connection has ended, or whose peer has ended its side, and that several fds hold: it goes only
 -- when all of them are closed.
 SELECT
   'warning' AS severity,
@@ -15,7 +15,8 @@ SELECT
   printf('SELECT * FROM socket_holder h WHERE EXISTS (SELECT 1 FROM socket_holder o WHERE o.pid = %d AND '
     || 'o.start_ticks = %d AND o.verdict IN (''outlived'', ''peer-closed'') AND o.inode = h.inode AND '
     || 'o.last_snapshot = h.last_snapshot AND o.local IS h.local AND o.remote IS h.remote) '
-    || 'ORDER BY inode, pid, fd', p.pid, p.start_ticks) AS evidence
+    || 'ORDER BY inode, pid, fd', p.pid, p.start_ticks) AS evidence,
+  (SELECT held_by FROM _held_by b WHERE b.process = h.process) AS held_by
 FROM (
   SELECT DISTINCT process, inode, holders, process_count FROM socket_holder
   WHERE verdict IN ('outlived', 'peer-closed')

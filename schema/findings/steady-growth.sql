@@ -1,4 +1,5 @@
--- The number of fds grows through the whole recording: when the limit will be reached.
+-- The number of fds grows through the whole recording, or through one too short to tell its shape and towards
+-- a limit of which half is used: when the limit will be reached.
 SELECT
   iif(g.hours_left <= 30 * 24, 'warning', 'info') AS severity,
   printf('fds grow steadily, %s%s', g.rate, CASE WHEN g.exhaustion_from IS NULL THEN ''
@@ -10,7 +11,8 @@ SELECT
   p.pid, p.start_ticks,
   printf('Observed: from %d to %d fds in %d snapshots, and more in %d of them than in the one before. '
     || 'Inferred: the rate is the middle 90 %% of the slopes between snapshots at least a third of the time '
-    || 'apart%s', h.fds_first, h.fds_last, h.snapshots, h.steps,
+    || 'apart%s', f.fds_first, f.fds_last, coalesce(h.snapshots, g.points),
+    (SELECT count(*) FROM fd_step s WHERE s.process = f.process AND s.change > 0),
     iif(g.exhaustion_from IS NULL, printf('. Not known: when the limit is reached (%s).', g.forecast_reason),
         '; the forecast carries it on from the last snapshot, rounded outwards, and knows nothing of what may '
         || 'change.'))
@@ -19,8 +21,10 @@ SELECT
     || 'again; a leak does not.' AS advice,
   printf('SELECT points, per_hour, low_per_hour, high_per_hour, exhaustion_from, exhaustion_at, '
     || 'exhaustion_to FROM growth WHERE process = %d', g.process) AS evidence
-FROM growth_shape h
-JOIN growth g USING (process)
+FROM growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
-WHERE h.shape = 'steady' AND f.growth_until IS NULL AND p.ended_by IS NULL
+LEFT JOIN growth_shape h USING (process)
+WHERE (h.shape = 'steady' OR (h.process IS NULL AND g.low_per_hour > 0 AND g.hours_left <= 24
+    AND f.limit_used * 2 >= f.soft_limit))
+  AND f.growth_until IS NULL AND p.ended_by IS NULL

@@ -129,25 +129,26 @@ WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED'
   AND NOT EXISTS (SELECT 1 FROM _busy_inode b WHERE b.inode = s.inode);
 
 -- How many fds of a class a process had at five times, evenly spread from the first to the last snapshot in
--- which its fds were read, and how many of those opened in each quarter were never closed. Only for
--- processes that were read in at least 8 snapshots.
+-- which its fds were read, and how many of those opened in each quarter were open at the last of these times.
+-- Where the limit ended the growth (process_fds.growth_until) that is the last: afterwards nothing can
+-- grow. Only for processes that were read in at least 8 snapshots until then.
 --   process, class, name   as in fd_class
 --   count_0 .. count_4     at those times
---   kept_1 .. kept_4       opened in the quarter before that time, and open at the end
+--   kept_1 .. kept_4       opened in the quarter before that time, and open at the last
 --   hours                  from the first to the last
 --   only_grows             1: more at each time than at the one before, at least 8 in all, and from each
 --                          quarter some were kept: neither traffic nor a pool that fills once looks so
 CREATE TABLE group_growth AS
 WITH bound AS (
   SELECT r.process, r.first_snapshot AS mark_0,
-    r.first_snapshot + (r.last_snapshot - r.first_snapshot) / 4 AS mark_1,
-    r.first_snapshot + (r.last_snapshot - r.first_snapshot) / 2 AS mark_2,
-    r.first_snapshot + (r.last_snapshot - r.first_snapshot) * 3 / 4 AS mark_3,
-    r.last_snapshot AS mark_4, (b.boottime_ns - a.boottime_ns) / 3600e9 AS hours
-  FROM process_fds r
+    r.first_snapshot + (r.until - r.first_snapshot) / 4 AS mark_1,
+    r.first_snapshot + (r.until - r.first_snapshot) / 2 AS mark_2,
+    r.first_snapshot + (r.until - r.first_snapshot) * 3 / 4 AS mark_3,
+    r.until AS mark_4, (b.boottime_ns - a.boottime_ns) / 3600e9 AS hours
+  FROM (SELECT *, coalesce(growth_until, last_snapshot) AS until FROM process_fds) r
   JOIN snapshot a ON a.id = r.first_snapshot
-  JOIN snapshot b ON b.id = r.last_snapshot
-  WHERE r.last_snapshot - r.first_snapshot >= 7 AND b.boottime_ns > a.boottime_ns
+  JOIN snapshot b ON b.id = r.until
+  WHERE r.until - r.first_snapshot >= 7 AND b.boottime_ns > a.boottime_ns
 ), member AS (
   SELECT c.process, c.class, c.name, f.first_snapshot,
     CASE WHEN f.closed_by IS NOT p.ended_by THEN coalesce(f.closed_by, 9223372036854775807)
@@ -161,11 +162,11 @@ WITH bound AS (
     sum(m.first_snapshot <= mark_1 AND m.closed_by > mark_1) AS count_1,
     sum(m.first_snapshot <= mark_2 AND m.closed_by > mark_2) AS count_2,
     sum(m.first_snapshot <= mark_3 AND m.closed_by > mark_3) AS count_3,
-    sum(m.closed_by > mark_4) AS count_4,
+    sum(m.first_snapshot <= mark_4 AND m.closed_by > mark_4) AS count_4,
     sum(m.first_snapshot > mark_0 AND m.first_snapshot <= mark_1 AND m.closed_by > mark_4) AS kept_1,
     sum(m.first_snapshot > mark_1 AND m.first_snapshot <= mark_2 AND m.closed_by > mark_4) AS kept_2,
     sum(m.first_snapshot > mark_2 AND m.first_snapshot <= mark_3 AND m.closed_by > mark_4) AS kept_3,
-    sum(m.first_snapshot > mark_3 AND m.closed_by > mark_4) AS kept_4
+    sum(m.first_snapshot > mark_3 AND m.first_snapshot <= mark_4 AND m.closed_by > mark_4) AS kept_4
   FROM member m
   JOIN bound b USING (process)
   GROUP BY m.process, m.class, m.name

@@ -81,8 +81,8 @@ WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode 
 --   netns              inode number of the namespace
 --   local_port
 --   state              of the table; TIME_WAIT rows too
---   holder             nobody: the kernel alone has it (in the accept queue when ESTABLISHED, closed by the
---                      program when FIN_WAIT or TIME_WAIT); not recorded: an fd of a process that is not
+--   holder             nobody: the kernel alone has it (in the accept queue when ESTABLISHED or CLOSE_WAIT,
+--                      closed by the program when FIN_WAIT or TIME_WAIT); not recorded: an fd of a process that is not
 --                      recorded, or in flight to one over a UNIX socket
 --   count
 CREATE VIEW connection_without_fd AS
@@ -114,18 +114,22 @@ WHERE w.count > 0 AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
                     AND x.net_table = w.net_table AND x.local_port = w.local_port);
 
 -- Connections that the kernel has made and no program has accepted yet, or ever: rows of inode 0 in
--- ESTABLISHED. They have no fd, and belong to the listener of their port.
+-- ESTABLISHED, or in CLOSE_WAIT where the client has ended its side meanwhile. (One that a program has closed goes
+-- on in FIN_WAIT or LAST_ACK.) They have no fd, and belong to the listener of their port. Those that
+-- the client has reset stay in the queue too, and no table lists them.
 --   netns              inode number of the namespace
 --   net_table, local, local_port, remote
 --   peer               remote without its port
 --   first_snapshot, last_snapshot   of the connection so
+--   state              ESTABLISHED, CLOSE_WAIT
 CREATE VIEW waiting_connection AS
 SELECT n.inode AS netns, i.net_table, i.local, i.local_port, i.remote,
   substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1) AS peer, i.first_snapshot,
-  i.last_snapshot
+  i.last_snapshot, t.name AS state
 FROM inet_span i
 JOIN netns n ON n.id = i.netns
-WHERE i.inode = 0 AND i.state = 1 AND i.net_table IN (1, 2);
+JOIN tcp_state t USING (state)
+WHERE i.inode = 0 AND i.state IN (1, 8) AND i.net_table IN (1, 2);
 
 -- When the dead sockets of a process last carried data: the history of a leak from before the recording.
 --   process, peer (address), local_port, last_data_ns, last_data_at
@@ -149,13 +153,16 @@ WHERE a.ended_by IS NOT NULL
   AND b.first_snapshot = (SELECT min(c.first_snapshot) FROM processes c WHERE c.comm = a.comm
     AND c.exe IS a.exe AND c.process <> a.process AND c.first_snapshot >= a.last_snapshot
     AND c.first_snapshot > a.first_snapshot)
-  -- One of several workers that come and go is no restart. Who starts them again is none of them.
+  -- One of several workers that come and go is no restart. Who starts them again is none of them, nor is who
+  -- runs by another command line than the two.
   AND NOT EXISTS (SELECT 1 FROM processes c WHERE c.comm = a.comm AND c.exe IS a.exe
     AND c.process NOT IN (a.process, b.process) AND c.pid IS NOT a.parent_pid
+    AND (a.cmdline IS NOT b.cmdline OR c.cmdline IS a.cmdline)
     AND c.pid IS NOT b.parent_pid AND c.first_snapshot <= a.last_snapshot
     AND coalesce(c.ended_by, b.first_snapshot + 1) > b.first_snapshot);
 
--- Connections in CLOSE_WAIT when they were last looked at: the peer has closed, the program has not.
+-- Connections in CLOSE_WAIT when they were last looked at: the peer has ended its side (FIN), the program
+-- has not closed.
 --   process, pid, start_ticks, fd, inode, local, remote
 --   since              the first snapshot that lists it so without a break
 --   seconds            from then to the last

@@ -280,6 +280,93 @@ TEST(ReportText, AChartShowsTheLimitWhereItIsNear) {
   EXPECT_TRUE(contains(renderReportText(report), "fds over time (the soft limit is far away)\n"));
 }
 
+Finding growthOf(const std::string& title, size_t fds) {
+  return {.database = "leak.db",
+          .id = "kind-growth",
+          .severity = "warning",
+          .title = title,
+          .pid = 4711,
+          .start_ticks = 99,
+          .explanation = "Observed: more.",
+          .advice = "Close " + title + ".",
+          .query = "SELECT 1",
+          .rows = {},
+          .all_rows = fds,
+          .held_by = {},
+          .also = {}};
+}
+
+TEST(ReportText, TheVerdictIsOnTheLargestOfSeveralLeaks) {
+  Report report = leakReport();
+  report.findings = {growthOf("eventfds", 36), growthOf("pipes", 55), growthOf("timers", 9)};
+  const std::string text = renderReportText(report, {.width = 200});
+  EXPECT_TRUE(contains(text, "fd leak, most likely: in gateway (pid 4711) pipes;")) << text;
+  EXPECT_TRUE(contains(text, "Observed   Besides: eventfds; timers.\n")) << text;
+  EXPECT_TRUE(contains(text, "To do      Close pipes.\n")) << text;
+}
+
+TEST(ReportText, WhatIsCertainCountsTwice) {
+  Report report = leakReport();
+  report.findings[0].all_rows = 50;
+  report.findings.push_back(growthOf("pipes", 99));
+  EXPECT_TRUE(contains(renderReportText(report), "does not close sockets whose"));
+  report.findings.back().all_rows = 101;
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}), "in gateway (pid 4711) pipes"));
+}
+
+TEST(ReportText, AShortRecordingDoesNotTellHowLongFdsOutlived) {
+  Report report = leakReport();
+  report.processes[0].seconds = 5;
+  report.processes[0].peers[0].leaks = 0;
+  const std::string text = renderReportText(report, {.width = 200});
+  EXPECT_FALSE(contains(text, "none for longer")) << text;
+  EXPECT_TRUE(contains(text,
+                       "Not known  For how long these fds have outlived their connections: they "
+                       "were recorded for 5.0 s only, and the grace period is 30 s.\n"))
+      << text;
+}
+
+Report closeWaitReport() {
+  Report report = leakReport();
+  Finding& finding = report.findings[0];
+  finding.id = "close-wait";
+  finding.all_rows = 4;
+  report.processes[0].verdicts = {{"peer-closed", 4}};
+  report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
+  return report;
+}
+
+TEST(ReportText, AFewInCloseWaitThatStayTheSameAreNoLeak) {
+  Report report = closeWaitReport();
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
+                       "Verdict    gateway (pid 4711) keeps 4 connections in CLOSE_WAIT"));
+  report.processes[0].verdicts_over_time = {{"peer-closed", {0, 2, 4}}};
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}), "fd leak, most likely: gateway"));
+}
+
+TEST(ReportText, ProcessesThatHoldTheSameSocketsShareAFinding) {
+  Report report = closeWaitReport();
+  report.findings[0].also = {{4712, 100}};
+  ProcessReport child = leakingProcess();
+  child.pid = 4712;
+  child.start_ticks = 100;
+  report.processes.push_back(child);
+  const std::string text = renderReportText(report, {.width = 200});
+  EXPECT_TRUE(contains(text, "To close them in this process alone ends none that pid 4712 holds"))
+      << text;
+  EXPECT_TRUE(contains(text, "1 other process\n")) << text;
+  EXPECT_TRUE(contains(text, "critical  close-wait  gateway  4712")) << text;
+}
+
+TEST(ReportText, AForecastIsNotNothing) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].verdicts = {{"connected", 10}};
+  EXPECT_TRUE(renderReportText(report, {.width = 200})
+                  .starts_with("Verdict    nothing was found that is wrong, but gateway (pid 4711) "
+                               "grows: its limit of 128 is reached between 2026-01-01T01:50:00Z"));
+}
+
 TEST(ReportText, AProcessThatCouldNotBeReadShowsNoZeros) {
   Report report = leakReport();
   report.findings.clear();

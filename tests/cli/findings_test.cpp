@@ -304,7 +304,8 @@ TEST(RealFindings, CloseWaitWithAndWithoutUnreadBytes) {
   Film film(server.pid());
   film.take(2);
   EXPECT_EQ(film.titles("close-wait", "1ms"),
-            Titles{"2 connections stay in CLOSE_WAIT: the peer has closed, the program has not"});
+            Titles{"2 connections stay in CLOSE_WAIT: the peer has ended its side, the program has "
+                   "not closed"});
   EXPECT_NE(film.explanation("close-wait", "1ms")
                 .find("1 of them has something left to read, up to 6 bytes (the end of the stream "
                       "counts as one), 1 has not."),
@@ -342,6 +343,31 @@ TEST(RealFindings, LimitsThatAreNearLowAndChanged) {
                   .begin()
                   ->starts_with("the soft limit of open files was changed from 7 to 6 at "));
   EXPECT_EQ(film.titles("limit-low"), Titles{});
+}
+
+TEST(RealFindings, FdsAboveALoweredLimitLeaveItFree) {
+  Actor actor([](Cue& cue) {
+    Fds fds;
+    for (int i = 0; i < 20; ++i)
+      fds.emplace_back(checked(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100)));
+    const rlimit limits{12, 200};
+    checked(setrlimit(RLIMIT_NOFILE, &limits));
+    cue.tell("lowered");
+    cue.await();
+    for (int fd = 0; fd >= 0; fd = dup(STDIN_FILENO)) {
+    }
+    cue.tell("full");
+    cue.await();
+  });
+  actor.hear();
+  Film film(actor.pid());
+  film.take(2);
+  EXPECT_EQ(film.titles("limit-reached"), Titles{}) << "25 fds, and 7 of 12 numbers are free";
+  actor.ask();
+  film.take();
+  ASSERT_EQ(film.titles("limit-reached").size(), 1U);
+  EXPECT_TRUE(
+      film.titles("limit-reached").begin()->starts_with("the limit of 12 open files was reached "));
 }
 
 TEST(RealFindings, ASoftLimitFarBelowTheHardOne) {
@@ -385,6 +411,33 @@ TEST(RealFindings, AnAcceptQueueWithFreeFdsIsTraffic) {
     EXPECT_EQ(film.report().at("findings"), Json::array());
     EXPECT_EQ(film.report().at("waiting_connections").at(0).at("waiting"), 3);
   });
+}
+
+TEST(RealFindings, ClientsInTheAcceptQueueThatHaveGivenUp) {
+  Actor server([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    const rlimit limits{20, 20};
+    checked(setrlimit(RLIMIT_NOFILE, &limits));
+    for (int fd = 0; fd >= 0; fd = dup(STDIN_FILENO)) {
+    }
+    cue.tell(listener.local().port());
+    cue.await();
+  });
+  const auto port = server.hear().get<uint16_t>();
+  std::vector<Socket> clients = connectTimes(Address("127.0.0.1", port), 4);
+  clients[0].close();
+  clients[1].close();
+  clients[2].reset();
+  ASSERT_TRUE(waitFor([&] { return acceptQueueLength(server.pid(), port) == 4; }));
+  Film film(server.pid());
+  film.take();
+  const std::string explanation = film.explanation("accept-queue", "30s");
+  EXPECT_NE(explanation.find("Of 4 the table lists 1 in ESTABLISHED and 2 in CLOSE_WAIT"),
+            std::string::npos)
+      << explanation;
+  EXPECT_NE(explanation.find("The 1 that no table lists was reset"), std::string::npos)
+      << explanation;
+  EXPECT_EQ(film.report().at("waiting_connections").at(0).at("waiting"), 3);
 }
 
 TEST(RealFindings, ConnectionsOfADualStackListenerAreInTcp6Only) {

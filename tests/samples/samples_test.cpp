@@ -57,7 +57,7 @@ TEST(Samples, PushgatewayHasItsVerdictInTheFirstLines) {
                statement.at("text").get<std::string>();
   for (const std::string_view part :
        {"too many live clients for a limit of 128 open files", "no fd leak of dead sockets",
-        "observed The limit of 128 open files was reached at",
+        "observed The limit of 128 open files was reached between",
         "observed The accept queue of [::]:9091 fills up", "connections are alive",
         "listed in tcp6 and none in tcp", "none outlived", "inferred So no fd leak"}) {
     EXPECT_NE(summary.find(part), std::string::npos) << part << '\n' << summary;

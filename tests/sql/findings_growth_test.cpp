@@ -90,7 +90,34 @@ TEST(GrowthFindings, AtTheLimitIsNoPlateau) {
   EXPECT_EQ(titleOf(drawn(counts, "50/50"), "plateau"), "");
 }
 
+TEST(GrowthFindings, AShortRecordingOfALimitThatIsNear) {
+  // Too short for a shape, but in 22 s nothing is left.
+  EXPECT_NE(findingsOf(drawn({47, 51, 56, 61, 66, 71}, "100/100")).find("steady-growth warning"),
+            std::string::npos);
+}
+
 // --- one kind ---
+
+TEST(GrowthFindings, IsMeasuredUntilTheLimitWasReached) {
+  std::vector<int> counts = line(9, 2, 2);
+  counts.insert(counts.end(), 30, 18);
+  const std::string drawing = drawn(counts, "18/18");
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grow, from 2 to 18");
+  EXPECT_NE(explanationOf(drawing, "kind-growth")
+                .find("evenly spread over the time until the limit was reached"),
+            std::string::npos);
+  EXPECT_NE(explanationOf(drawing, "kind-growth").find("about 12.0 a minute until then."),
+            std::string::npos)
+      << explanationOf(drawing, "kind-growth");
+}
+
+TEST(GrowthFindings, OfAnEndedProcessDoesNotGoOn) {
+  std::string drawing = "snapshots: R . . . . . . . . .\nprocess a: ok . . . . . . . . -\n";
+  drawing += limitOf("9000/9000", 10) + curve({2, 4, 6, 8, 10, 12, 14, 16, 18, 18});
+  EXPECT_NE(explanationOf(drawing, "kind-growth").find("about 12.0 a minute until it ended."),
+            std::string::npos)
+      << explanationOf(drawing, "kind-growth");
+}
 
 TEST(GrowthFindings, PipesThatOnlyGrow) {
   const std::string drawing = drawn(line(9, 2, 1));

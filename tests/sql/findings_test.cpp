@@ -3,7 +3,10 @@
 
 #include <string>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
+
+#include "tests/sql/timeline.h"
 
 namespace fdmortem::test {
 
@@ -65,6 +68,15 @@ TEST(Findings, AFewThatOutlivedInAShortRecordingAreNoProof) {
     tcp 500:    EST        -  .
   )";
   EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
+}
+
+TEST(Findings, ManyThatOutlivedInOneSnapshotAreNoTrifle) {
+  std::string drawing = "snapshots: R\nprocess a: ok\n";
+  for (int fd = 0; fd < 30; ++fd) {
+    drawing += fmt::format("fd a/{}: {}\n", fd, fd < 10 ? fmt::format("s{}", 500 + fd) : "p9");
+    if (fd < 10) drawing += fmt::format("autopsy a/{} inode={}: dead\n", fd, 500 + fd);
+  }
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections warning 100\n");
 }
 
 TEST(Findings, WhatIsRunAgainAndAgainIsToldOfOnce) {
@@ -212,6 +224,20 @@ TEST(Findings, NoRestartAmongWorkersThatComeAndGo) {
             "");
 }
 
+TEST(Findings, ARestartBesideAnotherOfItsName) {
+  // Its command line tells the two apart.
+  const std::string drawing = R"(
+    snapshots:                            R   .  .   .
+    process a pid=7 cmdline=x:            ok  .  -   .
+    process b pid=8 comm=a cmdline=x:     _   .  ok  .
+    process c pid=9 comm=a cmdline=OTHER: ok  .  .   .
+    fd a/3:                               p8  .  .   .
+    fd b/3:                               _   .  =p9 .
+    fd c/3:                               p10 .  .   .
+  )";
+  EXPECT_EQ(findingsOf(drawing), "restarted info 7\n");
+}
+
 TEST(Findings, CloseWaitTellsWhetherSomethingIsLeftToRead) {
   const std::string drawing = R"(
     snapshots:  R          .   .  .  .  .
@@ -221,8 +247,11 @@ TEST(Findings, CloseWaitTellsWhetherSomethingIsLeftToRead) {
     tcp 500:    EST        CW  .  .  .  .
   )";
   EXPECT_NE(explanationOf(drawing, "close-wait")
-                .find("Nothing is left to read of any of them. Inferred: the program has read up "
-                      "to the end"),
+                .find("Nothing is left to read of any of them. Inferred: the program has read all "
+                      "that came and does not close."),
+            std::string::npos);
+  EXPECT_NE(explanationOf(drawing, "close-wait")
+                .find("Not known: whether the peer has closed, or has only ended its sending"),
             std::string::npos);
   EXPECT_NE(explanationOf(drawing + "queue 500: _ 7 . . . .\n", "close-wait")
                 .find("All of them have something left to read, if only the end of the stream "
@@ -304,9 +333,39 @@ TEST(Findings, WhoWaitsInTheAcceptQueue) {
   EXPECT_EQ(titleOf(drawing, "accept-queue"),
             "the accept queue of 0.0.0.0:9091 fills up: 2 connections wait in it, and no fd is "
             "free");
-  EXPECT_NE(explanationOf(drawing, "accept-queue").find("They came from 198.51.100.7 (2)."),
+  EXPECT_NE(explanationOf(drawing, "accept-queue").find("These came from 198.51.100.7 (2)."),
             std::string::npos)
       << explanationOf(drawing, "accept-queue");
+}
+
+TEST(Findings, WhoHasGivenUpInTheAcceptQueue) {
+  const std::string drawing = R"(
+    snapshots:  R       .     .
+    process a:  ok      .     .
+    limit a:    2/2     .     .
+    fd a/0:     s500    .     .
+    fd a/1:     _       s501  .
+    tcp 500 local=0.0.0.0:9091:             LISTEN  .  .
+    tcp 501 local=0.0.0.0:9092:             _  LISTEN  .
+    queue 500:  _       .     1
+    queue 501:  _       .     4
+    tcp 0 local=192.0.2.1:9091 remote=198.51.100.6:4000: _ .   EST
+    tcp 0 local=192.0.2.1:9092 remote=198.51.100.7:4000: _ EST CW
+    tcp 0 local=192.0.2.1:9092 remote=198.51.100.7:4001: _ EST CW
+  )";
+  EXPECT_EQ(titleOf(drawing, "accept-queue"),
+            "the accept queue of 0.0.0.0:9092 fills up: 4 connections wait in it, and no fd is "
+            "free; so does that of 1 other listener");
+  const std::string explanation = explanationOf(drawing, "accept-queue");
+  EXPECT_NE(explanation.find("Other listeners: 0.0.0.0:9091 up to 1. Of 5 the table lists 1 in "
+                             "ESTABLISHED and 2 in CLOSE_WAIT, whose clients have given up or "
+                             "ended their side. These came from 198.51.100.7 (2), 198.51.100.6 "
+                             "(1)."),
+            std::string::npos)
+      << explanation;
+  EXPECT_NE(explanation.find("The 2 that no table lists were reset by the client"),
+            std::string::npos)
+      << explanation;
 }
 
 TEST(Findings, AnAcceptQueueWithFreeFdsIsTraffic) {
@@ -334,6 +393,27 @@ TEST(Findings, ASocketThatForkSharedAndNobodyCloses) {
   )"),
             "close-wait warning 100\nclose-wait warning 101\n"
             "shared-sockets warning 100\nshared-sockets warning 101\n");
+}
+
+TEST(Findings, WhoHoldsAllThatAnOlderProcessHolds) {
+  // b has inherited its only one; c has one of its own.
+  Timeline timeline(R"(
+    snapshots:          R    .   .  .  .  .
+    process a start=1:  ok   .   .  .  .  .
+    process b start=2:  ok   .   .  .  .  .
+    process c start=3:  ok   .   .  .  .  .
+    fd a/3:             s500 .   .  .  .  .
+    fd a/4:             s501 .   .  .  .  .
+    fd b/3:             s500 .   .  .  .  .
+    fd c/3:             s500 .   .  .  .  .
+    fd c/5:             s502 .   .  .  .  .
+    tcp 500:            EST  CW  .  .  .  .
+    tcp 501:            EST  CW  .  .  .  .
+    tcp 502:            EST  CW  .  .  .  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT a.comm, b.comm FROM _held_by h JOIN processes a USING (process) "
+                          "JOIN processes b ON b.process = h.held_by"),
+            "b a\n");
 }
 
 TEST(Findings, ASocketThatOnlyOneHolds) {

@@ -251,8 +251,8 @@ class Drawing {
       const std::string comm = line.attribute("comm", line.name);
       insert("process_change", snapshot, id, static_cast<int>(change), static_cast<int>(status),
              line.number("parent", 1), sqlText(comm),
-             sqlText(line.attribute("exe", "/usr/bin/" + comm)), sqlText(comm), "NULL", 0, 0,
-             namespace_id);
+             sqlText(line.attribute("exe", "/usr/bin/" + comm)),
+             sqlText(line.attribute("cmdline", comm)), "NULL", 0, 0, namespace_id);
     }
   }
 

@@ -17,7 +17,7 @@
 //
 // What comes before the colon are the kind, the name and NAME=VALUE pairs:
 //   process NAME   ok, fail                  pid=, start=, parent= (a pid), comm=, exe=, netns=,
-//                                            boot=
+//                                            boot=, cmdline=
 //   fd NAME/FD     sN (a socket), pN (a pipe), ? (unreadable), else a text
 //                                            protocol= (TCP for sockets, none: NULL), type=, links=
 //   limit NAME     SOFT/HARD of open files, u for unlimited       resource=

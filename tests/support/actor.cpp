@@ -45,6 +45,25 @@ void closeOthers(std::vector<int> kept) {
   ::close_range(first, ~0U, 0);
 }
 
+FileHandle moved(FileHandle fd, int number) {
+  if (fd.get() == number) return fd;
+  if (::dup3(fd.get(), number, O_CLOEXEC) < 0) ::_exit(1);
+  return FileHandle(number);
+}
+
+/// The channel with the two lowest numbers from 3 on that are not kept: tests of limits count on
+/// them. No third number is taken meanwhile: a limit may allow none.
+Channel lowered(FileHandle reader, FileHandle writer, std::vector<int>& kept) {
+  std::vector<int> numbers;
+  for (int number = 3; numbers.size() < 2; ++number) {
+    if (std::find(kept.begin(), kept.end(), number) == kept.end()) numbers.push_back(number);
+  }
+  kept.insert(kept.end(), numbers.begin(), numbers.end());
+  if (reader.get() == numbers[1] || writer.get() == numbers[0]) std::swap(numbers[0], numbers[1]);
+  FileHandle input = moved(std::move(reader), numbers[0]);
+  return {std::move(input), moved(std::move(writer), numbers[1])};
+}
+
 [[noreturn]] void play(const Actor::Part& part, Channel& channel) {
   int status = 0;
   try {
@@ -105,9 +124,7 @@ Actor::Actor(const Part& part, std::vector<int> kept_fds) {
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != test) ::_exit(1);  // it ended before the line above
-    Channel channel(std::move(cue_reader), std::move(answer_writer));
-    const auto own = channel.fds();
-    kept_fds.insert(kept_fds.end(), own.begin(), own.end());
+    Channel channel = lowered(std::move(cue_reader), std::move(answer_writer), kept_fds);
     closeOthers(std::move(kept_fds));
     play(part, channel);
   }

@@ -27,7 +27,6 @@ class Channel {
   void say(const Json& message);
   /// Empty: nothing came in time, or there is nobody any more.
   std::optional<Json> hear(std::chrono::milliseconds deadline);
-  std::vector<int> fds() const { return {input_.get(), output_.get()}; }
 
  private:
   FileHandle input_;
@@ -49,8 +48,8 @@ class Cue {
 };
 
 /// A child of the test that runs a function. It has /dev/null as its first three fds, two pipes
-/// to the test, and of the test's other fds only those that it is to keep. It is killed when the
-/// test's main thread ends. The test must have one thread when it makes one.
+/// to the test as the next two, and of the test's other fds only those that it is to keep. It is
+/// killed when the test's main thread ends. The test must have one thread when it makes one.
 class Actor {
  public:
   using Part = std::function<void(Cue&)>;
