@@ -144,7 +144,7 @@ std::string alsoInWords(const Finding& finding) {
 
 /// Processes that hold the same sockets, as after a fork, are told of in one finding.
 void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
-  const auto isToldOf = [&](const Finding& finding) {
+  const auto is_told_of = [&](const Finding& finding) {
     if (!finding.held_by) return false;
     const ResultTable holder = analysis.query(
         "SELECT pid, start_ticks FROM processes WHERE process = ?", {*finding.held_by});
@@ -158,8 +158,9 @@ void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
     return true;
   };
   std::vector<bool> are_told;
+  are_told.reserve(findings.size());
   for (const Finding& finding : findings)
-    are_told.push_back(isToldOf(finding));
+    are_told.push_back(is_told_of(finding));
   std::vector<Finding> kept;
   for (size_t i = 0; i < findings.size(); ++i) {
     if (are_told[i]) continue;
