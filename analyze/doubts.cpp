@@ -28,11 +28,10 @@ std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& dat
       " (SELECT max(id) FROM recording WHERE last_snapshot <"
       " d.last_snapshot)) ORDER BY id");
   while (open_ended.executeStep()) {
-    doubts.push_back(
-        fmt::format("recording {} has no end: it was still going on, or the recorder was killed; "
-                    "what came after "
-                    "snapshot {} is not in the file",
-                    open_ended.getColumn(0).getInt64(), open_ended.getColumn(1).getInt64()));
+    doubts.push_back(fmt::format(
+        "recording {} has no end: it was still going on, or the recorder was killed or had no "
+        "room to store it; what came after snapshot {} is not in the file",
+        open_ended.getColumn(0).getInt64(), open_ended.getColumn(1).getInt64()));
   }
   return doubts;
 }

@@ -208,7 +208,7 @@ struct Report {
   int64_t grace_ms = 30'000;
   std::string from;          ///< the time that --from gives, as it was typed; empty: none
   std::string to;            ///< and of --to
-  bool is_salvaged = false;  ///< --salvage was given
+  bool is_salvaged = false;  ///< an archive is damaged, and --salvage took what is whole
   bool is_filtered = false;  ///< only some of the processes were asked for
   std::vector<DatabaseReport> databases;
   std::vector<UnreadDatabase> unread;

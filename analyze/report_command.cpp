@@ -154,9 +154,9 @@ int runReport(const ReportOptions& options) {
   Report report;
   report.from = options.from;
   report.to = options.to;
-  report.is_salvaged = options.analysis.is_salvage;
   const auto add = [&](const Analysis& analysis) {
     sayOfLogs(analysis);
+    report.is_salvaged = report.is_salvaged || analysis.isDamaged();
     ProgressLine progress(analysis.path(), writeToTerminal());
     addToReport(analysis, options.processes, report,
                 [&](std::string_view stage, int percent) { progress.show(stage, percent); });

@@ -53,10 +53,6 @@ std::string listOf(SQLite::Database& archive, int64_t snapshot) {
   for (const auto& [path, bytes, is_second] : archivedPaths(archive, snapshot)) {
     text += fmt::format("{:>10}  {}{}\n", bytes, printable(path),
                         is_second ? "  (read again: --again)" : "");
-    if (path.ends_with("/fd")) {
-      text += fmt::format("{:>10}  {}info/N  (of each fd N that {} lists)\n", "", printable(path),
-                          printable(path));
-    }
   }
   return text;
 }
@@ -84,6 +80,8 @@ int runShow(const ShowOptions& options) {
   const int64_t snapshot = snapshotIn(archive.database(), options);
   if (options.path.empty()) {
     print(options, listOf(archive.database(), snapshot));
+    fmt::print(stderr,
+               "fdanalyze: besides, PID/fd/N and PID/fdinfo/N of each fd N that PID/fd lists\n");
     return 0;
   }
   // As one copies it from a shell.
