@@ -262,11 +262,12 @@ class ProcessStatements {
           "and a higher limit only moves the day.");
     } else if (cause_ == Cause::CloseWait) {
       say(Basis::Inferred,
-          fmt::format("They stay until the program closes them, or a reset or a keepalive that "
-                      "fails ends them{}.",
-                      process_.growth.isSteady() || process_.is_full
-                          ? "; a higher limit only moves the day"
-                          : ""));
+          fmt::format(
+              "They stay until the program closes them, or a reset or a keepalive that "
+              "fails ends them{}.",
+              (process_.growth.per_hour && process_.growth.low_per_hour > 0) || process_.is_full
+                  ? "; a higher limit only moves the day"
+                  : ""));
     }
   }
 

@@ -109,7 +109,7 @@ class Traffic {
     switch (behind.kind) {
       case 2:
         record.link.type = LinkType::Pipe;
-        record.protocol.clear();
+        record.protocol = {};
         break;
       case 3:
         record.protocol = sometimes(20) ? "UNIX" : "UDP";
