@@ -128,7 +128,7 @@ TEST_F(EmptyRoot, FailuresAreStillSaidInWords) {
   const ProgramResult result =
       runInside({"record", "-o", "/nowhere/f.db", "-p", std::to_string(::getpid())});
   EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "fdcapture: /nowhere/f.db: No such file or directory\n");
+  EXPECT_EQ(result.err, "fdcapture: /nowhere/f.db: there is no folder /nowhere\n");
 }
 
 }  // namespace
