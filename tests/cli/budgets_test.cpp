@@ -230,7 +230,8 @@ TEST(Budgets, ALimitOfTheSizeOfFilesIsLikeAFullDisk) {
   recording.awaitSnapshots(2);
   EXPECT_EQ(recording.stop(), 3);
   expectChecked(recording.file());
-  EXPECT_EQ(query(recording.file(), "SELECT kind FROM recorder_event ORDER BY wall_ns"),
+  EXPECT_EQ(query(recording.file(),
+                  "SELECT kind FROM recorder_event WHERE kind LIKE 'disk-%' ORDER BY wall_ns"),
             Json::parse(R"([{"kind": "disk-full"}, {"kind": "disk-room"}])"));
 }
 
@@ -246,8 +247,9 @@ TEST(Budgets, ARecorderThatStartsOnAFullDiskWaits) {
   recording.awaitSnapshots(2);
   EXPECT_EQ(recording.stop(), 0);
   expectChecked(recording.file());
-  EXPECT_EQ(query(recording.file(), "SELECT kind FROM recorder_event"),
-            Json::parse(R"([{"kind": "began-late"}])"));
+  EXPECT_EQ(
+      query(recording.file(), "SELECT kind FROM recorder_event WHERE kind <> 'missed-at-end'"),
+      Json::parse(R"([{"kind": "began-late"}])"));
   // The same with an archive that is continued, and an end that comes before the room.
   disk.fill();
   Recording second(recording.file(), {"-p", std::to_string(actor.pid())}, "20ms");
@@ -492,7 +494,8 @@ TEST(Budgets, BurstsAreDenseAsLongAsTheyMatter) {
   const std::string& database = recording.file();
   EXPECT_EQ(queryValue(database, "SELECT count(*) FROM snapshot WHERE is_burst = 0"), 1);
   EXPECT_GE(queryValue(database, "SELECT count(*) FROM snapshot WHERE is_burst = 1"), 5);
-  EXPECT_EQ(query(database, "SELECT kind FROM recorder_event ORDER BY wall_ns"),
+  EXPECT_EQ(query(database,
+                  "SELECT kind FROM recorder_event WHERE kind <> 'missed-at-end' ORDER BY wall_ns"),
             Json::parse(R"([{"kind": "burst-began"}, {"kind": "burst-ended"}])"));
   expectChecked(database);
 }
