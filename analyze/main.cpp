@@ -6,14 +6,14 @@
 #include <fmt/core.h>
 
 #include "analyze/archives.h"
-#include "analyze/check.h"
+#include "analyze/check/check.h"
 #include "analyze/export_command.h"
 #include "analyze/listings.h"
 #include "analyze/options.h"
-#include "analyze/report_command.h"
+#include "analyze/report/command.h"
 #include "analyze/show_command.h"
+#include "schema/command_line/standard_streams.h"
 #include "schema/printable.h"
-#include "schema/standard_streams.h"
 
 namespace {
 

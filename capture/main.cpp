@@ -9,8 +9,8 @@
 #include "capture/messages.h"
 #include "capture/options.h"
 #include "capture/recorder.h"
+#include "schema/command_line/standard_streams.h"
 #include "schema/printable.h"
-#include "schema/standard_streams.h"
 
 namespace {
 

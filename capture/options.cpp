@@ -6,11 +6,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "schema/duration.h"
-#include "schema/size.h"
+#include "schema/command_line/duration.h"
+#include "schema/command_line/size.h"
+#include "schema/command_line/usage_error.h"
+#include "schema/command_line/versions.h"
 #include "schema/time_text.h"
-#include "schema/usage_error.h"
-#include "schema/versions.h"
 
 namespace fdmortem {
 namespace {

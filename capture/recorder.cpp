@@ -19,10 +19,10 @@
 #include <fmt/ranges.h>
 #include <sqlite3.h>
 
-#include "capture/archive_writer.h"
+#include "capture/archive/writer.h"
 #include "capture/burst.h"
 #include "capture/changes.h"
-#include "capture/collector.h"
+#include "capture/collect/collector.h"
 #include "capture/disk_retry.h"
 #include "capture/hints.h"
 #include "capture/own_limits.h"
@@ -30,7 +30,7 @@
 #include "capture/progress.h"
 #include "capture/schedule.h"
 #include "capture/stop_signals.h"
-#include "schema/duration.h"
+#include "schema/command_line/duration.h"
 #include "schema/printable.h"
 #include "schema/readers/host.h"
 
