@@ -12,6 +12,7 @@
 #include "analyze/options.h"
 #include "analyze/report/command.h"
 #include "analyze/show_command.h"
+#include "schema/command_line/exit_status.h"
 #include "schema/command_line/standard_streams.h"
 #include "schema/printable.h"
 
@@ -47,12 +48,12 @@ int main(int argc, char** argv) {
     return status;
   } catch (const fdmortem::UsageError& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
-    return 2;
+    return fdmortem::kWrongUsage;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "fdanalyze: takes more memory than is allowed; --max-memory allows more\n");
-    return 1;
+    return fdmortem::kFailed;
   } catch (const std::exception& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
-    return 1;
+    return fdmortem::kFailed;
   }
 }

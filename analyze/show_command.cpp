@@ -18,12 +18,11 @@
 #include "analyze/output.h"
 #include "analyze/snapshot_name.h"
 #include "schema/archive_file.h"
+#include "schema/command_line/exit_status.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
 namespace {
-
-constexpr int kPartlyRead = 3;
 
 int64_t snapshotIn(SQLite::Database& archive, const ShowOptions& options) {
   return snapshotNumber(options.snapshot, options.database,

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include <limits>
+
 #include <fmt/core.h>
 
 #include "schema/time_scan.h"
@@ -48,6 +50,15 @@ std::optional<int64_t> parseTime(std::string_view text) {
   const auto prefix = parseTimePrefix(text);
   if (!prefix || prefix->length != text.size()) return {};
   return prefix->wall_ns;
+}
+
+std::optional<int64_t> parseTimeEnd(std::string_view text) {
+  constexpr int64_t kRestOfMillisecondNs = 999'999;
+  const auto wall_ns = parseTime(text);
+  if (!wall_ns || *wall_ns % (kRestOfMillisecondNs + 1) != 0) return wall_ns;
+  return *wall_ns > std::numeric_limits<int64_t>::max() - kRestOfMillisecondNs
+             ? std::numeric_limits<int64_t>::max()
+             : *wall_ns + kRestOfMillisecondNs;
 }
 
 }  // namespace fdmortem

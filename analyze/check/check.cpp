@@ -19,6 +19,7 @@
 #include "analyze/import/private_copy.h"
 #include "analyze/output.h"
 #include "analyze/progress.h"
+#include "schema/command_line/exit_status.h"
 #include "schema/printable.h"
 #include "schema/sha256.h"
 #include "schema/sql.h"
@@ -174,7 +175,7 @@ int runCheck(const CheckOptions& options) {
                                                     : asText(options.database, result));
   if (result.problems.empty()) return 0;
   fmt::print(stderr, "fdanalyze: {}: {}\n", printable(options.database), countOf(result));
-  return 1;
+  return kFailed;
 }
 
 }  // namespace fdmortem

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <set>
 #include <string_view>
 #include <system_error>
 
@@ -18,13 +17,12 @@
 #include "analyze/report/render.h"
 #include "analyze/report/words.h"
 #include "schema/archive_file.h"
+#include "schema/command_line/exit_status.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
 
 namespace {
-
-constexpr int kPartlyRead = 3;
 
 /// What the terminal takes, if it is one.
 TextStyle styleOf(const ReportOptions& options) {
@@ -98,14 +96,6 @@ int sayOfEmptyArchives(const Report& report) {
   return status;
 }
 
-/// An archive is told apart by its path.
-void refuseTwice(const std::vector<std::string>& databases) {
-  std::set<std::string> paths;
-  for (const std::string& path : databases) {
-    if (!paths.insert(path).second) throw UsageError(fmt::format("{}: was given twice", path));
-  }
-}
-
 void refuseLogsWithoutHost(const MarkOptions& marks) {
   if (!marks.needs_host) return;
   for (const std::string& log : marks.logs) {
@@ -146,7 +136,6 @@ std::string render(const Report& report, const ReportOptions& options) {
 
 int runReport(const ReportOptions& options) {
   refuseEvidence(options.output, options.analysis.marks.logs);
-  refuseTwice(options.databases);
   AnalysisOptions analysis_options = options.analysis;
   // A log is one host's, and so is an archive.
   analysis_options.marks.needs_host = options.databases.size() > 1;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include "capture/archive/drop_snapshots.h"
 #include "capture/archive/lock.h"
 #include "capture/archive/write_transaction.h"
+#include "capture/clocks.h"
 #include "capture/finally.h"
 #include "schema/archive_file.h"
 
@@ -34,12 +34,6 @@ constexpr int64_t kWalPartOfLimit = 16;
 
 /// Whoever writes into the archive of a recorder, an administrator for instance, may for so long.
 constexpr int kBusyTimeoutMs = 200;
-
-int64_t monotonicNs() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 int64_t sizeOf(const std::string& path) {
   struct stat status {};
@@ -94,7 +88,7 @@ ArchiveDatabase::ArchiveDatabase(const std::string& path, std::optional<uint64_t
   takeBallast();
   leaveRoomForDropping(true);
   // The first snapshot is put into the file at once: who copies it without its -wal has something.
-  checkpointed_ns_ = monotonicNs() - kCheckpointIntervalNs;
+  checkpointed_ns_ = nowNs(CLOCK_MONOTONIC) - kCheckpointIntervalNs;
 }
 
 uint64_t ArchiveDatabase::bytesToStartWith() const {
@@ -172,14 +166,14 @@ void ArchiveDatabase::checkpointSometimes() {
   if (max_bytes_) {
     maximum = std::min(maximum, static_cast<int64_t>(*max_bytes_) / kWalPartOfLimit);
   }
-  const bool is_old = monotonicNs() - checkpointed_ns_ >= kCheckpointIntervalNs;
+  const bool is_old = nowNs(CLOCK_MONOTONIC) - checkpointed_ns_ >= kCheckpointIntervalNs;
   if (is_old || walBytes() > maximum) checkpoint();
 }
 
 void ArchiveDatabase::checkpoint() {
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   if (quota_) quota_->takeRefused();
-  checkpointed_ns_ = monotonicNs();
+  checkpointed_ns_ = nowNs(CLOCK_MONOTONIC);
 }
 
 void ArchiveDatabase::leaveRoomForDropping(bool leaves) {

@@ -52,7 +52,6 @@ class ArchiveDatabase {
   int64_t contentBytes();
   /// What the archive takes on disk, with what lies beside it.
   uint64_t diskBytes() const;
-  std::optional<uint64_t> maxBytes() const { return max_bytes_; }
 
   /// Whether it was larger than `max_bytes` allows when it was opened. Until enforceLimit() it may
   /// become larger by some MB, which it takes to make it smaller.

@@ -65,7 +65,6 @@ class Quota::Impl {
   Impl& operator=(const Impl&) = delete;
 
   const std::string& name() const { return name_; }
-  uint64_t limit() const { return limit_; }
   void setLimit(uint64_t bytes) { limit_ = bytes; }
   void reserve(uint64_t bytes) { reserved_ = bytes; }
   bool takeRefused() { return std::exchange(refused_, false); }
@@ -193,9 +192,6 @@ Quota::~Quota() = default;
 
 const std::string& Quota::vfsName() const {
   return impl_->name();
-}
-uint64_t Quota::limitBytes() const {
-  return impl_->limit();
 }
 uint64_t Quota::usedBytes() const {
   return impl_->used();

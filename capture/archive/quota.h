@@ -27,7 +27,6 @@ class Quota {
   /// For SQLite::Database's parameter aVfs.
   const std::string& vfsName() const;
 
-  uint64_t limitBytes() const;
   void setLimit(uint64_t bytes);
   /// What is taken now.
   uint64_t usedBytes() const;

@@ -1,7 +1,5 @@
 #include "capture/archive/writer.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -20,18 +18,13 @@
 #include "capture/archive/insert.h"
 #include "capture/archive/text_archive.h"
 #include "capture/archive/write_transaction.h"
+#include "capture/clocks.h"
 #include "capture/finally.h"
 #include "schema/evidence/row_digest.h"
 #include "schema/format.h"
 
 namespace fdmortem {
 namespace {
-
-int64_t monotonicNs() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 /// Values that many rows share, stored once between two keyframes. The ids of one stretch are not
 /// used in the next, so that the snapshots before a keyframe can be dropped with all that they
@@ -283,7 +276,7 @@ class ArchiveWriter::Impl {
       statements_->address.startAnew();
     });
     auto stored = guarded([&] {
-      const int64_t started_ns = monotonicNs();
+      const int64_t started_ns = nowNs(CLOCK_MONOTONIC);
       WriteTransaction transaction(database_);
       chain_.begin();
       const int64_t bytes_before = archive_.contentBytes();
@@ -292,7 +285,7 @@ class ArchiveWriter::Impl {
       writeRows(snapshot, changes, timing);
       const int64_t bytes = std::max<int64_t>(archive_.contentBytes() - bytes_before, 0);
       attempted_bytes_ = bytes;
-      const int64_t store_us = timing.compare_us + (monotonicNs() - started_ns) / 1000;
+      const int64_t store_us = timing.compare_us + (nowNs(CLOCK_MONOTONIC) - started_ns) / 1000;
       writeSnapshot(snapshot, timing, store_us, bytes);
       chain_.add(LinkKind::Snapshot, snapshot_, digest_.finish());
       commit(transaction);
@@ -311,9 +304,9 @@ class ArchiveWriter::Impl {
   }
 
   void commit(WriteTransaction& transaction) {
-    const int64_t started_ns = monotonicNs();
+    const int64_t started_ns = nowNs(CLOCK_MONOTONIC);
     transaction.commit();
-    last_commit_us_ = (monotonicNs() - started_ns) / 1000;
+    last_commit_us_ = (nowNs(CLOCK_MONOTONIC) - started_ns) / 1000;
   }
 
   void writeRows(const Snapshot& snapshot, const ChangeSet& changes, const SnapshotTiming& timing) {

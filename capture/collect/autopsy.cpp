@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,6 +16,8 @@
 #include <string>
 
 #include <fmt/core.h>
+
+#include "capture/clocks.h"
 
 namespace fdmortem {
 namespace {
@@ -27,12 +28,6 @@ int openPidfd(int32_t pid) {
 }
 int duplicateFd(int pidfd, int32_t fd) {
   return static_cast<int>(syscall(SYS_pidfd_getfd, pidfd, fd, 0U));
-}
-
-int64_t monotonicNs() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 std::optional<Endpoint> endpointOf(const sockaddr_storage& storage) {
@@ -152,7 +147,7 @@ std::optional<AutopsyRecord> SocketExaminer::examine(int32_t fd, uint64_t inode,
     return {};
   }
   AutopsyRecord record{.inode = inode, .fd = fd};
-  record.asked_at_ns = started.wall_ns + (monotonicNs() - started.monotonic_ns);
+  record.asked_at_ns = started.wall_ns + (nowNs(CLOCK_MONOTONIC) - started.monotonic_ns);
   record.local = localOf(duplicate.get());
   int peer_error = 0;
   // The peer first: a socket that is just being connected can show a TCP_INFO of both before and

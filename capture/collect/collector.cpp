@@ -1,14 +1,12 @@
 #include "capture/collect/collector.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
-#include <system_error>
 #include <utility>
 
+#include "capture/clocks.h"
 #include "capture/collect/net_collector.h"
 #include "capture/collect/process_collector.h"
 #include "capture/collect/second_look.h"
@@ -16,14 +14,6 @@
 
 namespace fdmortem {
 namespace {
-
-int64_t nowNs(clockid_t clock) {
-  timespec time{};
-  if (clock_gettime(clock, &time) != 0) {
-    throw std::system_error(errno, std::generic_category(), "clock_gettime");
-  }
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 /// Measures one phase after the other.
 class PhaseTimer {

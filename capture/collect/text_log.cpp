@@ -77,8 +77,12 @@ void TextLog::keep(std::string_view path, std::string_view text) {
   if (keeps(textContentOf(path)) && hasRoom()) bundle_.add(path, text);
 }
 
+bool TextLog::isTooLong() const {
+  return is_too_long_ || mark() > kMaximumTextBytes;
+}
+
 bool TextLog::hasRoom() {
-  if (mark() > kMaximumTextBytes) {
+  if (isTooLong()) {
     is_too_long_ = true;
     bundle_ = {};
   }

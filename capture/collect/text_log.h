@@ -55,7 +55,7 @@ class TextLog {
   void dropAfter(size_t mark) { bundle_.cutTo(mark); }
 
   /// There was more than an archive takes: nothing is kept then.
-  bool isTooLong() const { return is_too_long_; }
+  bool isTooLong() const;
 
   TextBundle take() { return std::move(bundle_); }
 
