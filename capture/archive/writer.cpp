@@ -1,13 +1,7 @@
 #include "capture/archive/writer.h"
 
 #include <algorithm>
-#include <functional>
-#include <map>
 #include <new>
-#include <set>
-#include <string_view>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -16,6 +10,8 @@
 
 #include "capture/archive/chain_writer.h"
 #include "capture/archive/insert.h"
+#include "capture/archive/row_ids.h"
+#include "capture/archive/row_writer.h"
 #include "capture/archive/text_archive.h"
 #include "capture/archive/write_transaction.h"
 #include "capture/clocks.h"
@@ -24,42 +20,6 @@
 #include "schema/format.h"
 
 namespace fdmortem {
-namespace {
-
-/// Values that many rows share, stored once between two keyframes. The ids of one stretch are not
-/// used in the next, so that the snapshots before a keyframe can be dropped with all that they
-/// refer to.
-class Interned {
- public:
-  Interned(SQLite::Database& database, HashedTable table, RowDigest& digest)
-      : insert_(database, table, 3, digest),
-        next_id_(database
-                     .execAndGet(fmt::format("SELECT coalesce(max(id), 0) + 1 FROM {}",
-                                             kHashedTableNames.at(static_cast<size_t>(table))))
-                     .getInt64()) {}
-
-  int64_t id(std::string_view value, int64_t snapshot) {
-    const auto found = ids_.find(value);
-    if (found != ids_.end()) return found->second;
-    insert_(next_id_, snapshot, value);
-    ids_.emplace(value, next_id_);
-    return next_id_++;
-  }
-
-  /// Forgets the values, so that they are stored again: in a keyframe, and when rows were lost.
-  void startAnew() { ids_.clear(); }
-
- private:
-  Insert insert_;
-  int64_t next_id_;
-  /// Looks a value up without a copy of it.
-  struct Hash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  std::unordered_map<std::string, int64_t, Hash, std::equal_to<>> ids_;
-};
-
-}  // namespace
 
 class ArchiveWriter::Impl {
  public:
@@ -81,7 +41,7 @@ class ArchiveWriter::Impl {
     boot_id_ = info.boot_id;
     WriteTransaction transaction(database_);
     chain_.begin();
-    statements_.emplace(database_, digest_);
+    rows_.emplace(database_, redactor_, digest_);
     writeRecording(info);
     transaction.commit();
     chain_.committed();
@@ -91,10 +51,7 @@ class ArchiveWriter::Impl {
                                      const std::string& reason, const std::string& missed) {
     const int64_t recording = recording_;
     texts_.startAnew();
-    process_ids_.clear();
-    netns_ids_.clear();
-    statements_->text.startAnew();
-    statements_->address.startAnew();
+    rows_->ids.forgetAll();
     database_.tryExec("PRAGMA shrink_memory");
     auto error = storeForSure([&] {
       if (!missed.empty()) writeEvent(at, "missed-at-end", missed);
@@ -167,43 +124,24 @@ class ArchiveWriter::Impl {
     if (error && error->why != StoreFailure::NoMemory && !missed.empty()) {
       error = storeForSure([&] { writeEnd(at.wall_ns, reason); });
     }
-    statements_.reset();
+    rows_.reset();
     archive_.seal();
     return error;
   }
 
  private:
-  struct Statements {
-    Statements(SQLite::Database& db, RowDigest& digest)
-        : text(db, HashedTable::Text, digest),
-          address(db, HashedTable::Address, digest),
-          process(db, "process", 4),
-          netns(db, "netns", 3),
-          snapshot(db, HashedTable::Snapshot, 22, digest),
-          delay(db, HashedTable::Delay, 3, digest),
-          failure(db, HashedTable::Failure, 7, digest),
-          process_change(db, HashedTable::ProcessChange, 12, digest),
-          limit_change(db, HashedTable::LimitChange, 7, digest),
-          fd_change(db, HashedTable::FdChange, 14, digest),
-          fd_position_change(db, HashedTable::FdPositionChange, 4, digest),
-          epoll_watch_change(db, HashedTable::EpollWatchChange, 10, digest),
-          second_look(db, HashedTable::SecondLook, 6, digest),
-          autopsy(db, HashedTable::Autopsy, 26, digest),
-          net_table_change(db, HashedTable::NetTableChange, 4, digest),
-          inet_change(db, HashedTable::InetChange, 11, digest),
-          inet_queue_change(db, HashedTable::InetQueueChange, 10, digest),
-          time_wait_change(db, HashedTable::TimeWaitChange, 5, digest),
-          unix_change(db, HashedTable::UnixChange, 10, digest),
-          netlink_change(db, HashedTable::NetlinkChange, 10, digest),
-          packet_change(db, HashedTable::PacketChange, 10, digest),
-          sockstat_change(db, HashedTable::SockstatChange, 6, digest),
-          verbatim(db, HashedTable::Verbatim, 6, digest) {}
+  /// What writes the rows of one recording.
+  struct Rows {
+    Rows(SQLite::Database& database, Redactor& redactor, RowDigest& digest)
+        : ids(database, digest),
+          writer(database, redactor, ids, digest),
+          snapshot(database, HashedTable::Snapshot, 22, digest),
+          delay(database, HashedTable::Delay, 3, digest),
+          verbatim(database, HashedTable::Verbatim, 6, digest) {}
 
-    Interned text, address;
-    Insert process, netns, snapshot, delay, failure, process_change, limit_change, fd_change,
-        fd_position_change, epoll_watch_change, second_look, autopsy, net_table_change, inet_change,
-        inet_queue_change, time_wait_change, unix_change, netlink_change, packet_change,
-        sockstat_change, verbatim;
+    RowIds ids;
+    RowWriter writer;
+    Insert snapshot, delay, verbatim;
   };
 
   /// What `action` gives, or why it could not be done if that may pass.
@@ -260,8 +198,7 @@ class ArchiveWriter::Impl {
       return true;
     });
     if (!forgotten) return tl::unexpected(forgotten.error());
-    auto process_ids = process_ids_;
-    auto netns_ids = netns_ids_;
+    RowIds::Known known = rows_->ids.known();
     const int64_t number = snapshot_;
     attempted_bytes_ = 0;
     bool is_stored = false;
@@ -270,10 +207,8 @@ class ArchiveWriter::Impl {
       if (is_stored) return;
       // What was given a number in it is not there.
       snapshot_ = number;
-      process_ids_.swap(process_ids);
-      netns_ids_.swap(netns_ids);
-      statements_->text.startAnew();
-      statements_->address.startAnew();
+      rows_->ids.restore(known);
+      rows_->ids.forgetValues();
     });
     auto stored = guarded([&] {
       const int64_t started_ns = nowNs(CLOCK_MONOTONIC);
@@ -310,48 +245,33 @@ class ArchiveWriter::Impl {
   }
 
   void writeRows(const Snapshot& snapshot, const ChangeSet& changes, const SnapshotTiming& timing) {
-    if (timing.keyframe) {
-      statements_->text.startAnew();
-      statements_->address.startAnew();
-    }
+    if (timing.keyframe) rows_->ids.forgetValues();
+    rows_->ids.setSnapshot(recording_, snapshot_);
     for (const Delay& delay : timing.delays)
-      statements_->delay(snapshot_, delay.reason, delay.missed);
-    writeFailures(snapshot);
-    writeProcesses(snapshot, changes);
-    writeFds(changes);
-    writeAutopsies(snapshot, timing.keyframe);
-    writeInet(changes);
-    writeOtherTables(changes);
+      rows_->delay(snapshot_, delay.reason, delay.missed);
+    rows_->writer.write(snapshot_, snapshot, changes, timing.keyframe);
     if (snapshot.texts) writeTexts(*snapshot.texts, timing.keyframe);
   }
 
   void writeTexts(const SnapshotTexts& texts, bool is_keyframe) {
     for (const EncodedText& text : texts_.encode(snapshot_, texts, is_keyframe)) {
-      statements_->verbatim(snapshot_, text.part, text.base, text.size, bytesOf(text.digest),
-                            Undigested{text.frame});
+      rows_->verbatim(snapshot_, text.part, text.base, text.size, bytesOf(text.digest),
+                      Undigested{text.frame});
     }
   }
 
   /// What was dropped may have taken with it the rows of processes and namespaces that come back.
   void forgetDropped() {
     if (!must_forget_) return;
-    const auto forget = [&](const char* table, auto& ids) {
-      std::set<int64_t> there;
-      SQLite::Statement query(database_, fmt::format("SELECT id FROM {}", table));
-      while (query.executeStep())
-        there.insert(query.getColumn(0).getInt64());
-      std::erase_if(ids, [&](const auto& entry) { return !there.contains(entry.second); });
-    };
-    forget("process", process_ids_);
-    forget("netns", netns_ids_);
+    if (rows_) rows_->ids.forgetDropped();
     must_forget_ = false;
   }
 
   void writeRecording(const RecordingInfo& info) {
-    recording_ = nextId("recording");
+    recording_ = nextId(database_, "recording");
     // The numbers of snapshots that were dropped are not used again.
     snapshot_ = std::max(
-        nextId("snapshot") - 1,
+        nextId(database_, "snapshot") - 1,
         database_.execAndGet("SELECT coalesce(max(last_snapshot), 0) FROM dropped").getInt64());
     Insert insert(database_, "recording", 16);
     insert(
@@ -369,7 +289,7 @@ class ArchiveWriter::Impl {
   void writeEvent(const Clocks& at, const std::string& kind,
                   const std::optional<std::string>& detail) {
     Insert insert(database_, "recorder_event", 6);
-    const int64_t id = nextId("recorder_event");
+    const int64_t id = nextId(database_, "recorder_event");
     insert(id, recording_, at.wall_ns, at.boottime_ns, kind, detail);
     chain_.add(LinkKind::RecorderEvent, id, digestOf(insert.row().view()));
   }
@@ -380,238 +300,11 @@ class ArchiveWriter::Impl {
     chain_.add(LinkKind::RecordingEnded, recording_, digestOf(insert.row().view()));
   }
 
-  int64_t nextId(const char* table) {
-    return database_.execAndGet(fmt::format("SELECT coalesce(max(id), 0) + 1 FROM {}", table))
-        .getInt64();
-  }
-
-  int64_t text(std::string_view value) { return statements_->text.id(value, snapshot_); }
-  std::optional<int64_t> text(const std::optional<std::string>& value) {
-    return value ? std::optional(text(std::string_view(*value))) : std::nullopt;
-  }
-  /// Of a text for which empty means none.
-  std::optional<int64_t> textOrNull(const std::string& value) {
-    return value.empty() ? std::nullopt : std::optional(text(std::string_view(value)));
-  }
-  /// Of a path, a cgroup or a UNIX socket's name.
-  int64_t path(std::string_view value) { return text(std::string_view(redactor_.path(value))); }
-  std::optional<int64_t> path(const std::optional<std::string>& value) {
-    return value ? std::optional(path(std::string_view(*value))) : std::nullopt;
-  }
-  std::optional<int64_t> cmdline(const std::optional<std::string>& value) {
-    return value ? std::optional(text(std::string_view(redactor_.cmdline(*value)))) : std::nullopt;
-  }
-  int64_t address(const Endpoint& endpoint) {
-    const IpAddress address = redactor_.address(endpoint.address);
-    return statements_->address.id(address.view(), snapshot_);
-  }
-
   std::string optionsText(const std::vector<std::string>& options) const {
     nlohmann::json array = nlohmann::json::array();
     for (const std::string& option : options)
       array.push_back(redactor_.argument(option));
     return array.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  }
-
-  int64_t processId(const ProcessIdentity& identity) {
-    const auto found = process_ids_.find(identity);
-    if (found != process_ids_.end()) return found->second;
-    if (next_process_id_ == 0) next_process_id_ = nextId("process");
-    statements_->process(next_process_id_, recording_, identity.pid, identity.start_ticks);
-    return process_ids_[identity] = next_process_id_++;
-  }
-
-  int64_t netnsId(uint64_t inode) {
-    const auto found = netns_ids_.find(inode);
-    if (found != netns_ids_.end()) return found->second;
-    if (next_netns_id_ == 0) next_netns_id_ = nextId("netns");
-    statements_->netns(next_netns_id_, recording_, inode);
-    return netns_ids_[inode] = next_netns_id_++;
-  }
-
-  void writeFailures(const Snapshot& snapshot) {
-    for (const Failure& failure : snapshot.failures) {
-      const auto detail = failure.detail.empty() ? std::nullopt : std::optional(failure.detail);
-      statements_->failure(snapshot_, failure.operation, failure.subject, failure.pid,
-                           failure.error_number, detail, failure.count);
-    }
-  }
-
-  void writeProcesses(const Snapshot& snapshot, const ChangeSet& changes) {
-    for (const auto& [change, process] : changes.processes) {
-      const int64_t id = processId(process->identity);
-      if (change == Change::Gone) {
-        statements_->process_change.with(process->identity.pid, process->identity.start_ticks,
-                                         std::nullopt)(
-            snapshot_, id, change, std::nullopt, std::nullopt, std::nullopt, std::nullopt,
-            std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt);
-        process_ids_.erase(process->identity);
-        continue;
-      }
-      std::optional<uint32_t> real_uid, effective_uid;
-      if (process->status) {
-        real_uid = process->status->real_uid;
-        effective_uid = process->status->effective_uid;
-      }
-      const auto netns = process->netns ? std::optional(netnsId(*process->netns)) : std::nullopt;
-      const auto comm = text(process->comm);
-      const auto exe = path(process->exe);
-      const auto arguments = cmdline(process->cmdline);
-      const auto cgroup = path(process->cgroup);
-      statements_->process_change.with(process->identity.pid, process->identity.start_ticks,
-                                       process->netns)(
-          snapshot_, id, change, process->fd_list_status, process->parent_pid, comm, exe, arguments,
-          cgroup, real_uid, effective_uid, netns);
-    }
-    for (const auto& [process, change, limit] : changes.limits) {
-      const bool is_there = change != Change::Gone;
-      statements_->limit_change(
-          snapshot_, processId(process), change, text(std::string_view(limit->resource)),
-          is_there ? limit->soft : std::nullopt, is_there ? limit->hard : std::nullopt,
-          is_there ? textOrNull(limit->unit) : std::nullopt);
-    }
-    for (const SecondLookRecord& look : snapshot.second_looks) {
-      const auto error = look.error_number != 0 ? std::optional(look.error_number) : std::nullopt;
-      statements_->second_look(snapshot_, processId(look.process), look.fd, look.outcome,
-                               look.table_reads, error);
-    }
-  }
-
-  void writeFds(const ChangeSet& changes) {
-    for (const auto& [process, change, fd] : changes.fds)
-      writeFd(process, change, *fd);
-    for (const auto& [process, fd, position] : changes.positions) {
-      statements_->fd_position_change(snapshot_, processId(process), fd, position);
-    }
-    for (const auto& [process, fd, change, watch] : changes.watches) {
-      const bool is_there = change != Change::Gone;
-      statements_->epoll_watch_change(snapshot_, processId(process), fd, change, watch.watched_fd,
-                                      watch.inode, watch.device,
-                                      is_there ? std::optional(watch.events) : std::nullopt,
-                                      is_there ? std::optional(watch.data) : std::nullopt,
-                                      is_there ? watch.position : std::nullopt);
-    }
-  }
-
-  void writeFd(const ProcessIdentity& process, Change change, const FdRecord& fd) {
-    const int64_t process_id = processId(process);
-    if (change == Change::Gone) {
-      statements_->fd_change(snapshot_, process_id, fd.fd, change, std::nullopt, std::nullopt,
-                             std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt,
-                             std::nullopt, std::nullopt, std::nullopt);
-      return;
-    }
-    const bool is_number = fd.link.type == LinkType::Socket || fd.link.type == LinkType::Pipe;
-    const bool is_text = fd.link.type == LinkType::Text;
-    static const FdInfo kNone;
-    const FdInfo& info = fd.info ? *fd.info : kNone;
-    statements_->fd_change(
-        snapshot_, process_id, fd.fd, change, fd.link.type,
-        is_number ? std::optional(fd.link.number) : std::nullopt,
-        is_text ? std::optional(path(std::string_view(fd.link.text))) : std::nullopt,
-        textOrNull(fd.protocol.text()), info.flags, info.mount_id, info.inode, fd.file_type,
-        fd.link_count,
-        // It can name files: those of io_uring, for instance.
-        redactor_.redaction().paths ? std::nullopt : textOrNull(info.detail));
-  }
-
-  struct Autopsy {
-    ProcessIdentity process;
-    int32_t fd;
-    const AutopsyRecord* record;
-  };
-
-  /// A keyframe repeats those of all sockets that are still open, under an fd that has the socket
-  /// now.
-  static std::vector<Autopsy> autopsiesToWrite(const Snapshot& snapshot, bool is_keyframe) {
-    std::vector<Autopsy> autopsies;
-    std::set<const AutopsyRecord*> taken;
-    for (const auto& record : snapshot.autopsies) {
-      taken.insert(record.get());
-      autopsies.push_back({record->process, record->fd, record.get()});
-    }
-    if (!is_keyframe) return autopsies;
-    for (const ProcessRecord& process : snapshot.processes) {
-      for (const FdRecord& fd : process.fds) {
-        if (!fd.autopsy || !taken.insert(fd.autopsy.get()).second) continue;
-        autopsies.push_back({process.identity, fd.fd, fd.autopsy.get()});
-      }
-    }
-    return autopsies;
-  }
-
-  void writeAutopsies(const Snapshot& snapshot, bool is_keyframe) {
-    const auto address_of = [&](const std::optional<Endpoint>& endpoint) {
-      return endpoint ? std::optional(address(*endpoint)) : std::nullopt;
-    };
-    const auto port_of = [](const std::optional<Endpoint>& endpoint) {
-      return endpoint ? std::optional(endpoint->port) : std::nullopt;
-    };
-    for (const auto& [process, fd, pointer] : autopsiesToWrite(snapshot, is_keyframe)) {
-      const AutopsyRecord& record = *pointer;
-      statements_->autopsy(snapshot_, processId(process), fd, record.inode, record.asked_at_ns,
-                           record.state, address_of(record.local), port_of(record.local),
-                           address_of(record.remote), port_of(record.remote), record.peer_error,
-                           record.netns, record.options, record.rtt_us, record.min_rtt_us,
-                           record.last_data_sent_ms, record.last_data_received_ms,
-                           record.last_ack_received_ms, record.bytes_acked, record.bytes_received,
-                           record.segments_out, record.segments_in, record.data_segments_out,
-                           record.data_segments_in, record.delivered, record.retransmits);
-    }
-  }
-
-  void writeInet(const ChangeSet& changes) {
-    for (const auto& [netns, table, status] : changes.net_tables) {
-      statements_->net_table_change.with(netns)(snapshot_, netnsId(netns), table, status);
-    }
-    for (const auto& [netns, table, change, row] : changes.inet) {
-      const bool is_there = change != Change::Gone;
-      statements_->inet_change(snapshot_, netnsId(netns), table, change, row->inode,
-                               address(row->local), row->local.port, address(row->remote),
-                               row->remote.port,
-                               is_there ? std::optional(row->state) : std::nullopt,
-                               is_there ? std::optional(row->uid) : std::nullopt);
-    }
-    for (const auto& [netns, table, change, row] : changes.inet_queues) {
-      statements_->inet_queue_change(snapshot_, netnsId(netns), table, row->inode, row->tx_queue,
-                                     row->rx_queue, row->timer, row->retransmits, row->probes,
-                                     row->drops);
-    }
-    for (const auto& [netns, table, count] : changes.time_wait) {
-      statements_->time_wait_change(snapshot_, netnsId(netns), table, count.local_port,
-                                    count.count);
-    }
-  }
-
-  void writeOtherTables(const ChangeSet& changes) {
-    const auto unless_gone = [](Change change, auto value) {
-      return change != Change::Gone ? std::optional(value) : std::nullopt;
-    };
-    for (const auto& [netns, table, change, record] : changes.unix_rows) {
-      const UnixRow& row = record->row;
-      statements_->unix_change(snapshot_, netnsId(netns), change, row.inode,
-                               text(std::string_view(redactor_.socketName(row.path))), row.type,
-                               row.state, unless_gone(change, row.flags),
-                               unless_gone(change, row.reference_count),
-                               unless_gone(change, record->row_count));
-    }
-    for (const auto& [netns, table, change, row] : changes.netlink_rows) {
-      statements_->netlink_change(
-          snapshot_, netnsId(netns), change, row->inode, row->protocol, row->port_id,
-          unless_gone(change, row->groups), unless_gone(change, row->rx_queue),
-          unless_gone(change, row->tx_queue), unless_gone(change, row->drops));
-    }
-    for (const auto& [netns, table, change, row] : changes.packet_rows) {
-      statements_->packet_change(snapshot_, netnsId(netns), change, row->inode,
-                                 unless_gone(change, row->type), unless_gone(change, row->protocol),
-                                 unless_gone(change, row->interface),
-                                 unless_gone(change, row->running),
-                                 unless_gone(change, row->rx_queue), unless_gone(change, row->uid));
-    }
-    for (const auto& [netns, table, change, value] : changes.sockstat) {
-      statements_->sockstat_change(snapshot_, netnsId(netns), table, change, value->name,
-                                   unless_gone(change, value->value));
-    }
   }
 
   void writeSnapshot(const Snapshot& snapshot, const SnapshotTiming& timing, int64_t store_us,
@@ -624,7 +317,7 @@ class ArchiveWriter::Impl {
     int64_t missed = 0;
     for (const Delay& delay : timing.delays)
       missed += delay.missed;
-    statements_->snapshot(
+    rows_->snapshot(
         snapshot_, recording_, timing.keyframe, timing.is_burst, snapshot.clocks.wall_ns,
         snapshot.clocks.monotonic_ns, snapshot.clocks.boottime_ns, timing.late_us, missed,
         snapshot.times.processes_us, snapshot.times.fds_us, snapshot.times.tables_us,
@@ -640,11 +333,7 @@ class ArchiveWriter::Impl {
   ChainWriter chain_;
   RowDigest digest_;  ///< of the snapshot that is being stored
   TextArchive texts_;
-  std::optional<Statements> statements_;
-  std::map<ProcessIdentity, int64_t> process_ids_;
-  std::map<uint64_t, int64_t> netns_ids_;
-  int64_t next_process_id_ = 0;
-  int64_t next_netns_id_ = 0;
+  std::optional<Rows> rows_;
   int64_t recording_ = 0;
   int64_t snapshot_ = 0;
   std::optional<int64_t> last_commit_us_;
