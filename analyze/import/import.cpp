@@ -16,6 +16,7 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "analyze/import/archive_tables.h"
 #include "analyze/import/repetition.h"
 #include "analyze/import/row_reader.h"
 #include "analyze/import/salvage.h"
@@ -34,176 +35,6 @@ constexpr int64_t kAny = RowReader::kAny;
 constexpr int64_t kMax = RowReader::kMax;
 constexpr int64_t kNoNumber = SettledFds::kNone;
 constexpr size_t kMaximumNameBytes = RowReader::kMaximumNameBytes;
-
-enum class Kind {
-  Integer,
-  Text,      ///< TEXT, made printable
-  TextId,    ///< of text
-  Cmdline,   ///< of text: arguments that each end in NUL; becomes them with blanks between
-  Snapshot,  ///< of snapshot
-  Process,   ///< of process, renumbered
-  Netns,     ///< of netns, renumbered
-  Endpoint,  ///< of address; the next column is the port: becomes the text, then the port
-};
-
-/// What a column of the archive may hold.
-struct Column {
-  Kind kind = Kind::Integer;
-  bool is_nullable = false;
-  int64_t minimum = 0;
-  int64_t maximum = kMax;
-};
-
-constexpr Column kNumber{};
-constexpr Column kAnyNumber{Kind::Integer, false, kAny};
-constexpr Column kNumberOrNull{Kind::Integer, true};
-constexpr Column kAnyNumberOrNull{Kind::Integer, true, kAny};
-constexpr Column kSnapshotId{Kind::Snapshot};
-constexpr Column kProcessId{Kind::Process};
-constexpr Column kNetnsId{Kind::Netns};
-constexpr Column kText{Kind::Text};
-constexpr Column kTextOrNull{Kind::Text, true};
-constexpr Column kTextId{Kind::TextId};
-constexpr Column kTextIdOrNull{Kind::TextId, true};
-constexpr Column kCmdlineOrNull{Kind::Cmdline, true};
-constexpr Column kEndpoint{Kind::Endpoint};
-/// Until 2096; far from where the arithmetic of times ends.
-/// Sums and differences of them stay numbers.
-constexpr int64_t kMaxSum = 1'000'000'000'000'000;
-constexpr int64_t kMaxTime = 4'000'000'000'000'000'000;
-constexpr Column kCount{Kind::Integer, false, 0, kMaxSum};
-constexpr Column kTime{Kind::Integer, false, 0, kMaxTime};
-constexpr Column kAgeMsOrNull{Kind::Integer, true, 0, std::numeric_limits<uint32_t>::max()};
-constexpr Column kEndpointOrNull{Kind::Endpoint, true};
-constexpr Column kPortOrNull{Kind::Integer, true, 0, 65535};
-constexpr Column kByte{Kind::Integer, false, 0, 255};
-constexpr Column kChange{Kind::Integer, false, 0, 3};
-constexpr Column kFd{Kind::Integer, false, 0, std::numeric_limits<int32_t>::max()};
-constexpr Column kPid{Kind::Integer, false, 1, std::numeric_limits<int32_t>::max()};
-constexpr Column kNetTable{Kind::Integer, false, 1, 15};
-constexpr Column kPort{Kind::Integer, false, 0, 65535};
-constexpr Column kUidOrNull{Kind::Integer, true, 0, std::numeric_limits<uint32_t>::max()};
-constexpr Column kByteOrNull{Kind::Integer, true, 0, 255};
-
-/// What SettledFds is told of the rows of a table.
-enum class Rows { Other, Fd, Inet, Autopsy, Queue };
-
-struct Table {
-  const char* name;
-  std::vector<Column> columns;
-  Rows rows = Rows::Other;
-};
-
-/// The tables whose rows are taken over one by one; those that others refer to are read before
-/// them.
-const std::vector<Table>& plainTables() {
-  static const std::vector<Table> kTables = {
-      {"delay", {kSnapshotId, kText, kCount}},
-      {"failure", {kSnapshotId, kText, kText, kNumberOrNull, kNumberOrNull, kTextOrNull, kCount}},
-      {"process_change",
-       {kSnapshotId,
-        kProcessId,
-        kChange,
-        {Kind::Integer, true, 0, 4},
-        kNumberOrNull,
-        kTextIdOrNull,
-        kTextIdOrNull,
-        kCmdlineOrNull,
-        kTextIdOrNull,
-        kUidOrNull,
-        kUidOrNull,
-        {Kind::Netns, true}}},
-      {"limit_change",
-       {kSnapshotId, kProcessId, kChange, kTextId, kAnyNumberOrNull, kAnyNumberOrNull,
-        kTextIdOrNull}},
-      {"fd_change",
-       {kSnapshotId,
-        kProcessId,
-        kFd,
-        kChange,
-        {Kind::Integer, true, 0, 3},
-        kAnyNumberOrNull,
-        kTextIdOrNull,
-        kTextIdOrNull,
-        kUidOrNull,
-        kAnyNumberOrNull,
-        kAnyNumberOrNull,
-        {Kind::Integer, true, 0, 15},
-        kAnyNumberOrNull,
-        kTextIdOrNull},
-       Rows::Fd},
-      {"fd_position_change", {kSnapshotId, kProcessId, kFd, kAnyNumber}},
-      {"epoll_watch_change",
-       {kSnapshotId, kProcessId, kFd, kChange, kAnyNumber, kAnyNumberOrNull, kAnyNumberOrNull,
-        kUidOrNull, kAnyNumberOrNull, kAnyNumberOrNull}},
-      {"second_look",
-       {kSnapshotId,
-        kProcessId,
-        kFd,
-        {Kind::Integer, false, 1, 4},
-        {Kind::Integer, false, 1, 2},
-        kNumberOrNull}},
-      {"net_table_change", {kSnapshotId, kNetnsId, kNetTable, {Kind::Integer, false, 0, 4}}},
-      {"inet_change",
-       {kSnapshotId,
-        kNetnsId,
-        {Kind::Integer, false, 1, 10},
-        kChange,
-        kNumber,
-        kEndpoint,
-        kPort,
-        kEndpoint,
-        kPort,
-        kByteOrNull,
-        kUidOrNull},
-       Rows::Inet},
-      {"autopsy",
-       {kSnapshotId,   kProcessId,       kFd,           kNumber,          kTime,
-        kByte,         kEndpointOrNull,  kPortOrNull,   kEndpointOrNull,  kPortOrNull,
-        kNumberOrNull, kAnyNumberOrNull, kByte,         kNumberOrNull,    kNumberOrNull,
-        kAgeMsOrNull,  kAgeMsOrNull,     kAgeMsOrNull,  kAnyNumberOrNull, kAnyNumberOrNull,
-        kNumberOrNull, kNumberOrNull,    kNumberOrNull, kNumberOrNull,    kNumberOrNull,
-        kNumberOrNull},
-       Rows::Autopsy},
-      {"inet_queue_change",
-       {kSnapshotId,
-        kNetnsId,
-        {Kind::Integer, false, 1, 10},
-        kNumber,
-        kNumber,
-        kNumber,
-        kNumber,
-        kNumber,
-        kNumber,
-        kNumberOrNull},
-       Rows::Queue},
-      {"time_wait_change",
-       {kSnapshotId,
-        kNetnsId,
-        {Kind::Integer, false, 1, 10},
-        {Kind::Integer, true, 0, 65535},
-        kCount}},
-      {"unix_change",
-       {kSnapshotId, kNetnsId, kChange, kNumber, kTextId, kNumber, kNumber, kNumberOrNull,
-        kNumberOrNull, kNumberOrNull}},
-      {"netlink_change",
-       {kSnapshotId, kNetnsId, kChange, kNumber, kNumber, kNumber, kNumberOrNull, kAnyNumberOrNull,
-        kAnyNumberOrNull, kNumberOrNull}},
-      {"packet_change",
-       {kSnapshotId,
-        kNetnsId,
-        kChange,
-        kNumber,
-        kNumberOrNull,
-        kNumberOrNull,
-        kAnyNumberOrNull,
-        {Kind::Integer, true, 0, 1},
-        kAnyNumberOrNull,
-        kUidOrNull}},
-      {"sockstat_change",
-       {kSnapshotId, kNetnsId, {Kind::Integer, false, 14, 15}, kChange, kText, kAnyNumberOrNull}}};
-  return kTables;
-}
 
 std::string printableCmdline(std::string arguments) {
   if (!arguments.empty() && arguments.back() == '\0') arguments.pop_back();
@@ -261,7 +92,7 @@ class Importer {
     importProcesses();
     importNamespaces();
     if (settled_) findSettled();
-    for (const Table& table : plainTables())
+    for (const ArchiveTable& table : plainTables())
       tolerantly([&] { importTable(table); });
     transaction.commit();
   }
@@ -366,9 +197,9 @@ class Importer {
   /// About how many there are; without deleted ones exactly.
   void countRows() {
     if (!on_progress_ || salvage_ != nullptr) return;
-    for (const Table& table : plainTables()) {
+    for (const ArchiveTable& table : plainTables()) {
       const std::string last = fmt::format("SELECT coalesce(max(rowid), 0) FROM {}", table.name);
-      all_rows_ += std::clamp(archive_.execAndGet(last).getInt64(), int64_t{0}, kMaxSum);
+      all_rows_ += std::clamp(archive_.execAndGet(last).getInt64(), int64_t{0}, kMaximumSum);
     }
   }
 
@@ -383,7 +214,7 @@ class Importer {
   void importRecordings() {
     std::map<int64_t, End> ends;
     forEachRow("recording_end", [&](const RowReader& end_rows) {
-      ends[end_rows.integer(0)] = {end_rows.integer(1, 0, kMaxTime), end_rows.text(2)};
+      ends[end_rows.integer(0)] = {end_rows.integer(1, 0, kMaximumTime), end_rows.text(2)};
     });
     SQLite::Statement insert(
         analysis_, "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL)");
@@ -394,7 +225,7 @@ class Importer {
       insert.reset();
       insert.clearBindings();
       insert.bind(1, id);
-      insert.bind(2, formatTime(rows.integer(1, 0, kMaxTime)));
+      insert.bind(2, formatTime(rows.integer(1, 0, kMaximumTime)));
       if (end != ends.end()) {
         insert.bind(3, formatTime(end->second.ended_at_ns));
         insert.bind(4, end->second.reason);
@@ -406,7 +237,8 @@ class Importer {
       insert.bind(10, rows.text(7));
       for (const int column : {8, 9, 11})
         insert.bind(column + 3, rows.integer(column));
-      if (!rows.isNull(10)) insert.bind(13, rows.integer(10, 0, kUidOrNull.maximum));
+      if (!rows.isNull(10))
+        insert.bind(13, rows.integer(10, 0, std::numeric_limits<uint32_t>::max()));
       insert.bind(15, printableWords(rows.rawText(12)));
       insert.bind(16, rows.integer(13, 0, 1));
       for (const int column : {14, 15})
@@ -427,7 +259,7 @@ class Importer {
     int64_t previous_id = 0;
     int64_t previous_recording = 0;
     forEachRow("snapshot", [&](const RowReader& rows) {
-      const int64_t id = rows.integer(0, previous_id + 1, kMaxSum);
+      const int64_t id = rows.integer(0, previous_id + 1, kMaximumSum);
       const int64_t recording = rows.integer(1, previous_recording);
       if (!boot_ids_.contains(recording)) rows.fail(1, "no such recording");
       const bool is_keyframe = rows.integer(2, 0, 1) == 1;
@@ -443,14 +275,14 @@ class Importer {
       insert.clearBindings();
       for (int column = 0; column <= 3; ++column)
         insert.bind(column + 1, rows.integer(column, 0, column < 2 ? kMax : 1));
-      insert.bind(5, formatTime(rows.integer(4, 0, kMaxTime)));
+      insert.bind(5, formatTime(rows.integer(4, 0, kMaximumTime)));
       for (int column = 4; column <= 21; ++column) {
         const bool is_nullable = column >= 16;
         if (is_nullable && rows.isNull(column)) continue;
         // The clocks are 4 to 6; what the kernel says of the host is as large as it likes.
         insert.bind(column + 2, rows.integer(column, is_nullable && column > 16 ? kAny : 0,
-                                             column <= 6    ? kMaxTime
-                                             : column <= 16 ? kMaxSum
+                                             column <= 6    ? kMaximumTime
+                                             : column <= 16 ? kMaximumSum
                                                             : kMax));
       }
       insert.exec();
@@ -468,7 +300,7 @@ class Importer {
       insert.reset();
       insert.clearBindings();
       insert.bind(1, rows.integer(1));
-      insert.bind(2, formatTime(rows.integer(2, 0, kMaxTime)));
+      insert.bind(2, formatTime(rows.integer(2, 0, kMaximumTime)));
       insert.bind(3, rows.integer(2, kAny));
       insert.bind(4, rows.integer(3));
       insert.bind(5, rows.text(4));
@@ -483,8 +315,8 @@ class Importer {
       insert.reset();
       insert.bind(1, rows.text(0));
       insert.bind(2, rows.integer(1));
-      insert.bind(3, formatTime(rows.integer(2, 0, kMaxTime)));
-      insert.bind(4, formatTime(rows.integer(3, 0, kMaxTime)));
+      insert.bind(3, formatTime(rows.integer(2, 0, kMaximumTime)));
+      insert.bind(4, formatTime(rows.integer(3, 0, kMaximumTime)));
       insert.bind(5, rows.integer(4));
       insert.exec();
     });
@@ -558,7 +390,8 @@ class Importer {
     SQLite::Statement insert(analysis_, "INSERT INTO process VALUES (?,?,?,?)");
     forEachRow("process", [&](const RowReader& rows) {
       const std::string boot = bootKey(rows, rows.integer(1));
-      const auto key = std::tuple(boot, rows.integer(2, 1, kPid.maximum), rows.integer(3));
+      const auto key = std::tuple(boot, rows.integer(2, 1, std::numeric_limits<int32_t>::max()),
+                                  rows.integer(3));
       const auto [entry, is_new] = known.emplace(key, static_cast<int64_t>(known.size() + 1));
       processes_[rows.integer(0)] = entry->second;
       if (!is_new) return;
@@ -589,11 +422,11 @@ class Importer {
 
   /// The number in a column; the same for texts and addresses that are alike, for each stretch of
   /// snapshots stores its own.
-  int64_t comparable(const RowReader& rows, const Table& table, int column) const {
+  int64_t comparable(const RowReader& rows, const ArchiveTable& table, int column) const {
     const int64_t number = rows.numberOr(column, Repetitions::kNone);
-    const Kind kind = table.columns[static_cast<size_t>(column)].kind;
-    if (kind != Kind::TextId && kind != Kind::Endpoint) return number;
-    const auto& alike = kind == Kind::TextId ? alike_texts_ : alike_addresses_;
+    const ColumnKind kind = table.columns[static_cast<size_t>(column)].kind;
+    if (kind != ColumnKind::TextId && kind != ColumnKind::Endpoint) return number;
+    const auto& alike = kind == ColumnKind::TextId ? alike_texts_ : alike_addresses_;
     const auto found = alike.find(number);
     return found == alike.end() ? number : found->second;
   }
@@ -612,8 +445,8 @@ class Importer {
       settled_->addNetTable(rows.numberOr(0, 0), netns->second, rows.numberOr(2, 0),
                             rows.numberOr(3, 0));
     });
-    for (const Table& table : plainTables()) {
-      if (table.rows == Rows::Other) continue;
+    for (const ArchiveTable& table : plainTables()) {
+      if (table.rows == TableRows::Other) continue;
       Extent& extent = extents_[table.name];
       forEachOf(table.name, [&](const RowReader& rows) {
         extent.add(rows.rowid());
@@ -635,17 +468,17 @@ class Importer {
   }
 
   /// Tells what checkRow read.
-  void settle(const Table& table) {
+  void settle(const ArchiveTable& table) {
     const std::vector<int64_t>& row = row_;
     switch (table.rows) {
-      case Rows::Fd:
+      case TableRows::Fd:
         settled_->addFd({row[0], row[1], row[2], row[3], row[4], row[5], row[7]});
         break;
-      case Rows::Inet:
+      case TableRows::Inet:
         settled_->addInet(
             {row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9]});
         break;
-      case Rows::Autopsy: {
+      case TableRows::Autopsy: {
         // delivered, data_segments_in, bytes_received: the first that the kernel tells.
         const int64_t carried = row[24] != kNoNumber   ? row[24]
                                 : row[23] != kNoNumber ? row[23]
@@ -654,10 +487,10 @@ class Importer {
             {row[0], row[1], row[2], row[3], row[5], row[6], row[7], row[8], row[9], carried > 0});
         break;
       }
-      case Rows::Queue:
+      case TableRows::Queue:
         settled_->addQueue({row[0], row[3], row[4] > 0 || row[5] > 0 || row[6] != 0});
         break;
-      case Rows::Other:
+      case TableRows::Other:
         break;
     }
   }
@@ -680,7 +513,7 @@ class Importer {
   }
 
   /// Puts its numbers into row_, what they refer to numbered as in the analysis or alike.
-  void checkRow(const RowReader& rows, const Table& table) {
+  void checkRow(const RowReader& rows, const ArchiveTable& table) {
     row_.assign(table.columns.size(), kNoNumber);
     if (isRemains(rows)) return;
     for (size_t i = 0; i < table.columns.size(); ++i)
@@ -690,28 +523,28 @@ class Importer {
   int64_t checkValue(const RowReader& rows, const Column& column, int index) const {
     if (column.is_nullable && rows.isNull(index)) return kNoNumber;
     switch (column.kind) {
-      case Kind::Integer:
+      case ColumnKind::Integer:
         return rows.integer(index, column.minimum, column.maximum);
-      case Kind::Text:
+      case ColumnKind::Text:
         rows.checkText(index);
         return kNoNumber;
-      case Kind::TextId:
-      case Kind::Cmdline:
+      case ColumnKind::TextId:
+      case ColumnKind::Cmdline:
         return lookUp(alike_texts_, rows, index, "no such text");
-      case Kind::Snapshot:
+      case ColumnKind::Snapshot:
         return snapshot(rows, index);
-      case Kind::Process:
+      case ColumnKind::Process:
         return lookUp(processes_, rows, index, "no such process");
-      case Kind::Netns:
+      case ColumnKind::Netns:
         return lookUp(namespaces_, rows, index, "no such namespace");
-      case Kind::Endpoint:
+      case ColumnKind::Endpoint:
         if (column.is_nullable) rows.integer(index + 1, 0, 65535);
         return lookUp(alike_addresses_, rows, index, "no such address");
     }
     return kNoNumber;
   }
 
-  void importTable(const Table& table) {
+  void importTable(const ArchiveTable& table) {
     std::string placeholders = "?";
     for (size_t i = 1; i < table.columns.size(); ++i)
       placeholders += ",?";
@@ -720,7 +553,7 @@ class Importer {
     bool has_begun = false;
     const bool is_of_tables = std::string_view(table.name) == "net_table_change";
     // Those that were gone through before were told of then.
-    const bool is_known = settled_ && table.rows != Rows::Other;
+    const bool is_known = settled_ && table.rows != TableRows::Other;
     const auto take = [&](const RowReader& rows, SettledFds::Fate fate) {
       if (!is_known) tellProgress();
       const auto number = [&](int column) { return comparable(rows, table, column); };
@@ -744,7 +577,7 @@ class Importer {
 
   /// Of a table of which settled_ knows: the rows that are not left out.
   template <class Take>
-  void forEachKept(const Table& table, const Take& take) {
+  void forEachKept(const ArchiveTable& table, const Take& take) {
     constexpr size_t kCheaperToRead = 8;  // than to look for the row
     const Extent& extent = extents_.at(table.name);
     RowReader rows(archive_, table.name);
@@ -768,18 +601,18 @@ class Importer {
     return !snapshots_.empty() && rows.integer(0, kAny) < snapshots_.front();
   }
 
-  SettledFds::Fate fateOf(const Table& table, size_t place) const {
+  SettledFds::Fate fateOf(const ArchiveTable& table, size_t place) const {
     if (!settled_) return SettledFds::Fate::Kept;
     switch (table.rows) {
-      case Rows::Fd:
+      case TableRows::Fd:
         return settled_->ofFd(place);
-      case Rows::Inet:
+      case TableRows::Inet:
         return settled_->ofInet(place);
-      case Rows::Autopsy:
+      case TableRows::Autopsy:
         return settled_->ofAutopsy(place);
-      case Rows::Queue:
+      case TableRows::Queue:
         return settled_->ofQueue(place);
-      case Rows::Other:
+      case TableRows::Other:
         break;
     }
     return SettledFds::Fate::Kept;
@@ -804,28 +637,28 @@ class Importer {
     const int target = index + 1;
     if (column.is_nullable && rows.isNull(index)) return;
     switch (column.kind) {
-      case Kind::Integer:
+      case ColumnKind::Integer:
         insert.bind(target, rows.integer(index, column.minimum, column.maximum));
         break;
-      case Kind::Text:
+      case ColumnKind::Text:
         insert.bind(target, rows.text(index));
         break;
-      case Kind::TextId:
+      case ColumnKind::TextId:
         insert.bind(target, printable(lookUp(texts_, rows, index, "no such text")));
         break;
-      case Kind::Cmdline:
+      case ColumnKind::Cmdline:
         insert.bind(target, printableCmdline(lookUp(texts_, rows, index, "no such text")));
         break;
-      case Kind::Snapshot:
+      case ColumnKind::Snapshot:
         insert.bind(target, snapshot(rows, index));
         break;
-      case Kind::Process:
+      case ColumnKind::Process:
         insert.bind(target, lookUp(processes_, rows, index, "no such process"));
         break;
-      case Kind::Netns:
+      case ColumnKind::Netns:
         insert.bind(target, lookUp(namespaces_, rows, index, "no such namespace"));
         break;
-      case Kind::Endpoint:
+      case ColumnKind::Endpoint:
         insert.bind(target,
                     formatEndpoint(lookUp(addresses_, rows, index, "no such address"),
                                    static_cast<uint16_t>(rows.integer(index + 1, 0, 65535))));
@@ -885,7 +718,7 @@ void importArchive(SQLite::Database& archive, SQLite::Database& analysis,
 
 std::vector<std::string> tablesOfSnapshots() {
   std::vector<std::string> names;
-  for (const Table& table : plainTables())
+  for (const ArchiveTable& table : plainTables())
     names.emplace_back(table.name);
   return names;
 }
