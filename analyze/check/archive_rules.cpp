@@ -12,7 +12,7 @@
 
 #include <fmt/core.h>
 
-#include "analyze/check/problem_list.h"
+#include "analyze/problem_list.h"
 #include "schema/format.h"
 #include "schema/printable.h"
 

@@ -8,7 +8,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 
-#include "analyze/check/problem_list.h"
+#include "analyze/problem_list.h"
 #include "schema/evidence/chain.h"
 #include "schema/evidence/row_digest.h"
 #include "schema/evidence/stored_digests.h"

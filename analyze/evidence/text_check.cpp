@@ -12,11 +12,11 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 
-#include "analyze/check/problem_list.h"
 #include "analyze/evidence/archive_state.h"
 #include "analyze/evidence/net_compare.h"
 #include "analyze/evidence/text_path.h"
 #include "analyze/evidence/text_reader.h"
+#include "analyze/problem_list.h"
 #include "schema/evidence/text_bundle.h"
 #include "schema/printable.h"
 #include "schema/readers/fd.h"

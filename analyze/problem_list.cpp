@@ -1,4 +1,4 @@
-#include "analyze/check/problem_list.h"
+#include "analyze/problem_list.h"
 
 #include <fmt/core.h>
 
