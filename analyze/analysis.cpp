@@ -11,12 +11,12 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
-#include "analyze/archive_reader.h"
-#include "analyze/doubts.h"
 #include "analyze/growth_table.h"
-#include "analyze/import.h"
-#include "analyze/private_copy.h"
-#include "analyze/salvage.h"
+#include "analyze/import/archive_reader.h"
+#include "analyze/import/doubts.h"
+#include "analyze/import/import.h"
+#include "analyze/import/private_copy.h"
+#include "analyze/import/salvage.h"
 #include "schema/printable.h"
 #include "schema/sha256.h"
 #include "schema/sql.h"

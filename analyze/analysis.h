@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "analyze/limits.h"
-#include "analyze/mark_import.h"
+#include "analyze/import/limits.h"
+#include "analyze/import/mark_import.h"
 #include "analyze/narrow.h"
 #include "analyze/progress.h"
 

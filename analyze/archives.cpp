@@ -1,20 +1,36 @@
 #include "analyze/archives.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include <fmt/core.h>
 
+#include "schema/command_line/exit_status.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
 namespace {
 
-constexpr int kPartlyRead = 3;
-
 /// Messages begin with what they are about.
 std::string withoutPath(const std::string& message, const std::string& path) {
   return message.starts_with(path + ": ") ? message.substr(path.size() + 2) : message;
+}
+
+/// What is in an archive that is given twice would be counted twice.
+void refuseTwice(const std::vector<std::string>& paths) {
+  for (size_t i = 1; i < paths.size(); ++i) {
+    for (size_t earlier = 0; earlier < i; ++earlier) {
+      std::error_code error;  // what can't be read is said when it is opened
+      if (paths[i] == paths[earlier]) {
+        throw UsageError(fmt::format("{}: was given twice", paths[i]));
+      }
+      if (std::filesystem::equivalent(paths[i], paths[earlier], error)) {
+        throw UsageError(fmt::format("{}: is the same file as {}", paths[i], paths[earlier]));
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -22,6 +38,7 @@ std::string withoutPath(const std::string& message, const std::string& path) {
 int forEachArchive(const std::vector<std::string>& paths, const AnalysisOptions& options,
                    bool says_doubts, const std::function<void(const Analysis&)>& visit,
                    const std::function<void(const std::string&, const std::string&)>& on_unread) {
+  refuseTwice(paths);
   size_t unread = 0;
   bool is_partial = false;
   for (const std::string& path : paths) {

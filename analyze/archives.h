@@ -18,7 +18,8 @@ class UsageError : public std::runtime_error {
 /// Opens one archive after the other and calls `visit` for each, with what there is to doubt about
 /// it said on stderr if `says_doubts` or if it is damaged. Of several, one that can't be read is
 /// named on stderr and the others are done: returns 3 then and if one is damaged, else 0. Throws if
-/// none could be read.
+/// none could be read, UsageError if two paths are of one
+/// file.
 /// `on_unread` is called with the path and the reason of each that can't be read, unless it is
 /// empty.
 int forEachArchive(

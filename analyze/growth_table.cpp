@@ -8,7 +8,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "analyze/growth.h"
-#include "analyze/limits.h"
+#include "analyze/import/limits.h"
 #include "schema/time_text.h"
 
 namespace fdmortem {

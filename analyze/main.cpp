@@ -6,14 +6,15 @@
 #include <fmt/core.h>
 
 #include "analyze/archives.h"
-#include "analyze/check.h"
+#include "analyze/check/check.h"
 #include "analyze/export_command.h"
 #include "analyze/listings.h"
 #include "analyze/options.h"
-#include "analyze/report_command.h"
+#include "analyze/report/command.h"
 #include "analyze/show_command.h"
+#include "schema/command_line/exit_status.h"
+#include "schema/command_line/standard_streams.h"
 #include "schema/printable.h"
-#include "schema/standard_streams.h"
 
 namespace {
 
@@ -47,12 +48,12 @@ int main(int argc, char** argv) {
     return status;
   } catch (const fdmortem::UsageError& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
-    return 2;
+    return fdmortem::kWrongUsage;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "fdanalyze: takes more memory than is allowed; --max-memory allows more\n");
-    return 1;
+    return fdmortem::kFailed;
   } catch (const std::exception& error) {
     fmt::print(stderr, "fdanalyze: {}\n", fdmortem::printable(error.what()));
-    return 1;
+    return fdmortem::kFailed;
   }
 }

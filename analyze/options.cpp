@@ -5,18 +5,18 @@
 
 #include <CLI/CLI.hpp>
 
-#include "schema/duration.h"
-#include "schema/size.h"
+#include "schema/command_line/duration.h"
+#include "schema/command_line/exit_status.h"
+#include "schema/command_line/size.h"
+#include "schema/command_line/usage_error.h"
+#include "schema/command_line/versions.h"
 #include "schema/time_text.h"
-#include "schema/usage_error.h"
-#include "schema/versions.h"
 
 namespace fdmortem {
 namespace {
 
 using What = ListingOptions::What;
 
-constexpr int kWrongUsage = 2;
 constexpr size_t kHelpColumn = 24;
 
 const std::vector<std::string> kVerdicts = {"connected",      "listening",       "closing",
@@ -124,10 +124,10 @@ void addLimits(CLI::App& command, Parsed& parsed) {
   command
       .add_option("--max-memory", parsed.max_memory_bytes,
                   "The most it may take (default by size, <= 4G)")
-      ->transform(sizeInBytes())
+      ->transform(sizeInBytes(uint64_t{1} << 20))
       ->type_name("SIZE");
   command.add_option("--max-time", parsed.max_time_ms, "The most CPU time (default by size)")
-      ->transform(durationInMs())
+      ->transform(durationInMs(1, uint64_t{31} * 86'400'000))
       ->type_name("DURATION");
 }
 
@@ -147,8 +147,7 @@ LimitOptions limitsOf(const Parsed& parsed) {
 TimeRange rangeOf(const Parsed& parsed) {
   TimeRange range;
   if (!parsed.from.empty()) range.from_ns = parseTime(parsed.from);
-  // What is shown with this time, which has milliseconds, is not later.
-  if (!parsed.to.empty()) range.to_ns = *parseTime(parsed.to) + 999'999;
+  if (!parsed.to.empty()) range.to_ns = parseTimeEnd(parsed.to);
   return range;
 }
 

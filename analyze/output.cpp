@@ -27,13 +27,11 @@ int write(const std::string& path, std::string_view bytes) {
   return errno == 0 ? EIO : errno;
 }
 
-/// The rights of the file that it takes the place of, or those of any new file.
+/// The rights of the file that it takes the place of. A new one is for its owner alone, as an
+/// archive is: it holds command lines and addresses of the host.
 mode_t modeFor(const std::string& path) {
   struct stat status {};
-  if (stat(path.c_str(), &status) == 0) return status.st_mode & 07777;
-  const mode_t mask = umask(0);
-  umask(mask);
-  return 0666 & ~mask;
+  return stat(path.c_str(), &status) == 0 ? status.st_mode & 07777 : 0600;
 }
 
 /// A device, a pipe or a link is written to and not replaced.

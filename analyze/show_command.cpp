@@ -11,19 +11,18 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
 
-#include "analyze/archive_reader.h"
 #include "analyze/archives.h"
 #include "analyze/evidence/archived_file.h"
+#include "analyze/import/archive_reader.h"
+#include "analyze/import/private_copy.h"
 #include "analyze/output.h"
-#include "analyze/private_copy.h"
 #include "analyze/snapshot_name.h"
 #include "schema/archive_file.h"
+#include "schema/command_line/exit_status.h"
 #include "schema/printable.h"
 
 namespace fdmortem {
 namespace {
-
-constexpr int kPartlyRead = 3;
 
 int64_t snapshotIn(SQLite::Database& archive, const ShowOptions& options) {
   return snapshotNumber(options.snapshot, options.database,

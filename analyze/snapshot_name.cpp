@@ -15,10 +15,8 @@ namespace {
 /// The last one that had been taken by then.
 int64_t snapshotAt(const std::string& name, const std::string& path, int64_t time_ns,
                    const AskNumber& ask) {
-  // What is shown with this time, which has milliseconds, had been taken.
-  const auto id =
-      ask("SELECT id FROM snapshot WHERE wall_ns <= ? ORDER BY wall_ns DESC, id DESC LIMIT 1",
-          time_ns + 999'999);
+  const auto id = ask(
+      "SELECT id FROM snapshot WHERE wall_ns <= ? ORDER BY wall_ns DESC, id DESC LIMIT 1", time_ns);
   if (id) return *id;
   throw std::runtime_error(fmt::format("{}: there is no snapshot at or before {}", path, name));
 }
@@ -32,7 +30,7 @@ int64_t snapshotNumber(const std::string& name, const std::string& path, const A
     if (id) return *id;
     throw std::runtime_error(fmt::format("{}: there is no snapshot in it", path));
   }
-  if (const auto time_ns = parseTime(name)) return snapshotAt(name, path, *time_ns, ask);
+  if (const auto time_ns = parseTimeEnd(name)) return snapshotAt(name, path, *time_ns, ask);
   int64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error != std::errc() || end != name.data() + name.size()) {

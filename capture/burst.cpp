@@ -4,7 +4,7 @@
 
 #include <fmt/core.h>
 
-#include "capture/selection.h"
+#include "capture/collect/selection.h"
 
 namespace fdmortem {
 namespace {

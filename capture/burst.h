@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "capture/collect/proc_source.h"
 #include "capture/own_limits.h"
-#include "capture/proc_source.h"
 #include "capture/snapshot.h"
 
 namespace fdmortem {

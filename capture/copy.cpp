@@ -16,11 +16,11 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
-#include "capture/chain_writer.h"
-#include "capture/drop_snapshots.h"
-#include "capture/new_archive.h"
+#include "capture/archive/chain_writer.h"
+#include "capture/archive/drop_snapshots.h"
+#include "capture/archive/new_archive.h"
+#include "capture/archive/redact_archive.h"
 #include "capture/priority.h"
-#include "capture/redact_archive.h"
 #include "schema/archive_file.h"
 #include "schema/file_handle.h"
 #include "schema/printable.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/proc_source.h"
+#include "capture/collect/proc_source.h"
 #include "capture/snapshot.h"
 
 namespace fdmortem {

@@ -1,7 +1,7 @@
 // The numbers of ioprio_get(2) and ioprio_set(2), for which the C library has no names.
 //
-// The kernel's own <linux/ioprio.h> can't be had: in newer versions of Debian 12's linux-libc-dev it names
-// a parameter `class`.
+// The kernel's own <linux/ioprio.h> can't be had: in newer versions of Debian 12's linux-libc-dev
+// it names a parameter `class`.
 #pragma once
 
 namespace fdmortem::io_priority {

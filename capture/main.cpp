@@ -9,8 +9,9 @@
 #include "capture/messages.h"
 #include "capture/options.h"
 #include "capture/recorder.h"
+#include "schema/command_line/exit_status.h"
+#include "schema/command_line/standard_streams.h"
 #include "schema/printable.h"
-#include "schema/standard_streams.h"
 
 namespace {
 
@@ -39,6 +40,6 @@ int main(int argc, char** argv) {
     fdmortem::writeUnlessBlocked(STDERR_FILENO,
                                  fmt::format("fdcapture: {}\n", fdmortem::printable(error.what())),
                                  kPatienceMs);
-    return 1;
+    return fdmortem::kFailed;
   }
 }

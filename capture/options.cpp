@@ -6,16 +6,16 @@
 
 #include <CLI/CLI.hpp>
 
-#include "schema/duration.h"
-#include "schema/size.h"
+#include "schema/command_line/duration.h"
+#include "schema/command_line/exit_status.h"
+#include "schema/command_line/size.h"
+#include "schema/command_line/usage_error.h"
+#include "schema/command_line/versions.h"
 #include "schema/time_text.h"
-#include "schema/usage_error.h"
-#include "schema/versions.h"
 
 namespace fdmortem {
 namespace {
 
-constexpr int kWrongUsage = 2;
 constexpr size_t kHelpColumn = 27;
 constexpr uint64_t kDayMs = 86'400'000;
 constexpr uint64_t kMostMs = 3660 * kDayMs;  // ten years
@@ -231,16 +231,16 @@ CLI::App* addCopy(CLI::App& app, CopyOptions& options) {
       "  fdcapture copy --quiet leak.db leak-copy.db > leak-copy.db.sha256\n");
   copy->add_option("FROM", options.from, "The archive")->required()->type_name("");
   copy->add_option("TO", options.to, "The copy; must not exist yet")->required()->type_name("");
-  const auto time = [](std::optional<int64_t>& ns) {
-    return [&ns](const std::string& text) {
-      ns = parseTime(text);
+  const auto time = [](std::optional<int64_t>& ns, auto parse) {
+    return [&ns, parse](const std::string& text) {
+      ns = parse(text);
       if (!ns) throw CLI::ValidationError(text + " is no time such as 2026-11-22T08:12:39Z");
     };
   };
-  copy->add_option_function<std::string>("--from", time(options.from_ns),
+  copy->add_option_function<std::string>("--from", time(options.from_ns, parseTime),
                                          "From the keyframe at or before this time (UTC)")
       ->type_name("TIME");
-  copy->add_option_function<std::string>("--to", time(options.to_ns),
+  copy->add_option_function<std::string>("--to", time(options.to_ns, parseTimeEnd),
                                          "To the last snapshot that is not after it")
       ->type_name("TIME");
   addRedaction(*copy, options.redaction);

@@ -8,8 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "capture/collect/selection.h"
 #include "capture/redaction.h"
-#include "capture/selection.h"
 
 namespace fdmortem {
 

@@ -19,10 +19,10 @@
 #include <fmt/ranges.h>
 #include <sqlite3.h>
 
-#include "capture/archive_writer.h"
+#include "capture/archive/writer.h"
 #include "capture/burst.h"
 #include "capture/changes.h"
-#include "capture/collector.h"
+#include "capture/collect/collector.h"
 #include "capture/disk_retry.h"
 #include "capture/hints.h"
 #include "capture/own_limits.h"
@@ -30,7 +30,8 @@
 #include "capture/progress.h"
 #include "capture/schedule.h"
 #include "capture/stop_signals.h"
-#include "schema/duration.h"
+#include "schema/command_line/duration.h"
+#include "schema/command_line/exit_status.h"
 #include "schema/printable.h"
 #include "schema/readers/host.h"
 
@@ -38,9 +39,7 @@ namespace fdmortem {
 namespace {
 
 constexpr const char* kExhausted = "the selected processes have ended";
-constexpr int kPartlyRead = 3;
 constexpr uint64_t kSnapshotsBetweenHeads = 360;  // an hour at the interval that is the default
-constexpr int kFailed = 1;
 
 /// After so many snapshots in a row that needed more memory than there is, what they are compared
 /// with is given up; more, up to a bound, where that did not help for long.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/archive_writer.h"
+#include "capture/archive/writer.h"
 
 namespace fdmortem {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "capture/collector.h"
+#include "capture/collect/collector.h"
 
 namespace fdmortem {
 namespace {

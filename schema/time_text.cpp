@@ -50,4 +50,11 @@ std::optional<int64_t> parseTime(std::string_view text) {
   return prefix->wall_ns;
 }
 
+std::optional<int64_t> parseTimeEnd(std::string_view text) {
+  constexpr int64_t kRestOfMillisecondNs = 999'999;
+  const auto wall_ns = parseTime(text);
+  if (!wall_ns || *wall_ns % (kRestOfMillisecondNs + 1) != 0) return wall_ns;
+  return *wall_ns + kRestOfMillisecondNs;  // parseTime takes none that is so near the last of all
+}
+
 }  // namespace fdmortem

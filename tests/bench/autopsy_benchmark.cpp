@@ -10,10 +10,10 @@
 
 #include <benchmark/benchmark.h>
 
-#include "capture/collector.h"
-#include "capture/failure_log.h"
-#include "capture/proc_source.h"
-#include "capture/second_look.h"
+#include "capture/collect/collector.h"
+#include "capture/collect/failure_log.h"
+#include "capture/collect/proc_source.h"
+#include "capture/collect/second_look.h"
 #include "tests/support/actor.h"
 #include "tests/support/pair.h"
 #include "tests/support/sockets.h"

@@ -13,7 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
-#include "capture/archive_writer.h"
+#include "capture/archive/writer.h"
 #include "capture/changes.h"
 #include "capture/snapshot.h"
 

@@ -9,11 +9,11 @@
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
-#include "capture/archive_writer.h"
-#include "capture/chain_writer.h"
-#include "capture/drop_snapshots.h"
-#include "capture/redact_archive.h"
-#include "capture/text_log.h"
+#include "capture/archive/chain_writer.h"
+#include "capture/archive/drop_snapshots.h"
+#include "capture/archive/redact_archive.h"
+#include "capture/archive/writer.h"
+#include "capture/collect/text_log.h"
 #include "schema/evidence/stored_digests.h"
 #include "schema/evidence/text_codec.h"
 #include "tests/support/snapshots.h"

@@ -207,6 +207,34 @@ TEST_F(Archive, IsTheSameThroughASymbolicLink) {
   EXPECT_EQ(namesIn(directory.path()), (Names{"elsewhere", "f.db"}));
 }
 
+/// What is in it would be counted twice.
+TEST_F(Archive, IsNotReadTwice) {
+  ASSERT_EQ(record({"-n", "1"}).status, 0);
+  const std::string link = directory.file("link.db");
+  std::filesystem::create_symlink(database, link);
+  for (const std::string& again : {database, directory.path().string() + "/./f.db", link}) {
+    for (const char* command : {"report", "outlived"}) {
+      const ProgramResult result = runFdanalyze({command, database, again});
+      EXPECT_EQ(result.status, 2) << command << " " << again;
+      EXPECT_NE(result.err.find(again + ": "), std::string::npos) << result.err;
+      EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    }
+  }
+}
+
+/// It holds command lines and addresses of the host, as the archive does.
+TEST_F(Archive, GivesFilesThatOnlyTheirOwnerReads) {
+  ASSERT_EQ(record({"-n", "1"}).status, 0);
+  const std::string file = directory.file("report.html");
+  for (const mode_t mode : {0600, 0644}) {
+    ASSERT_EQ(runFdanalyze({"report", database, "-f", "html", "-o", file}).status, 0);
+    struct stat status {};
+    ASSERT_EQ(stat(file.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, mode);
+    chmod(file.c_str(), 0644);  // whoever lets others read it is not told otherwise
+  }
+}
+
 /// Whatever ran out of room: nobody takes half of an answer for the whole one.
 TEST_F(Archive, WhatCanNotBePrintedIsAFailure) {
   ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);

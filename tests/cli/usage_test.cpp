@@ -101,6 +101,8 @@ TEST_F(CommandLine, WrongUsageIsTwo) {
       {"report", database, "--mark", "deployed"},
       {"report", database, "--log-timezone", "CET"},
       {"report", database, database},
+      {"report", database, "--max-time", "0s"},
+      {"report", database, "--max-memory", "0"},
       {"check", database, "-f", "csv"},
   };
   for (const auto& arguments : wrong_analysis) {

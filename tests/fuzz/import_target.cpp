@@ -10,8 +10,8 @@
 #include <string>
 
 #include "analyze/analysis.h"
-#include "analyze/check.h"
-#include "analyze/report_render.h"
+#include "analyze/check/check.h"
+#include "analyze/report/render.h"
 #include "tests/fuzz/target.h"
 
 using namespace fdmortem;

@@ -1,7 +1,7 @@
 #include <sstream>
 #include <string>
 
-#include "analyze/log_marks.h"
+#include "analyze/import/log_marks.h"
 #include "tests/fuzz/target.h"
 
 using namespace fdmortem;

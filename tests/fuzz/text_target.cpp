@@ -2,10 +2,10 @@
 #include <optional>
 #include <string>
 
-#include "analyze/html.h"
-#include "schema/duration.h"
+#include "analyze/report/html_escape.h"
+#include "schema/command_line/duration.h"
+#include "schema/command_line/size.h"
 #include "schema/printable.h"
-#include "schema/size.h"
 #include "schema/time_text.h"
 #include "tests/fuzz/target.h"
 

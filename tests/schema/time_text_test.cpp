@@ -84,6 +84,17 @@ TEST(ParseTimePrefix, TellsWhatItTook) {
   EXPECT_FALSE(parseTimePrefix("at 2026-01-01T12:34"));
 }
 
+TEST(ParseTimeEnd, IsTheLastMomentThatIsShownSo) {
+  const int64_t time = 1'767'225'600'123'456'789;
+  EXPECT_EQ(formatTime(*parseTimeEnd(formatTime(time))), formatTime(time));
+  EXPECT_GE(*parseTimeEnd(formatTime(time)), time);
+  EXPECT_NE(formatTime(*parseTimeEnd(formatTime(time)) + 1), formatTime(time));
+  EXPECT_EQ(parseTimeEnd("2026-01-01T00:00:00.000000001Z"), kNewYear2026 + 1);
+  EXPECT_GT(*parseTimeEnd("2262-04-11T23:47:15.999Z"), *parseTime("2262-04-11T23:47:15.999Z"));
+  EXPECT_FALSE(parseTimeEnd("2262-04-11T23:47:16Z")) << "nanoseconds end within this second";
+  EXPECT_FALSE(parseTimeEnd("12:34"));
+}
+
 TEST(ParseTime, RefusesADayThatDoesNotExist) {
   EXPECT_FALSE(parseTime("2026-02-30"));
 }

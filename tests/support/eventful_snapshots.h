@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/archive_writer.h"
+#include "capture/archive/writer.h"
 #include "tests/support/snapshots.h"
 
 namespace fdmortem::test {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "capture/archive_writer.h"
-#include "capture/collector.h"
-#include "capture/proc_source.h"
+#include "capture/archive/writer.h"
+#include "capture/collect/collector.h"
+#include "capture/collect/proc_source.h"
 
 namespace fdmortem::test {
 

@@ -1,0 +1,39 @@
+#include "analyze/import/doubts.h"
+
+#include <fmt/core.h>
+
+#include "schema/sha256.h"
+
+namespace fdmortem {
+
+std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database) {
+  std::vector<std::string> doubts;
+  if (copy.hasWal()) {
+    doubts.push_back(fmt::format("it was read together with its -wal, whose SHA-256 is {}",
+                                 sha256OfFile(copy.path() + "-wal")));
+  }
+  if (copy.isWal() && !copy.hasWal()) {
+    doubts.emplace_back(
+        "the file was copied without its -wal, while it was recorded or after the recorder was "
+        "killed: the newest snapshots, of a minute or more, may be missing ('fdcapture copy' makes "
+        "a "
+        "whole copy)");
+  }
+  // Of a copy of an earlier part of the time the end was left out; recorder_note says so.
+  SQLite::Statement open_ended(
+      database,
+      "SELECT id, last_snapshot FROM recording r WHERE ended_at IS NULL AND"
+      " end_reason IS NULL AND NOT EXISTS (SELECT 1 FROM dropped d WHERE"
+      " d.reason = 'slice-to' AND r.id ="
+      " (SELECT max(id) FROM recording WHERE last_snapshot <"
+      " d.last_snapshot)) ORDER BY id");
+  while (open_ended.executeStep()) {
+    doubts.push_back(fmt::format(
+        "recording {} has no end: it was still going on, or the recorder was killed or had no "
+        "room to store it; what came after snapshot {} is not in the file",
+        open_ended.getColumn(0).getInt64(), open_ended.getColumn(1).getInt64()));
+  }
+  return doubts;
+}
+
+}  // namespace fdmortem

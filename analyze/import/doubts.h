@@ -1,0 +1,17 @@
+// What an archive itself gives reason to doubt.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "analyze/import/private_copy.h"
+
+namespace fdmortem {
+
+/// One line each; none of them is an error. `database` holds the imported `copy`,
+/// all of it.
+std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database);
+
+}  // namespace fdmortem

@@ -1,0 +1,127 @@
+#include "analyze/import/repetition.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "schema/format.h"
+
+namespace fdmortem {
+namespace {
+
+// Columns of the archive's tables (schema/tables.sql).
+constexpr size_t kSnapshot = 0;
+constexpr size_t kChange = 3;  // of fd_change and inet_change
+constexpr size_t kFdLinkNumber = 5;
+constexpr size_t kInetInode = 4;
+constexpr size_t kAutopsyInode = 3;
+
+uint64_t hash(const std::vector<int64_t>& row, std::initializer_list<size_t> columns) {
+  uint64_t result = 0;
+  for (const size_t column : columns) {
+    result = (result ^ static_cast<uint64_t>(row[column])) * 0x9e3779b97f4a7c15U;
+    result ^= result >> 32U;
+  }
+  return result;
+}
+
+}  // namespace
+
+void Repetitions::begin(std::string_view table, int columns) {
+  kind_ = table == "fd_change"     ? Kind::Fd
+          : table == "inet_change" ? Kind::Inet
+          : table == "autopsy"     ? Kind::Autopsy
+                                   : Kind::None;
+  row_.assign(static_cast<size_t>(columns), kNone);
+  last_ = {};
+  values_ = {};
+  free_slots_ = {};
+}
+
+bool Repetitions::isRepetition(const ColumnValue& value) {
+  if (kind_ == Kind::None) return false;
+  const uint64_t key = readRow(value);
+  const bool is_gone =
+      kind_ != Kind::Autopsy && row_[kChange] == static_cast<int64_t>(Change::Gone);
+  const auto found = last_.find(key);
+  if (found != last_.end() && keyframes_.contains(row_[kSnapshot]) && isSame(found->second) &&
+      isUnbroken(found->second)) {
+    found->second.snapshot = row_[kSnapshot];
+    return true;
+  }
+  if (kind_ == Kind::Fd || kind_ == Kind::Inet) {
+    int64_t& told = told_of_[row_[kind_ == Kind::Fd ? kFdLinkNumber : kInetInode]];
+    told = std::max(told, row_[kSnapshot]);
+  }
+  if (is_gone) {
+    forget(key);
+  } else {
+    remember(key);
+  }
+  return false;
+}
+
+/// Returns the hash of what the row is of.
+uint64_t Repetitions::readRow(const ColumnValue& value) {
+  for (size_t column = 0; column < row_.size(); ++column)
+    row_[column] = value(static_cast<int>(column));
+  switch (kind_) {
+    case Kind::Fd:
+      return hash(row_, {1, 2});
+    case Kind::Inet:
+      return hash(row_, {1, 2, 4, 5, 6, 7, 8});
+    case Kind::Autopsy:
+      return hash(row_, {kAutopsyInode});
+    case Kind::None:
+      break;
+  }
+  return 0;
+}
+
+/// Ids of processes and namespaces are of one recording: a row of another one is never the same.
+bool Repetitions::isSame(const Last& last) const {
+  const int64_t* values = values_.data() + last.slot * row_.size();
+  for (size_t column = 0; column < row_.size(); ++column) {
+    if (column == kSnapshot || (kind_ != Kind::Autopsy && column == kChange)) continue;
+    if (row_[column] != values[column]) return false;
+  }
+  return kind_ == Kind::Autopsy || row_[kChange] == static_cast<int64_t>(Change::Present);
+}
+
+/// Nothing has happened since that makes the row tell something new.
+bool Repetitions::isUnbroken(const Last& last) const {
+  if (kind_ == Kind::Autopsy) {
+    const auto told = told_of_.find(row_[kAutopsyInode]);
+    return told == told_of_.end() || told->second <= last.snapshot;
+  }
+  if (kind_ == Kind::Fd) return true;
+  const auto ends = ends_.find({row_[1], row_[2]});
+  return ends == ends_.end() ||
+         std::none_of(ends->second.begin(), ends->second.end(), [&](int64_t snapshot) {
+           return snapshot > last.snapshot && snapshot <= row_[kSnapshot];
+         });
+}
+
+void Repetitions::remember(uint64_t key) {
+  const auto [found, is_new] = last_.try_emplace(key);
+  if (is_new) {
+    if (free_slots_.empty()) {
+      found->second.slot = values_.size() / row_.size();
+      values_.resize(values_.size() + row_.size());
+    } else {
+      found->second.slot = free_slots_.back();
+      free_slots_.pop_back();
+    }
+  }
+  found->second.snapshot = row_[kSnapshot];
+  std::copy(row_.begin(), row_.end(),
+            values_.begin() + static_cast<std::ptrdiff_t>(found->second.slot * row_.size()));
+}
+
+void Repetitions::forget(uint64_t key) {
+  const auto found = last_.find(key);
+  if (found == last_.end()) return;
+  free_slots_.push_back(found->second.slot);
+  last_.erase(found);
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,405 @@
+#include "analyze/import/settled.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+
+#include "schema/format.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr int64_t kSocket = 1;  // fd_change.link_type
+constexpr int64_t kPipe = 2;
+constexpr int8_t kEstablished = 1;  // tcp_state.state
+constexpr int8_t kClose = 7;
+constexpr int8_t kListen = 10;
+constexpr int8_t kLastState = 12;
+constexpr int64_t kLastTcpTable = static_cast<int64_t>(NetTable::Tcp6);
+
+bool is(int64_t change, Change expected) {
+  return change == static_cast<int64_t>(expected);
+}
+
+uint64_t keyOf(int64_t process, int64_t fd) {
+  return static_cast<uint64_t>(process) << 32U | static_cast<uint64_t>(fd);
+}
+
+}  // namespace
+
+void SettledFds::addSnapshot(int64_t snapshot, int64_t recording) {
+  if (recordings_.empty()) first_snapshot_ = snapshot;
+  const auto place = static_cast<int64_t>(recordings_.size());
+  if (snapshot != first_snapshot_ + place || place == std::numeric_limits<int32_t>::max())
+    is_off_ = true;
+  recordings_.push_back(recording);
+}
+
+/// Of the table that is being told; none of what is left of a snapshot that was dropped.
+std::optional<int32_t> SettledFds::indexOf(int64_t snapshot) {
+  if (is_off_ || snapshot < first_snapshot_) return {};
+  const auto at = static_cast<int32_t>(snapshot - first_snapshot_);
+  // Out of order: a row may belong to what is told later.
+  if (at < last_at_ || static_cast<size_t>(at) >= recordings_.size()) {
+    is_off_ = true;
+    return {};
+  }
+  last_at_ = at;
+  return at;
+}
+
+void SettledFds::noteRead(Stretches& stretches, int64_t what, int64_t which, int32_t at,
+                          bool is_whole) {
+  Stretch& stretch =
+      stretches.try_emplace({what, which, recordings_[static_cast<size_t>(at)]}, Stretch{at})
+          .first->second;
+  if (!is_whole) stretch.until = std::min(stretch.until, at);
+}
+
+bool SettledFds::isInOneRecording(int32_t a, int32_t b) const {
+  return recordings_[static_cast<size_t>(a)] == recordings_[static_cast<size_t>(b)];
+}
+
+/// Whether it was read whole from one snapshot to another, both included.
+bool SettledFds::covers(const Stretches& stretches, int64_t what, int64_t which, int32_t from,
+                        int32_t to) const {
+  if (!isInOneRecording(from, to)) return false;
+  const auto found = stretches.find({what, which, recordings_[static_cast<size_t>(from)]});
+  return found != stretches.end() && found->second.from <= from && to < found->second.until;
+}
+
+void SettledFds::beginTable() {
+  last_at_ = 0;
+}
+
+void SettledFds::addProcess(int64_t snapshot, int64_t process, int64_t change,
+                            int64_t fd_list_status) {
+  const auto at = indexOf(snapshot);
+  if (!at) return;
+  const bool is_gone = is(change, Change::Gone);
+  if (is_gone) ended_.emplace(process, *at);
+  noteRead(processes_, process, 0, *at,
+           !is_gone && fd_list_status == static_cast<int64_t>(ReadStatus::Whole));
+}
+
+void SettledFds::addNetTable(int64_t snapshot, int64_t netns, int64_t net_table, int64_t status) {
+  const auto at = indexOf(snapshot);
+  if (at)
+    noteRead(tables_, netns, net_table, *at, status == static_cast<int64_t>(ReadStatus::Whole));
+}
+
+void SettledFds::addFd(const FdRow& row) {
+  const auto at = indexOf(row.snapshot);
+  fd_owners_.push_back(at ? takeFd(row, *at) : kNobody);
+}
+
+SettledFds::Owner SettledFds::takeFd(const FdRow& row, int32_t at) {
+  const auto [slot, is_first] = by_number_.try_emplace(keyOf(row.process, row.fd), kNobody);
+  const Owner last = slot->second;
+  const bool is_gone = is(row.change, Change::Gone);
+  if (last != kNobody && episodes_[static_cast<size_t>(last)].closed < 0) {
+    Episode& episode = episodes_[static_cast<size_t>(last)];
+    // Two rows of one snapshot have no order.
+    if (at == episode.last_row) episode.is_plain = false;
+    const bool goes_on = !is_gone && !is(row.change, Change::Appeared) &&
+                         row.link_number == episode.link_number &&
+                         row.link_type == episode.link_type;
+    if (goes_on || is_gone) {
+      if (is_gone) episode.closed = at;
+      if (!isInOneRecording(episode.opened, at)) episode.is_plain = false;
+      episode.protocol = is_gone ? episode.protocol : row.protocol;
+      episode.last_row = at;
+      return last;
+    }
+    episode.closed = at;
+    episode.is_replaced = true;
+    if (!is(row.change, Change::Appeared)) episode.is_plain = false;
+  }
+  if (is_gone) return kNobody;
+  slot->second = begin(row, at, last);
+  return slot->second;
+}
+
+SettledFds::Owner SettledFds::begin(const FdRow& row, int32_t at, Owner before) {
+  const auto owner = static_cast<Owner>(episodes_.size());
+  Episode& episode = episodes_.emplace_back();
+  episode.process = static_cast<int32_t>(row.process);
+  episode.fd = static_cast<int32_t>(row.fd);
+  episode.opened = episode.last_row = at;
+  episode.first_row = static_cast<int32_t>(fd_owners_.size());
+  episode.before = before;
+  episode.protocol = row.protocol;
+  episode.link_number = row.link_number;
+  episode.link_type = static_cast<int8_t>(std::clamp<int64_t>(row.link_type, -1, 3));
+  episode.is_plain = (episode.link_type == kSocket || episode.link_type == kPipe) &&
+                     row.link_number > 0 && !is(row.change, Change::Changed);
+  if (before != kNobody) {
+    const Episode& other = episodes_[static_cast<size_t>(before)];
+    const bool is_broken_off = other.is_replaced && !is(row.change, Change::Appeared);
+    if (other.last_row == at || is_broken_off) episode.is_plain = false;
+  }
+  if (episode.link_type != kSocket) return owner;
+  // A number that is used again, or held by two fds.
+  const auto [known, is_new] = by_inode_.emplace(row.link_number, owner);
+  if (!is_new) episode.is_plain = episodes_[static_cast<size_t>(known->second)].is_plain = false;
+  return owner;
+}
+
+/// Nothing if there is none of which nothing is unusual.
+SettledFds::Episode* SettledFds::plainEpisodeOf(int64_t inode) {
+  const auto found = by_inode_.find(inode);
+  if (found == by_inode_.end()) return nullptr;
+  Episode& episode = episodes_[static_cast<size_t>(found->second)];
+  return episode.is_plain ? &episode : nullptr;
+}
+
+void SettledFds::addInet(const InetRow& row) {
+  inet_owners_.push_back(kNobody);
+  const auto at = indexOf(row.snapshot);
+  if (!at) return;
+  noteListener(row, *at);
+  Episode* episode = plainEpisodeOf(row.inode);
+  if (episode == nullptr) return;
+  if (row.net_table > kLastTcpTable) {
+    episode->has_other_row = true;
+    return;
+  }
+  if (episode->connection < 0) {
+    beginConnection(*episode, row, *at);
+  } else if (!extendConnection(connections_[static_cast<size_t>(episode->connection)], row, *at)) {
+    episode->is_plain = false;
+  }
+  inet_owners_.back() = static_cast<Owner>(episode - episodes_.data());
+}
+
+void SettledFds::noteListener(const InetRow& row, int32_t at) {
+  if (row.state != kListen || row.net_table > kLastTcpTable || is(row.change, Change::Gone)) return;
+  const bool is_certain = covers(tables_, row.netns, row.net_table, at, at);
+  (is_certain ? listeners_ : perhaps_listeners_).emplace(row.netns, row.local_port);
+}
+
+void SettledFds::beginConnection(Episode& episode, const InetRow& row, int32_t at) {
+  episode.connection = static_cast<int32_t>(connections_.size());
+  episode.is_plain = (is(row.change, Change::Appeared) || is(row.change, Change::Present)) &&
+                     row.state > 0 && row.state <= kLastState && row.state != kListen;
+  if (!episode.is_plain) return;
+  connections_.push_back({.local = row.local,
+                          .remote = row.remote,
+                          .netns = static_cast<int32_t>(row.netns),
+                          .local_port = static_cast<int32_t>(row.local_port),
+                          .remote_port = static_cast<int32_t>(row.remote_port),
+                          .listed = at,
+                          .last_row = at,
+                          .last_state = static_cast<int32_t>(states_.size()),
+                          .net_table = static_cast<int8_t>(row.net_table)});
+  states_.push_back({.before = -1, .from = at, .state = static_cast<int8_t>(row.state)});
+}
+
+/// False: the row is of something else, or unusual.
+bool SettledFds::extendConnection(Connection& connection, const InetRow& row, int32_t at) {
+  const bool is_same = row.netns == connection.netns && row.net_table == connection.net_table &&
+                       row.local == connection.local && row.local_port == connection.local_port &&
+                       row.remote == connection.remote && row.remote_port == connection.remote_port;
+  if (!is_same || connection.gone >= 0 || at == connection.last_row) return false;
+  connection.last_row = at;
+  if (is(row.change, Change::Gone)) {
+    connection.gone = at;
+    return true;
+  }
+  if (is(row.change, Change::Appeared) || row.state <= 0 || row.state > kLastState ||
+      row.state == kListen)
+    return false;
+  if (states_[static_cast<size_t>(connection.last_state)].state != row.state) {
+    states_.push_back(
+        {.before = connection.last_state, .from = at, .state = static_cast<int8_t>(row.state)});
+    connection.last_state = static_cast<int32_t>(states_.size()) - 1;
+  }
+  return true;
+}
+
+void SettledFds::addAutopsy(const AutopsyRow& row) {
+  autopsy_owners_.push_back(kNobody);
+  const auto at = indexOf(row.snapshot);
+  if (!at) return;
+  Episode* episode = plainEpisodeOf(row.inode);
+  if (episode == nullptr) return;
+  const bool is_own = row.process == episode->process && row.fd == episode->fd &&
+                      *at >= episode->opened && *at < episode->closed;
+  episode->is_plain = is_own && row.state == kClose && row.remote != kNone && row.has_carried;
+  if (!episode->is_plain) return;
+  if (episode->autopsy < 0) {
+    episode->autopsy = static_cast<int32_t>(autopsies_.size());
+    autopsies_.push_back({.local = row.local,
+                          .remote = row.remote,
+                          .local_port = static_cast<int32_t>(row.local_port),
+                          .remote_port = static_cast<int32_t>(row.remote_port),
+                          .first = *at});
+  }
+  const Autopsy& first = autopsies_[static_cast<size_t>(episode->autopsy)];
+  episode->is_plain = row.local == first.local && row.remote == first.remote &&
+                      static_cast<int32_t>(row.local_port) == first.local_port &&
+                      static_cast<int32_t>(row.remote_port) == first.remote_port;
+  autopsy_owners_.back() = static_cast<Owner>(episode - episodes_.data());
+}
+
+void SettledFds::addQueue(const QueueRow& row) {
+  queue_owners_.push_back(kNobody);
+  if (!indexOf(row.snapshot)) return;
+  Episode* episode = plainEpisodeOf(row.inode);
+  if (episode == nullptr) return;
+  episode->is_busy = episode->is_busy || row.is_busy;
+  queue_owners_.back() = static_cast<Owner>(episode - episodes_.data());
+}
+
+bool SettledFds::wasReadThroughout(const Episode& episode) const {
+  const auto ended = ended_.find(episode.process);
+  return episode.closed >= 0 &&
+         covers(processes_, episode.process, 0, episode.opened, episode.closed) &&
+         (ended == ended_.end() || episode.closed < ended->second);
+}
+
+/// One row of one table, from before the fd was opened until after it was closed.
+bool SettledFds::isListedThroughout(const Episode& episode, const Names& names) const {
+  if (episode.connection < 0 || episode.autopsy >= 0 || episode.has_other_row) return false;
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (connection.gone < episode.closed || connection.listed > episode.opened) return false;
+  if (!covers(tables_, connection.netns, connection.net_table, connection.listed, connection.gone))
+    return false;
+  const std::pair port(names.netns_inode(connection.netns), int64_t{connection.local_port});
+  return listeners_.contains(port) || !perhaps_listeners_.contains(port);
+}
+
+/// No table ever listed it, and the kernel says that it was connected.
+bool SettledFds::isDeadThroughout(const Episode& episode) const {
+  return episode.connection < 0 && episode.autopsy >= 0 && !episode.has_other_row &&
+         episode.kind_of_protocol == Protocol::Tcp;
+}
+
+bool SettledFds::canBeLeftOut(const Episode& episode, const Names& names) const {
+  if (!episode.is_plain || !wasReadThroughout(episode)) return false;
+  if (episode.link_type != kSocket) return true;
+  const bool is_other =
+      episode.kind_of_protocol == Protocol::Other && episode.connection < 0 && episode.autopsy < 0;
+  return is_other || isListedThroughout(episode, names) || isDeadThroughout(episode);
+}
+
+SettledFds::Protocol SettledFds::protocolOf(const Episode& episode, const Names& names) {
+  if (episode.protocol == kNone) return Protocol::Unknown;
+  const auto [known, is_new] = protocols_.emplace(episode.protocol, Protocol::Other);
+  if (is_new) {
+    const std::string name = names.text(episode.protocol);
+    if (name == "TCP" || name == "TCPv6") known->second = Protocol::Tcp;
+    if (name == "MPTCP" || name == "MPTCPv6") known->second = Protocol::Mptcp;
+  }
+  return known->second;
+}
+
+void SettledFds::nameListeners(const Names& names) {
+  for (auto* ports : {&listeners_, &perhaps_listeners_}) {
+    std::set<std::pair<int64_t, int64_t>> named;
+    for (const auto& [netns, port] : *ports)
+      named.emplace(names.netns_inode(netns), port);
+    *ports = std::move(named);
+  }
+}
+
+void SettledFds::decide(const Names& names) {
+  if (is_off_) return;
+  nameListeners(names);
+  left_out_.reserve(episodes_.size());
+  for (Episode& episode : episodes_) {
+    episode.kind_of_protocol = protocolOf(episode, names);
+    left_out_.push_back(canBeLeftOut(episode, names) ? 1 : 0);
+    if (left_out_.back() != 0) count(episode, names);
+  }
+}
+
+SettledFds::Fate SettledFds::of(const std::vector<Owner>& owners, size_t place) const {
+  if (is_off_ || place >= owners.size() || owners[place] == kNobody) return Fate::Kept;
+  return left_out_[static_cast<size_t>(owners[place])] != 0 ? Fate::LeftOut : Fate::Kept;
+}
+
+SettledFds::Fate SettledFds::ofFd(size_t place) const {
+  const Fate fate = of(fd_owners_, place);
+  if (fate != Fate::LeftOut) return fate;
+  const Episode& episode = episodes_[static_cast<size_t>(fd_owners_[place])];
+  if (static_cast<size_t>(episode.first_row) != place || episode.before == kNobody) return fate;
+  const Episode& before = episodes_[static_cast<size_t>(episode.before)];
+  const bool is_kept = left_out_[static_cast<size_t>(episode.before)] == 0;
+  return before.is_replaced && is_kept ? Fate::End : fate;
+}
+
+void SettledFds::countAs(int32_t process, std::string_view what, std::string_view name,
+                         int32_t opened, int32_t closed) {
+  const uint64_t series =
+      series_.try_emplace({process, std::string(what), std::string(name)}, uint64_t{series_.size()})
+          .first->second
+      << 32U;
+  ++counts_[series | static_cast<uint32_t>(opened)].opened;
+  ++counts_[series | static_cast<uint32_t>(closed)].closed;
+}
+
+void SettledFds::count(const Episode& episode, const Names& names) {
+  countAs(episode.process, "kind", episode.link_type == kSocket ? "socket" : "pipe", episode.opened,
+          episode.closed);
+  if (episode.link_type != kSocket) return;
+  if (episode.connection >= 0) return countConnection(episode, names);
+  if (episode.autopsy < 0) {
+    countAs(episode.process, "verdict", "other", episode.opened, episode.closed);
+    countAs(episode.process, "socket", names.text(episode.protocol), episode.opened,
+            episode.closed);
+    return;
+  }
+  const int32_t dead_since = autopsies_[static_cast<size_t>(episode.autopsy)].first;
+  countAs(episode.process, "verdict", "outlived", dead_since, episode.closed);
+  if (dead_since > episode.opened)
+    countAs(episode.process, "verdict", "unlisted", episode.opened, dead_since);
+}
+
+/// As fd_class of schema/views/growth.sql has it.
+void SettledFds::countConnection(const Episode& episode, const Names& names) {
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  int8_t last_state = 0;
+  int32_t until = episode.closed;
+  for (int32_t i = connection.last_state; i >= 0 && until > episode.opened;
+       i = states_[static_cast<size_t>(i)].before) {
+    const State& state = states_[static_cast<size_t>(i)];
+    if (state.from >= until) continue;
+    if (last_state == 0) last_state = state.state;
+    const int32_t from = std::max(state.from, episode.opened);
+    countAs(episode.process, "verdict", names.verdicts.at(state.state), from, until);
+    until = from;
+  }
+  const bool is_in =
+      connection.local_port != 0 &&
+      listeners_.contains({names.netns_inode(connection.netns), int64_t{connection.local_port}});
+  if (!is_in && connection.remote_port != 0) {
+    countAs(episode.process, "pool", names.endpoint(connection.remote, connection.remote_port),
+            episode.opened, episode.closed);
+  } else if (is_in && last_state == kEstablished && !episode.is_busy) {
+    countAs(episode.process, "idle", fmt::format("port {}", connection.local_port), episode.opened,
+            episode.closed);
+  }
+}
+
+void SettledFds::store(SQLite::Database& analysis) const {
+  SQLite::Statement insert(analysis, "INSERT INTO _left_out VALUES (?,?,?,?,?,?)");
+  std::vector<const std::tuple<int32_t, std::string, std::string>*> names(series_.size());
+  for (const auto& [name, place] : series_)
+    names[place] = &name;
+  for (const auto& [key, count] : counts_) {
+    const auto& [process, what, name] = *names[key >> 32U];
+    insert.reset();
+    insert.bind(1, process);
+    insert.bind(2, what);
+    insert.bind(3, name);
+    insert.bind(4, first_snapshot_ + static_cast<int64_t>(key & 0xffffffffU));
+    insert.bind(5, count.opened);
+    insert.bind(6, count.closed);
+    insert.exec();
+  }
+}
+
+}  // namespace fdmortem

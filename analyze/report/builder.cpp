@@ -1,0 +1,311 @@
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <tuple>
+
+#include <fmt/core.h>
+
+#include "analyze/report/process.h"
+#include "analyze/report/report.h"
+#include "analyze/report/row.h"
+#include "schema/printable.h"
+#include "schema/sql.h"
+
+namespace fdmortem {
+namespace {
+
+/// Rows of evidence that a report carries; the query gives all of them.
+constexpr size_t kMaximumEvidenceRows = 200;
+
+DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
+  DatabaseReport database{
+      .path = printable(analysis.path()), .sha256 = analysis.sha256(), .doubts = analysis.doubts()};
+  ResultTable recordings = analysis.query("SELECT * FROM recording ORDER BY id");
+  if (!recordings.rows.empty()) {
+    const Row last(recordings, recordings.rows.size() - 1);
+    database.host = last.text("host_name");
+    database.boot_id = last.optionalText("boot_id");
+    database.kernel = last.text("kernel_release");
+  }
+  const ResultTable head = analysis.query("SELECT value FROM chain_head");
+  if (!head.rows.empty()) database.head = Row(head, 0).optionalText("value");
+  report.recording_columns = recordings.columns;
+  database.recordings = std::move(recordings.rows);
+  return database;
+}
+
+Coverage describeCoverage(const Analysis& analysis) {
+  Coverage coverage{.database = printable(analysis.path())};
+  const ResultTable counts = analysis.query(
+      "SELECT count(*) AS snapshots,"
+      " (SELECT count(*) FROM late_snapshot) AS late, min(taken_at) AS first_at,"
+      " max(taken_at) AS last_at, min(wall_ns) AS first_ns, max(wall_ns) AS last_ns"
+      " FROM snapshot s JOIN recording r ON r.id = s.recording");
+  const Row row(counts, 0);
+  coverage.snapshots = row.integer("snapshots");
+  coverage.late = row.integer("late");
+  coverage.first_at = row.optionalText("first_at");
+  coverage.last_at = row.optionalText("last_at");
+  coverage.first_ns = row.integer("first_ns");
+  coverage.last_ns = row.integer("last_ns");
+  const ResultTable missed = analysis.query(
+      "SELECT coalesce(sum(missed_between + coalesce(missed_at_end, 0)), 0) AS missed,"
+      " coalesce(max(is_estimate), 0) AS is_estimate FROM recording_coverage");
+  coverage.missed = Row(missed, 0).integer("missed");
+  coverage.is_missed_estimate = Row(missed, 0).integer("is_estimate") != 0;
+  const ResultTable spans = analysis.query(
+      "SELECT (max(boottime_ns) - min(boottime_ns)) / 1e9 AS seconds FROM snapshot s"
+      " JOIN recording r ON r.id = s.recording GROUP BY s.recording");
+  forEachRow(spans, [&](const Row& span) { coverage.seconds += span.real("seconds"); });
+  coverage.unreadable = analysis.query(
+      "SELECT operation, subject, pid, errno, detail, count, snapshots, first_snapshot, "
+      "last_snapshot"
+      " FROM unreadable ORDER BY snapshots DESC, subject, operation, errno, detail");
+  const ResultTable notes = analysis.query("SELECT text FROM recorder_note ORDER BY place");
+  forEachRow(notes, [&](const Row& note) { coverage.recorder_notes.push_back(note.text("text")); });
+  return coverage;
+}
+
+/// A finding that is of no process is the host's.
+bool isWanted(const Analysis& analysis, const Row& finding, const std::vector<int64_t>& wanted) {
+  if (!finding.optionalInteger("pid")) return true;
+  const ResultTable processes =
+      analysis.query("SELECT process FROM processes WHERE pid = ? AND start_ticks = ?",
+                     {finding.integer("pid"), finding.integer("start_ticks")});
+  return std::any_of(processes.rows.begin(), processes.rows.end(), [&](const auto& row) {
+    return std::binary_search(wanted.begin(), wanted.end(), std::get<int64_t>(row.at(0)));
+  });
+}
+
+/// Of these processes, and of the host.
+std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t>& wanted,
+                             const OnProgress& on_progress) {
+  std::vector<Finding> findings;
+  const auto rules = sql::findings();
+  int done = 0;
+  for (const sql::SqlFile& rule : rules) {
+    if (on_progress)
+      on_progress("looking for findings", 100 * done++ / static_cast<int>(rules.size()));
+    const ResultTable rows = analysis.query(std::string(rule.text));
+    forEachRow(rows, [&](const Row& row) {
+      if (!isWanted(analysis, row, wanted)) return;
+      Finding finding{.database = printable(analysis.path()),
+                      .id = std::string(rule.name),
+                      .severity = row.text("severity"),
+                      .title = row.text("title"),
+                      .pid = row.optionalInteger("pid"),
+                      .start_ticks = row.optionalInteger("start_ticks"),
+                      .explanation = row.text("explanation"),
+                      .advice = row.text("advice"),
+                      .query = row.text("evidence")};
+      if (std::find(rows.columns.begin(), rows.columns.end(), "held_by") != rows.columns.end())
+        finding.held_by = row.optionalInteger("held_by");
+      finding.rows = analysis.query(finding.query);
+      finding.all_rows = finding.rows.rows.size();
+      if (finding.all_rows > kMaximumEvidenceRows) finding.rows.rows.resize(kMaximumEvidenceRows);
+      findings.push_back(std::move(finding));
+    });
+  }
+  return findings;
+}
+
+/// "gateway (pid 7), worker (pid 9) and 3 more"; empty: none.
+std::string recordedIn(const Analysis& analysis) {
+  constexpr size_t kMaximum = 5;
+  const ResultTable rows = analysis.query(
+      "SELECT pid, name FROM processes LEFT JOIN process_fds USING (process)"
+      " ORDER BY fds_peak DESC, process");
+  std::string text;
+  forEachRow(rows, [&, shown = size_t{0}](const Row& row) mutable {
+    if (shown++ >= kMaximum) return;
+    text += fmt::format("{}{} (pid {})", text.empty() ? "" : ", ",
+                        row.optionalText("name").value_or("?"), row.integer("pid"));
+  });
+  const size_t all = rows.rows.size();
+  if (all > kMaximum) text += fmt::format(" and {} more", all - kMaximum);
+  return text;
+}
+
+/// "3 other processes (pid 7, 8, 9) hold these sockets too, ..."
+std::string alsoInWords(const Finding& finding) {
+  constexpr size_t kMaximumPids = 10;
+  std::string pids;
+  for (size_t i = 0; i < std::min(finding.also.size(), kMaximumPids); ++i)
+    pids += fmt::format("{}{}", i == 0 ? "" : ", ", finding.also[i].first);
+  if (finding.also.size() > kMaximumPids)
+    pids += fmt::format(" and {} more", finding.also.size() - kMaximumPids);
+  const bool is_one = finding.also.size() == 1;
+  return fmt::format(
+      " {} other process{} (pid {}) {} some of these sockets too: a socket is closed only when "
+      "each "
+      "of them has closed it.",
+      finding.also.size(), is_one ? "" : "es", pids, is_one ? "holds" : "hold");
+}
+
+/// Processes that hold the same sockets, as after a fork, are told of in one finding.
+void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
+  const auto is_told_of = [&](const Finding& finding) {
+    if (!finding.held_by) return false;
+    const ResultTable holder = analysis.query(
+        "SELECT pid, start_ticks FROM processes WHERE process = ?", {*finding.held_by});
+    if (holder.rows.empty()) return false;
+    const auto owner = std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
+      return other.id == finding.id && other.pid == Row(holder, 0).optionalInteger("pid") &&
+             other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
+    });
+    if (owner == findings.end()) return false;
+    owner->also.emplace_back(finding.pid.value_or(0), finding.start_ticks.value_or(0));
+    return true;
+  };
+  std::vector<bool> are_told;
+  are_told.reserve(findings.size());
+  for (const Finding& finding : findings)
+    are_told.push_back(is_told_of(finding));
+  std::vector<Finding> kept;
+  for (size_t i = 0; i < findings.size(); ++i) {
+    if (are_told[i]) continue;
+    Finding& finding = kept.emplace_back(std::move(findings[i]));
+    if (finding.also.empty()) continue;
+    std::sort(finding.also.begin(), finding.also.end());
+    finding.explanation.insert(
+        std::min(finding.explanation.find(" Inferred: "), finding.explanation.size()),
+        alsoInWords(finding));
+  }
+  findings = std::move(kept);
+}
+
+void addWithoutFd(const Analysis& analysis, Report& report) {
+  WithoutFd without_fd{.database = printable(analysis.path())};
+  without_fd.rows = analysis.query(
+      "SELECT netns, local_port, state, holder, sum(count) AS count FROM connection_without_fd"
+      " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
+  if (without_fd.rows.rows.empty()) return;
+  // At the end: the ports and the time of the rows above.
+  without_fd.waiting = analysis.query(
+      "SELECT w.netns, w.local_port, w.peer, count(*) AS waiting FROM waiting_connection w"
+      " WHERE w.last_snapshot = (SELECT max(id) FROM snapshot) AND w.local_port IN"
+      "   (SELECT local_port FROM connection_without_fd WHERE holder = 'nobody')"
+      " GROUP BY 1, 2, 3 ORDER BY waiting DESC, 1, 2, 3");
+  report.without_fd.push_back(std::move(without_fd));
+}
+
+void addMarks(const Analysis& analysis, Report& report) {
+  const std::string database = printable(analysis.path());
+  const ResultTable restarts = analysis.query(
+      "SELECT s.id, s.taken_at, s.wall_ns, b.pid, b.name FROM restart r"
+      " JOIN snapshot s ON s.id = r.snapshot JOIN processes b ON b.process = r.new"
+      " ORDER BY s.id, b.pid");
+  forEachRow(restarts, [&](const Row& row) {
+    report.marks.push_back(
+        {.database = database,
+         .at = row.text("taken_at"),
+         .at_ns = row.integer("wall_ns"),
+         .kind = "restart",
+         .text = row.text("name") + " started again as pid " + std::to_string(row.integer("pid")),
+         .last_at = row.text("taken_at"),
+         .snapshot = row.integer("id")});
+  });
+  const ResultTable marks = analysis.query("SELECT * FROM mark ORDER BY at_ns, id");
+  forEachRow(marks, [&](const Row& row) {
+    report.marks.push_back({.database = database,
+                            .at = row.text("at"),
+                            .at_ns = row.integer("at_ns"),
+                            .kind = row.text("kind"),
+                            .source = row.text("source"),
+                            .count = row.optionalInteger("count").value_or(1),
+                            .text = row.text("text"),
+                            .last_at = row.text("last_at"),
+                            .snapshot = row.optionalInteger("snapshot")});
+  });
+  ResultTable logs = analysis.query("SELECT * FROM log ORDER BY path");
+  if (!logs.rows.empty()) report.logs.push_back({.database = database, .logs = std::move(logs)});
+}
+
+int rank(const std::string& severity) {
+  return severity == "critical" ? 0 : severity == "warning" ? 1 : 2;
+}
+
+/// What is wrong before what follows from it, and both before what may explain it.
+size_t placeOf(const Finding& finding) {
+  static constexpr std::array<std::string_view, 19> kOrder = {"outlived-connections",
+                                                              "close-wait",
+                                                              "kind-growth",
+                                                              "growing-pool",
+                                                              "idle-connections",
+                                                              "limit-reached",
+                                                              "accept-queue",
+                                                              "host-files",
+                                                              "step-growth",
+                                                              "steady-growth",
+                                                              "shared-sockets",
+                                                              "stale-epoll",
+                                                              "limit-changed",
+                                                              "limit-low",
+                                                              "unread",
+                                                              "restarted",
+                                                              "plateau",
+                                                              "tcp6-only",
+                                                              "recording-gaps"};
+  return static_cast<size_t>(std::find(kOrder.begin(), kOrder.end(), finding.id) - kOrder.begin());
+}
+
+void sortProcesses(Report& report) {
+  const auto worst = [&](const ProcessReport& process) {
+    std::tuple<int, size_t> result{3, 0};
+    for (const Finding& finding : report.findings) {
+      if (finding.database == process.database && finding.pid == process.pid &&
+          finding.start_ticks == process.start_ticks) {
+        result = std::min(result, std::tuple(rank(finding.severity), placeOf(finding)));
+      }
+    }
+    return result;
+  };
+  const auto key = [&](const ProcessReport& process) {
+    return std::tuple(worst(process), -process.fds_peak, process.database, process.pid,
+                      process.start_ticks);
+  };
+  std::stable_sort(report.processes.begin(), report.processes.end(),
+                   [&](const ProcessReport& a, const ProcessReport& b) { return key(a) < key(b); });
+}
+
+}  // namespace
+
+void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report,
+                 const OnProgress& on_progress) {
+  const ResultTable grace = analysis.query("SELECT value FROM setting WHERE name = 'grace_ms'");
+  report.grace_ms = Row(grace, 0).integer("value");
+  report.databases.push_back(describeDatabase(analysis, report));
+  report.coverage.push_back(describeCoverage(analysis));
+  addWithoutFd(analysis, report);
+  const auto processes = processesOf(analysis, filter);
+  if (!filter.isOpen()) {
+    report.is_filtered = true;
+    report.databases.back().doubts.push_back(
+        fmt::format("only {} of the recorded processes {} looked at, as was asked",
+                    processes.size(), processes.size() == 1 ? "was" : "were"));
+    if (processes.empty()) report.databases.back().recorded = recordedIn(analysis);
+  }
+  for (auto& process : describeProcesses(analysis, processes, on_progress))
+    report.processes.push_back(std::move(process));
+  auto findings = findAll(analysis, processes, on_progress);
+  groupHolders(analysis, findings);
+  for (auto& finding : findings)
+    report.findings.push_back(std::move(finding));
+  addMarks(analysis, report);
+}
+
+void sortReport(Report& report) {
+  const auto key = [](const Finding& finding) {
+    return std::tuple(rank(finding.severity), placeOf(finding), finding.id, finding.database,
+                      finding.pid, finding.start_ticks, finding.title);
+  };
+  std::stable_sort(report.findings.begin(), report.findings.end(),
+                   [&](const Finding& a, const Finding& b) { return key(a) < key(b); });
+  std::stable_sort(
+      report.marks.begin(), report.marks.end(), [](const MarkReport& a, const MarkReport& b) {
+        return std::tie(a.at_ns, a.database, a.text) < std::tie(b.at_ns, b.database, b.text);
+      });
+  sortProcesses(report);
+}
+
+}  // namespace fdmortem

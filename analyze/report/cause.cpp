@@ -1,0 +1,197 @@
+#include "analyze/report/cause.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/core.h>
+
+#include "analyze/report/words.h"
+
+namespace fdmortem {
+namespace {
+
+/// "gateway (pid 4711)", and on which host where there can be several.
+std::string who(const Report& report, const ProcessReport& process) {
+  return report.databases.size() > 1
+             ? fmt::format("{} on {}", nameOf(process), hostOf(report, process.database))
+             : nameOf(process);
+}
+
+bool has(const Report& report, const ProcessReport& process, std::string_view id) {
+  const Finding* found = findingOf(report, process, id);
+  return found != nullptr && found->severity != "info";
+}
+
+/// What a verdict adds on the limit.
+std::string limitClause(const ProcessReport& process) {
+  if (process.is_full)
+    return fmt::format("; its limit of {} open files is used up", limitOf(process));
+  if (process.limit_reached_at)
+    return fmt::format("; its limit of {} open files was reached", process.reached_limit);
+  if (process.has_ended) return ", and ended";
+  constexpr double kSoonHours = 7 * 24;
+  if (process.hours_left && *process.hours_left < kSoonHours && process.exhaustion_from) {
+    return fmt::format("; its limit of {} is reached {} if that goes on", limitOf(process),
+                       exhaustionRange(process));
+  }
+  return {};
+}
+
+}  // namespace
+
+int64_t leaksOf(const ProcessReport& process) {
+  int64_t count = 0;
+  for (const PeerGroup& group : process.peers)
+    count += group.leaks;
+  return count;
+}
+
+int64_t liveClientsOf(const ProcessReport& process) {
+  int64_t count = 0;
+  for (const PeerGroup& group : process.peers) {
+    if (group.verdict == "connected" && group.direction == "in") count += group.count;
+  }
+  return count;
+}
+
+std::string limitOf(const ProcessReport& process) {
+  return process.soft_limit ? std::to_string(*process.soft_limit) : "?";
+}
+
+namespace {
+
+/// The finding of such an id that is about the most fds; nullptr if there is none that is more than
+/// information.
+const Finding* largest(const Report& report, const ProcessReport& process, std::string_view id) {
+  const Finding* most = nullptr;
+  for (const Finding* finding : findingsOf(report, process)) {
+    if (finding->id != id || finding->severity == "info") continue;
+    if (most == nullptr || finding->all_rows > most->all_rows) most = finding;
+  }
+  return most;
+}
+
+struct Candidate {
+  Cause cause;
+  std::string_view id;
+  size_t weight;  ///< what is certain counts twice
+};
+
+/// The rules that name the fds, the most certain first; the evidence has a row for each fd.
+constexpr std::array<Candidate, 5> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
+                                                   {Cause::CloseWait, "close-wait", 2},
+                                                   {Cause::Kind, "kind-growth", 1},
+                                                   {Cause::Pool, "growing-pool", 1},
+                                                   {Cause::Idle, "idle-connections", 1}}};
+
+}  // namespace
+
+Cause causeOf(const Report& report, const ProcessReport& process) {
+  Cause cause = Cause::None;
+  size_t most = 0;
+  for (const Candidate& candidate : kCandidates) {
+    const Finding* finding = largest(report, process, candidate.id);
+    if (finding == nullptr) continue;
+    const size_t size = std::max<size_t>(finding->all_rows, 1) * candidate.weight;
+    if (size > most) {
+      most = size;
+      cause = candidate.cause;
+    }
+  }
+  if (cause != Cause::None) return cause;
+  if (has(report, process, "limit-reached") && process.limit_reached_at) {
+    const bool are_clients =
+        liveClientsOf(process) * 2 > process.fds_last &&
+        countOf(process.verdicts, "outlived") + countOf(process.verdicts, "peer-closed") == 0;
+    return are_clients ? Cause::LiveClients : Cause::Limit;
+  }
+  if (has(report, process, "steady-growth") || has(report, process, "step-growth"))
+    return Cause::Growth;
+  return Cause::None;
+}
+
+const Finding* findingBehind(const Report& report, const ProcessReport& process, Cause cause) {
+  const auto finding = [&](std::string_view id) { return findingOf(report, process, id); };
+  switch (cause) {
+    case Cause::OutlivedFds:
+      return finding("outlived-connections");
+    case Cause::CloseWait:
+      return finding("close-wait");
+    case Cause::Kind:
+      return largest(report, process, "kind-growth");
+    case Cause::Pool:
+      return finding("growing-pool");
+    case Cause::Idle:
+      return finding("idle-connections");
+    case Cause::LiveClients:
+    case Cause::Limit:
+      return finding("limit-reached");
+    case Cause::Growth:
+      return has(report, process, "step-growth") ? finding("step-growth")
+                                                 : finding("steady-growth");
+    case Cause::None:
+      break;
+  }
+  return nullptr;
+}
+
+namespace {
+
+/// Whether such sockets became more while it was recorded, or are most of the fds.
+bool grows(const ProcessReport& process, std::string_view verdict, int64_t count) {
+  if (count * 2 > process.fds_last) return true;
+  for (const PartOverTime& part : process.verdicts_over_time) {
+    if (part.name == verdict && !part.counts.empty())
+      return part.counts.back() - part.counts.front() >= std::max<int64_t>(count / 2, 3);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string verdictOf(const Report& report, const ProcessReport& process) {
+  const std::string name = who(report, process);
+  const Cause cause = causeOf(report, process);
+  const Finding* finding = findingBehind(report, process, cause);
+  switch (cause) {
+    case Cause::OutlivedFds:
+      return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
+                         leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
+    case Cause::CloseWait:
+      return grows(process, "peer-closed", static_cast<int64_t>(finding->all_rows))
+                 ? fmt::format(
+                       "fd leak, most likely: {} does not close connections whose peers "
+                       "have ended them (CLOSE_WAIT){}",
+                       name, limitClause(process))
+                 : fmt::format(
+                       "{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}", name,
+                       plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
+                       limitClause(process));
+    case Cause::Kind:
+      return fmt::format("fd leak, most likely: in {} {}{}", name, finding->title,
+                         limitClause(process));
+    case Cause::Pool:
+    case Cause::Idle:
+      return fmt::format("in {} {}{}", name, finding->title, limitClause(process));
+    case Cause::LiveClients:
+      return fmt::format(
+          "{} has too many live clients for a limit of {} open files; it is no fd leak of dead "
+          "sockets",
+          name, limitOf(process));
+    case Cause::Limit:
+      return process.is_full
+                 ? fmt::format("{} has used up its limit of {} open files", name, limitOf(process))
+                 : fmt::format("{} reached its limit of {} open files", name,
+                               process.reached_limit);
+    case Cause::Growth:
+      return fmt::format(
+          "the fds of {} grow; which they are is below, why they stay is not known{}", name,
+          limitClause(process));
+    case Cause::None:
+      break;
+  }
+  return {};
+}
+
+}  // namespace fdmortem

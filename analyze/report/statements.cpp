@@ -1,0 +1,365 @@
+#include "analyze/report/statements.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "analyze/report/cause.h"
+#include "analyze/report/words.h"
+
+namespace fdmortem {
+namespace {
+
+using Basis = Statement::Basis;
+
+constexpr size_t kMaximumPeers = 3;
+constexpr size_t kMaximumOthers = 8;
+/// A forecast_reason that leaves nothing to be known.
+constexpr std::string_view kNoGrowth = "it does not grow";
+
+/// The statements on one process in the making.
+class ProcessStatements {
+ public:
+  ProcessStatements(const Report& report, const ProcessReport& process)
+      : report_(report), process_(process), cause_(causeOf(report, process)) {}
+
+  std::vector<Statement> take() {
+    numbers();
+    if (!process_.has_fds) return std::move(statements_);
+    limitReached();
+    connections();
+    others();
+    conclusion();
+    shared();
+    forecast();
+    notKnown();
+    toDo();
+    return std::move(statements_);
+  }
+
+ private:
+  const Finding* finding(std::string_view id) const { return findingOf(report_, process_, id); }
+  int64_t verdictCount(std::string_view verdict) const {
+    return countOf(process_.verdicts, verdict);
+  }
+
+  /// " (94 with 192.0.2.21, 29 with 192.0.2.22)": who the most are with.
+  std::string peersOf(std::string_view verdict) const {
+    std::vector<NamedCount> peers;
+    for (const PeerGroup& group : process_.peers) {
+      if (group.verdict != verdict || !group.peer) continue;
+      const std::string peer = plainAddress(*group.peer);
+      const auto found = std::find_if(peers.begin(), peers.end(),
+                                      [&](const NamedCount& entry) { return entry.first == peer; });
+      if (found != peers.end()) {
+        found->second += group.count;
+      } else {
+        peers.emplace_back(peer, group.count);
+      }
+    }
+    std::stable_sort(peers.begin(), peers.end(),
+                     [](const NamedCount& a, const NamedCount& b) { return a.second > b.second; });
+    std::string text;
+    for (size_t i = 0; i < std::min(peers.size(), kMaximumPeers); ++i) {
+      text += fmt::format("{}{} with {}", i == 0 ? "" : ", ", peers[i].second, peers[i].first);
+    }
+    if (peers.size() > kMaximumPeers) {
+      text += fmt::format(" and {} more", plural(static_cast<int64_t>(peers.size() - kMaximumPeers),
+                                                 "peer", "peers"));
+    }
+    return text.empty() ? text : " (" + text + ")";
+  }
+
+  void say(Basis basis, std::string text) { statements_.push_back({basis, std::move(text)}); }
+
+  /// ", and so for 53 other processes".
+  std::string othersUnread() const {
+    const auto count = std::count_if(
+        report_.processes.begin(), report_.processes.end(),
+        [&](const ProcessReport& process) { return !process.has_fds && &process != &process_; });
+    return count == 0
+               ? std::string()
+               : fmt::format(", and so of {}", plural(count, "other process", "other processes"));
+  }
+
+  // --- observed ---
+
+  void numbers() {
+    const std::string who =
+        fmt::format("{} on {}", nameOf(process_), hostOf(report_, process_.database));
+    if (!process_.has_fds) {
+      say(Basis::Observed,
+          fmt::format("{} was there from {} to {}; its fds could not be read in "
+                      "any of its snapshots.",
+                      who, shortTime(process_.first_seen), shortTime(process_.last_seen)));
+      say(Basis::NotKnown,
+          fmt::format(
+              "How many fds {} has and what they are{}; what could not be read, and why, is "
+              "below.",
+              nameOf(process_), othersUnread()));
+      return;
+    }
+    const std::string limit_clause = limitClause();
+    if (process_.first_snapshot == process_.last_snapshot) {
+      say(Basis::Observed, fmt::format("{} had {} at {}, in the only snapshot of it{}.", who,
+                                       plural(process_.fds_last, "fd", "fds"),
+                                       shortTime(process_.last_seen), limit_clause));
+      return;
+    }
+    std::string line;
+    if (process_.fds_first == process_.fds_last && process_.fds_peak == process_.fds_last) {
+      line = fmt::format("{} had {}", who, plural(process_.fds_last, "fd", "fds"));
+    } else {
+      line = fmt::format("{} went from {} to {} fds", who, process_.fds_first, process_.fds_last);
+    }
+    if (process_.fds_peak > std::max(process_.fds_first, process_.fds_last)) {
+      line += fmt::format(" (peak {})", process_.fds_peak);
+    }
+    line += fmt::format(", from {} to {}",
+                        timeAndSnapshot(process_.first_seen, process_.first_snapshot),
+                        timeAndSnapshot(process_.last_seen, process_.last_snapshot));
+    if (process_.has_ended) line += ", then it ended";
+    say(Basis::Observed, line + limit_clause + ".");
+  }
+
+  std::string limitClause() const {
+    if (!process_.soft_limit) return {};
+    const int64_t above = process_.fds_last - *process_.soft_limit;
+    if (above <= 0) return fmt::format("; its limit is {}", *process_.soft_limit);
+    return fmt::format("; its limit is {} (at least {} not below it)", *process_.soft_limit,
+                       plural(above, "fd has a number", "fds have numbers"));
+  }
+
+  void limitReached() {
+    if (process_.limit_reached_at) {
+      if (const Finding* reached = finding("limit-reached")) {
+        say(Basis::Observed, capitalized(reached->title) + ".");
+      }
+    }
+    if (const Finding* queue = finding("accept-queue")) {
+      say(Basis::Observed, capitalized(queue->title) + ".");
+    }
+  }
+
+  void connections() {
+    const int64_t outlived = verdictCount("outlived");
+    const int64_t closed = verdictCount("peer-closed");
+    const int64_t alive = verdictCount("connected") + verdictCount("closing");
+    if (outlived > 0) {
+      std::string line = fmt::format(
+          "{} of its {} fds at the end {} gone{}", outlived, process_.fds_last,
+          outlived == 1 ? "is a socket whose connection is" : "are sockets whose connections are",
+          peersOf("outlived"));
+      line += isShort()
+                  ? std::string()
+                  : fmt::format(", {} for longer than the grace period of {}",
+                                leaksOf(process_) == 0 ? "none" : std::to_string(leaksOf(process_)),
+                                grace(report_));
+      say(Basis::Observed, line + proofs() + ".");
+    }
+    if (closed > 0) {
+      say(Basis::Observed,
+          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer has ended its "
+                      "side, the program has not closed.",
+                      closed, process_.fds_last, closed == 1 ? "is" : "are",
+                      peersOf("peer-closed")));
+    }
+    if (outlived > 0 || closed > 0) return;
+    if (alive == 0) {
+      if (!process_.verdicts.empty() && verdictCount("unlisted") == 0) {
+        say(Basis::Observed, "No fd outlived its connection.");
+      }
+      return;
+    }
+    say(Basis::Observed, liveLine(alive));
+  }
+
+  /// Nothing can be seen to outlive its connection for longer than the grace period.
+  bool isShort() const {
+    return process_.seconds * 1000 <= static_cast<double>(report_.grace_ms) &&
+           leaksOf(process_) == 0;
+  }
+
+  /// What else is the matter with it: what the verdict and the lines above do not tell.
+  void others() {
+    static constexpr std::array<std::string_view, 4> kTold = {"outlived-connections", "close-wait",
+                                                              "limit-reached", "accept-queue"};
+    std::vector<const Finding*> others;
+    for (const Finding* other : findingsOf(report_, process_)) {
+      // The forecast is a sentence of its own.
+      if (other->id == "steady-growth" && process_.exhaustion_from) continue;
+      if (other->severity != "info" && other != findingBehind(report_, process_, cause_) &&
+          std::find(kTold.begin(), kTold.end(), other->id) == kTold.end())
+        others.push_back(other);
+    }
+    std::stable_sort(others.begin(), others.end(),
+                     [](const Finding* a, const Finding* b) { return a->all_rows > b->all_rows; });
+    std::string text;
+    for (size_t i = 0; i < std::min(others.size(), kMaximumOthers); ++i)
+      text += (text.empty() ? "" : "; ") + others[i]->title;
+    if (text.empty()) return;
+    if (others.size() > kMaximumOthers)
+      text += fmt::format("; and {} more, below", others.size() - kMaximumOthers);
+    say(Basis::Observed, "Besides: " + text + ".");
+  }
+
+  /// "; proof: autopsy 120, history 3".
+  std::string proofs() const {
+    std::string text;
+    for (const std::string_view proof : {"autopsy", "history", "single"}) {
+      int64_t count = 0;
+      for (const PeerGroup& group : process_.peers) {
+        if (group.verdict == "outlived" && group.proof == proof) count += group.count;
+      }
+      if (count > 0) text += fmt::format("{} {} {}", text.empty() ? "; proof:" : ",", proof, count);
+    }
+    return text;
+  }
+
+  /// Where nothing is dead.
+  std::string liveLine(int64_t alive) const {
+    const bool is_tcp6 = isTcp6Only();
+    if (verdictCount("unlisted") > 0) {
+      return fmt::format("{}{}; no fd is known to have outlived its connection.",
+                         plural(alive, "connection is alive", "connections are alive"),
+                         peersOf("connected"));
+    }
+    return fmt::format("{}{}{}; none outlived: no fd is of a connection that is gone.",
+                       alive == 1 ? "Its only connection is alive"
+                                  : fmt::format("All its {} connections are alive", alive),
+                       is_tcp6 ? ", listed in tcp6 and none in tcp" : "", peersOf("connected"));
+  }
+
+  /// A finding on several processes shows of which.
+  bool isTcp6Only() const {
+    for (const Finding& entry : report_.findings) {
+      if (entry.id != "tcp6-only" || entry.database != process_.database) continue;
+      if (entry.pid) return entry.pid == process_.pid;
+      const auto& columns = entry.rows.columns;
+      const auto pid =
+          static_cast<size_t>(std::find(columns.begin(), columns.end(), "pid") - columns.begin());
+      return std::any_of(entry.rows.rows.begin(), entry.rows.rows.end(), [&](const auto& row) {
+        return pid < row.size() && row[pid] == Value(process_.pid);
+      });
+    }
+    return false;
+  }
+
+  // --- inferred ---
+
+  void conclusion() {
+    if (cause_ == Cause::LiveClients) {
+      say(Basis::Inferred,
+          fmt::format("So no fd leak of dead sockets: {} of {} fds are live clients, too many "
+                      "for a limit of {}.",
+                      liveClientsOf(process_), process_.fds_last, limitOf(process_)));
+    } else if (cause_ == Cause::OutlivedFds) {
+      say(Basis::Inferred,
+          "The program lost or ignored these fds; nobody else can close them, "
+          "and a higher limit only moves the day.");
+    } else if (cause_ == Cause::CloseWait) {
+      say(Basis::Inferred,
+          fmt::format(
+              "They stay until the program closes them, or a reset or a keepalive that "
+              "fails ends them{}.",
+              (process_.growth.per_hour && process_.growth.low_per_hour > 0) || process_.is_full
+                  ? "; a higher limit only moves the day"
+                  : ""));
+    }
+  }
+
+  /// Where other processes hold the same sockets.
+  const Finding* sharedFinding() const {
+    const Finding* behind = findingBehind(report_, process_, cause_);
+    return behind != nullptr && !behind->also.empty() ? behind : nullptr;
+  }
+
+  void shared() {
+    const Finding* finding = sharedFinding();
+    if (finding == nullptr) return;
+    say(Basis::Inferred,
+        fmt::format("To close them in this process alone ends none that {} too: it is closed only "
+                    "when each has closed it.",
+                    finding->also.size() == 1
+                        ? fmt::format("pid {} holds", finding->also.front().first)
+                        : fmt::format("{} other processes hold", finding->also.size())));
+  }
+
+  void forecast() {
+    if (process_.limit_reached_at || !process_.exhaustion_from || !process_.exhaustion_to) return;
+    say(Basis::Inferred, fmt::format("At the growth so far, {}, its limit is reached {}.",
+                                     rateInWords(process_.growth), exhaustionRange(process_)));
+  }
+
+  // --- not known ---
+
+  void notKnown() {
+    const int64_t unlisted = verdictCount("unlisted");
+    if (unlisted > 0) {
+      say(Basis::NotKnown,
+          fmt::format("What {} {}: no table lists them, and nothing tells whether "
+                      "they ever had a connection.",
+                      plural(unlisted, "socket", "sockets"), unlisted == 1 ? "is" : "are"));
+    }
+    const bool is_single = process_.first_snapshot == process_.last_snapshot;
+    if (verdictCount("outlived") > 0 && isShort() && !is_single) {
+      say(Basis::NotKnown,
+          fmt::format("For how long these fds have outlived their connections: they were recorded "
+                      "for {:.{}f} s only, and the grace period is {}.",
+                      process_.seconds, process_.seconds < 10 ? 1 : 0, grace(report_)));
+    }
+    if (is_single) {
+      say(Basis::NotKnown, verdictCount("outlived") > 0
+                               ? "For how long these fds have outlived their connections, and how "
+                                 "fast they grow: there is one snapshot only."
+                               : "How the number of fds changes: there is one snapshot only.");
+    } else if (process_.unread_snapshots > 0) {
+      say(Basis::NotKnown, fmt::format("Its fds in {}, where they could not be read.",
+                                       plural(process_.unread_snapshots, "snapshot", "snapshots")));
+    } else if (cause_ != Cause::None && !process_.limit_reached_at && !process_.exhaustion_at &&
+               !process_.has_ended && process_.forecast_reason != kNoGrowth) {
+      say(Basis::NotKnown, fmt::format("When its limit is reached: {}.", process_.forecast_reason));
+    }
+  }
+
+  void toDo() {
+    if (cause_ == Cause::LiveClients) {
+      say(Basis::ToDo,
+          "Raise LimitNOFILE= of the service above the number of clients that you "
+          "want, or have fewer clients, or close idle ones sooner.");
+    } else if (cause_ == Cause::OutlivedFds) {
+      say(Basis::ToDo,
+          "Find the path in the program on which a connection ends without "
+          "close(). A restart frees the fds for a time.");
+    } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
+      say(Basis::ToDo, behind->advice);
+    }
+    if (sharedFinding() != nullptr) {
+      say(Basis::ToDo,
+          "See why the other processes hold these sockets: a child after fork has to close what it "
+          "does not serve, and O_CLOEXEC keeps them out of programs that are executed.");
+    }
+  }
+
+  const Report& report_;
+  const ProcessReport& process_;
+  Cause cause_;
+  std::vector<Statement> statements_;
+};
+
+}  // namespace
+
+std::vector<Statement> statementsOn(const Report& report, const ProcessReport& process) {
+  return ProcessStatements(report, process).take();
+}
+
+std::string capitalized(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+    text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,145 @@
+#include "capture/collect/selection.h"
+
+#include <fnmatch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <iterator>
+#include <utility>
+
+#include "schema/readers/process.h"
+
+namespace fdmortem {
+namespace {
+
+constexpr size_t kCommLength = 15;  // TASK_COMM_LEN - 1
+
+std::optional<int32_t> parsePid(const std::string& name) {
+  int32_t pid = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+  if (error != std::errc() || end != name.data() + name.size() || pid <= 0) return {};
+  return pid;
+}
+
+std::string fileName(const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  // The kernel appends this once the program's file was replaced, by an upgrade for instance.
+  if (name.ends_with(" (deleted)")) name.resize(name.size() - 10);
+  return name;
+}
+
+}  // namespace
+
+OrErrno<SelectedProcess> openProcess(const ProcSource& source, int32_t pid) {
+  auto directory = source.openDirectory(std::to_string(pid));
+  if (!directory) return tl::unexpected(directory.error() == ENOENT ? ESRCH : directory.error());
+  std::string text;
+  if (const int error = ProcSource::read(directory->get(), "stat", text)) {
+    return tl::unexpected(error == ENOENT ? ESRCH : error);
+  }
+  auto stat = parseProcessStat(text);
+  if (!stat) return tl::unexpected(EBADMSG);
+  if (stat->hasEnded()) return tl::unexpected(ESRCH);
+  return SelectedProcess{.directory = std::move(*directory), .stat = std::move(*stat)};
+}
+
+OrErrno<SelectedProcess> openProcess(const ProcSource& source, const ProcessIdentity& identity) {
+  auto process = openProcess(source, identity.pid);
+  if (process && process->stat.identity != identity) return tl::unexpected(ESRCH);
+  return process;
+}
+
+ProcessSelector::ProcessSelector(const ProcSource& source, Selection selection)
+    : source_(source), selection_(std::move(selection)) {
+  for (const int32_t pid : selection_.pids)
+    pids_.push_back({.pid = pid, .identity = {}});
+}
+
+std::vector<ProcessIdentity> ProcessSelector::select(FailureLog& failures) {
+  alive_.clear();
+  selectPids(failures);
+  if (selection_.scansProcesses()) scan(failures);
+  followed_ = alive_;
+  return {alive_.begin(), alive_.end()};
+}
+
+bool ProcessSelector::isExhausted() const {
+  return !selection_.scansProcesses() &&
+         std::all_of(pids_.begin(), pids_.end(), [](const Pid& pid) { return pid.has_ended; });
+}
+
+void ProcessSelector::selectPids(FailureLog& failures) {
+  for (Pid& wanted : pids_) {
+    if (wanted.has_ended) continue;
+    const auto process =
+        wanted.identity ? openProcess(source_, *wanted.identity) : openProcess(source_, wanted.pid);
+    if (process) {
+      wanted.identity = process->stat.identity;
+      alive_.insert(*wanted.identity);
+      continue;
+    }
+    if (process.error() != ESRCH || !wanted.identity) {
+      failures.add("open", std::to_string(wanted.pid), wanted.pid, process.error());
+    }
+    wanted.has_ended = process.error() == ESRCH;
+    if (!wanted.has_ended && wanted.identity) alive_.insert(*wanted.identity);
+  }
+}
+
+void ProcessSelector::scan(FailureLog& failures) {
+  const auto names = ProcSource::list(source_.root(), ".");
+  if (!names) {
+    failures.add("list", ".", {}, names.error());
+    // What was followed is looked for one by one, so that a failed listing ends nothing.
+    for (const auto& identity : followed_) {
+      const auto process = openProcess(source_, identity);
+      if (process || process.error() != ESRCH) alive_.insert(identity);
+    }
+    return;
+  }
+  for (const std::string& name : *names) {
+    const auto pid = parsePid(name);
+    if (!pid) continue;
+    const auto process = openProcess(source_, *pid);
+    if (!process) {
+      if (process.error() == ESRCH) continue;
+      failures.add("open", name, pid, process.error());
+      // That it could not be opened now does not mean that it ended.
+      std::copy_if(followed_.begin(), followed_.end(), std::inserter(alive_, alive_.end()),
+                   [&](const ProcessIdentity& known) { return known.pid == *pid; });
+      continue;
+    }
+    if (followed_.contains(process->stat.identity) || matches(*process)) {
+      alive_.insert(process->stat.identity);
+    }
+  }
+}
+
+bool ProcessSelector::matches(const SelectedProcess& process) const {
+  if (process.stat.isKernelThread() || process.stat.identity.pid == getpid()) return false;
+  if (selection_.all) return true;
+  std::string exe;
+  if (!selection_.comms.empty()) {
+    std::string target;
+    // Without the right to read the link there still is comm.
+    if (ProcSource::readLink(process.directory.get(), "exe", target) == 0) exe = fileName(target);
+  }
+  for (const std::string& wanted : selection_.comms) {
+    if (wanted == exe || wanted.substr(0, kCommLength) == process.stat.comm) return true;
+  }
+  return !selection_.cgroup_globs.empty() && matchesCgroup(process.directory.get());
+}
+
+bool ProcessSelector::matchesCgroup(int directory) const {
+  std::string text;
+  if (ProcSource::read(directory, "cgroup", text) != 0) return false;
+  const auto path = parseCgroup(text);
+  if (!path) return false;
+  return std::any_of(
+      selection_.cgroup_globs.begin(), selection_.cgroup_globs.end(),
+      [&](const std::string& glob) { return fnmatch(glob.c_str(), path->c_str(), 0) == 0; });
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,70 @@
+// Which processes are recorded.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "capture/collect/failure_log.h"
+#include "capture/collect/proc_source.h"
+#include "schema/records.h"
+
+namespace fdmortem {
+
+/// What the user asked for; the parts add up.
+struct Selection {
+  std::vector<int32_t> pids;
+  std::vector<std::string> comms;  ///< against comm (cut to 15 bytes) and the exe's file name
+  std::vector<std::string> cgroup_globs;  ///< fnmatch(3) patterns against the cgroup path
+  bool all = false;  ///< every process but kernel threads and the recorder itself
+
+  bool scansProcesses() const { return all || !comms.empty() || !cgroup_globs.empty(); }
+};
+
+/// A process that is to be read now.
+struct SelectedProcess {
+  FileHandle directory;  ///< pins it
+  ProcessStat stat;
+};
+
+/// Finds the selected processes, snapshot after snapshot. A pid stands for the process that had it
+/// when it was first seen; one that starts later under the same number is another. A process that
+/// matched once is followed as long as it lives, whatever it calls itself then.
+class ProcessSelector {
+ public:
+  ProcessSelector(const ProcSource& source, Selection selection);
+
+  /// Those that are alive now, or are not known to have ended, sorted. What can't be looked at goes
+  /// into `failures`; that one of the `pids` has ended is no failure, that it never was there is
+  /// one.
+  std::vector<ProcessIdentity> select(FailureLog& failures);
+
+  /// Nothing is left to record and nothing will come: only pids were asked for and each has ended.
+  bool isExhausted() const;
+
+ private:
+  struct Pid {
+    int32_t pid;
+    std::optional<ProcessIdentity> identity;
+    bool has_ended = false;
+  };
+
+  void selectPids(FailureLog& failures);
+  void scan(FailureLog& failures);
+  bool matches(const SelectedProcess& process) const;
+  bool matchesCgroup(int directory) const;
+
+  const ProcSource& source_;
+  Selection selection_;
+  std::vector<Pid> pids_;
+  std::set<ProcessIdentity> followed_;
+  std::set<ProcessIdentity> alive_;
+};
+
+/// Opens the process that has `pid` now. ESRCH if there is none or it is dead (a zombie).
+OrErrno<SelectedProcess> openProcess(const ProcSource& source, int32_t pid);
+
+/// Opens this very process; ESRCH if it has ended.
+OrErrno<SelectedProcess> openProcess(const ProcSource& source, const ProcessIdentity& identity);
+
+}  // namespace fdmortem

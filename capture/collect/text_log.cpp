@@ -1,0 +1,92 @@
+#include "capture/collect/text_log.h"
+
+#include <algorithm>
+
+#include "schema/evidence/text_codec.h"
+#include "schema/format.h"
+
+namespace fdmortem {
+
+TextContent textContentOf(std::string_view path) {
+  const size_t slash = path.find('/');
+  const std::string_view folder = path.substr(0, slash);
+  const std::string_view name = path.substr(std::min(folder.size() + 1, path.size()));
+  if (folder.starts_with("net:")) {
+    if (name == netTableName(NetTable::Unix)) return TextContent::Paths;
+    for (size_t i = 1; i <= kNetTableNames.size(); ++i) {
+      const auto table = static_cast<NetTable>(i);
+      if (isInetTable(table) && name == netTableName(table)) return TextContent::Addresses;
+    }
+    return TextContent::Plain;
+  }
+  if (name == "environ") return TextContent::Environment;
+  const bool has_paths = name == "cgroup" || name == "mountinfo" || name.starts_with("fdinfo/");
+  return has_paths ? TextContent::Paths : TextContent::Plain;
+}
+
+bool isKept(TextContent content, const Redaction& redaction) {
+  switch (content) {
+    case TextContent::Plain:
+      return true;
+    case TextContent::Addresses:
+      return !redaction.addresses;
+    case TextContent::Paths:
+      return !redaction.paths;
+    case TextContent::Environment:
+      return !redaction.any();
+  }
+  return false;
+}
+
+TextLog::TextLog(const TextPolicy& policy, size_t expected_bytes) : policy_(policy) {
+  if (policy.keeps_texts) bundle_.reserve(expected_bytes);
+}
+
+bool TextLog::keeps(TextContent content) const {
+  if (content == TextContent::Environment && !policy_.keeps_environ) return false;
+  return policy_.keeps_texts && isKept(content, policy_.redaction);
+}
+
+OrErrno<std::string_view> TextLog::read(int directory, const char* name, std::string_view path) {
+  return readBy(ProcSource::append, directory, name, path);
+}
+
+OrErrno<std::string_view> TextLog::readTable(int directory, const char* name,
+                                             std::string_view path) {
+  return readBy(ProcSource::appendTable, directory, name, path);
+}
+
+OrErrno<std::string_view> TextLog::readBy(Append append, int directory, const char* name,
+                                          std::string_view path) {
+  if (!keeps(textContentOf(path)) || !hasRoom()) {
+    text_.clear();
+    const int error = append(directory, name, text_);
+    if (error != 0) return tl::unexpected(error);
+    return text_;
+  }
+  int error = 0;
+  bundle_.add(path, [&](std::string& bytes) {
+    error = append(directory, name, bytes);
+    return error == 0;
+  });
+  if (error != 0) return tl::unexpected(error);
+  return bundle_.last();
+}
+
+void TextLog::keep(std::string_view path, std::string_view text) {
+  if (keeps(textContentOf(path)) && hasRoom()) bundle_.add(path, text);
+}
+
+bool TextLog::isTooLong() const {
+  return is_too_long_ || mark() > kMaximumTextBytes;
+}
+
+bool TextLog::hasRoom() {
+  if (isTooLong()) {
+    is_too_long_ = true;
+    bundle_ = {};
+  }
+  return !is_too_long_;
+}
+
+}  // namespace fdmortem

@@ -1,0 +1,264 @@
+// What analyze/import/settled.h promises: a report says the same whether the fds that it only
+// counts are left out or not. The SQL of schema/views, over all rows, is what it is compared with.
+#include "analyze/import/settled.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "analyze/analysis.h"
+#include "analyze/report/render.h"
+#include "analyze/report/report.h"
+#include "capture/archive/writer.h"
+#include "tests/support/snapshots.h"
+#include "tests/support/temporary_directory.h"
+
+namespace fdmortem::test {
+namespace {
+
+constexpr int kSnapshots = 40;
+constexpr int kSnapshotsPerKeyframe = 7;
+constexpr int32_t kFirstFd = 4;
+constexpr int32_t kFds = 14;
+
+/// Two processes, of which one ends now and then, whose sockets, pipes and files come and go. Most
+/// have a number of their own and are listed as long as they are open, or dead all that time; some
+/// are neither.
+class Traffic {
+ public:
+  explicit Traffic(unsigned seed) : random_(seed), trouble_(1 + seed % 4) {}
+
+  Snapshot next(int place) {
+    rows_ = {};
+    autopsies_.clear();
+    Snapshot result;
+    std::vector<ProcessRecord> processes;
+    for (const size_t process : {0U, 1U}) {
+      if (process == 1 && place > kSnapshots - 9) continue;
+      is_unread_ = troubled(40);
+      const int32_t pid = 7 + static_cast<int32_t>(process);
+      processes.push_back(processWith(fdsOf(process, pid), pid));
+      if (is_unread_) processes.back().fd_list_status = ReadStatus::Failed;
+    }
+    NetnsRecord netns = netnsWith(std::move(rows_[0]));
+    netns.inet[1] = std::move(rows_[1]);
+    for (auto& table : netns.inet)
+      std::sort(table.begin(), table.end(),
+                [](const InetRow& a, const InetRow& b) { return a.inode < b.inode; });
+    if (troubled(40)) netns.status[random_() % 2] = ReadStatus::Failed;
+    result = snapshotOf(std::move(processes), {std::move(netns)});
+    if (troubled(60)) result.namespaces.clear();
+    result.autopsies = autopsies_;
+    result.clocks.wall_ns += place * 10'000'000'000;
+    result.clocks.monotonic_ns += place * 10'000'000'000;
+    result.clocks.boottime_ns += place * 10'000'000'000;
+    return result;
+  }
+
+ private:
+  struct Behind {
+    int kind = 0;
+    uint64_t inode = 0;
+    uint16_t port = 0;
+    int since = 0;
+    uint8_t state = kEstablished;
+    std::shared_ptr<const AutopsyRecord> autopsy;
+  };
+
+  bool sometimes(unsigned one_of) { return random_() % one_of == 0; }
+  /// Not at all in some of the archives.
+  bool troubled(unsigned one_of) { return trouble_ > 1 && sometimes(one_of / trouble_ * 2); }
+
+  std::vector<FdRecord> fdsOf(size_t process, int32_t pid) {
+    std::vector<FdRecord> fds;
+    if (process == 0) {
+      fds.push_back(socketFd(3, 99));
+      InetRow listener = tcpRow(99, kListening);
+      listener.remote = {.address = {.bytes = {}, .length = 4}, .port = 0};
+      rows_[0].push_back(listener);
+    }
+    for (int32_t i = 0; i < kFds; ++i) {
+      Behind& behind = behind_.at(process).at(static_cast<size_t>(i));
+      if (behind.kind == 0 || sometimes(6)) behind = another();
+      if (behind.kind > 1) fds.push_back(show(behind, kFirstFd + i, pid));
+    }
+    return fds;
+  }
+
+  Behind another() {
+    Behind behind{.kind = 1 + static_cast<int>(random_() % 9)};
+    behind.inode = troubled(8) ? 500 + random_() % 30 : ++last_inode_;
+    behind.port = sometimes(3) ? 443 : 9091;
+    return behind;
+  }
+
+  FdRecord show(Behind& behind, int32_t fd, int32_t pid) {
+    ++behind.since;
+    FdRecord record = socketFd(fd, behind.inode);
+    if (behind.since == 3 && sometimes(3)) record.info->flags = 4;
+    switch (behind.kind) {
+      case 2:
+        record.link.type = LinkType::Pipe;
+        record.protocol = {};
+        break;
+      case 3:
+        record.protocol = sometimes(20) ? "UNIX" : "UDP";
+        break;
+      case 4:
+        return fileFd(fd, "/var/log/" + std::to_string(behind.inode), behind.inode);
+      case 5:
+      case 6:
+        ask(behind, record, pid);
+        break;
+      default:
+        list(behind);
+    }
+    return record;
+  }
+
+  void ask(Behind& behind, FdRecord& fd, int32_t pid) {
+    if (is_unread_ || (behind.since == 1 && sometimes(4))) return;
+    if (!behind.autopsy || troubled(8)) {
+      AutopsyRecord said{.inode = behind.inode, .process = {pid, 1000}, .fd = fd.fd, .state = 7};
+      said.asked_at_ns = static_cast<int64_t>(1000 + random_() % 3);
+      said.remote = tcpRow(behind.inode).remote;
+      said.local = tcpRow(behind.inode).local;
+      said.delivered = troubled(4) ? 0 : 3;
+      said.last_data_sent_ms = 5;
+      said.data_segments_out = 2;
+      behind.autopsy = std::make_shared<const AutopsyRecord>(said);
+      autopsies_.push_back(behind.autopsy);
+    }
+    fd.autopsy = behind.autopsy;
+  }
+
+  void list(Behind& behind) {
+    if (troubled(10)) return;
+    if (sometimes(9)) behind.state = kCloseWait;
+    InetRow row = tcpRow(behind.inode, behind.state);
+    row.local.port = behind.port;
+    if (behind.port == 443) row.remote.port = 5432;
+    if (sometimes(9)) row.tx_queue = 3;
+    rows_.at(behind.kind % 2).push_back(row);
+  }
+
+  std::mt19937 random_;
+  unsigned trouble_;
+  bool is_unread_ = false;  ///< the fds of the process that is made
+  uint64_t last_inode_ = 1000;
+  std::array<std::array<Behind, kFds>, 2> behind_{};
+  std::array<std::vector<InetRow>, 2> rows_;
+  std::vector<std::shared_ptr<const AutopsyRecord>> autopsies_;
+};
+
+/// Two recordings of the same boot.
+void record(const std::string& path, unsigned seed) {
+  Traffic traffic(seed);
+  int place = 0;
+  for (const int until : {kSnapshots / 2, kSnapshots}) {
+    ArchiveWriter writer(path);
+    writer.beginRecording({.started_at_ns = 1,
+                           .boot_id = "boot",
+                           .host_name = "host",
+                           .kernel_release = "6.18",
+                           .machine = "x86_64",
+                           .interval_ms = 10'000,
+                           .options = {}});
+    std::optional<Snapshot> previous;
+    for (; place < until; ++place) {
+      Snapshot now = traffic.next(place);
+      if (previous) carryOver(*previous, now);
+      const bool keyframe = !previous || place % kSnapshotsPerKeyframe == 0;
+      const auto changes = detectChanges(previous ? &*previous : nullptr, now, keyframe);
+      if (!writer.write(now, changes, {.keyframe = keyframe}))
+        throw std::runtime_error("not stored");
+      previous = std::move(now);
+    }
+    writer.endRecording(2, "count");
+  }
+}
+
+std::string textOf(const Analysis& analysis, const std::string& sql) {
+  std::string text;
+  for (const auto& row : analysis.query(sql).rows) {
+    for (const Value& value : row) {
+      if (const auto* number = std::get_if<int64_t>(&value)) text += std::to_string(*number);
+      if (const auto* real = std::get_if<double>(&value)) text += std::to_string(*real);
+      if (const auto* words = std::get_if<std::string>(&value)) text += *words;
+      text += "|";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string reportOf(const Analysis& analysis) {
+  Report report;
+  addToReport(analysis, {}, report);
+  sortReport(report);
+  return renderReportJson(report) + renderReportHtml(report) + renderReportText(report);
+}
+
+/// What a report does not say all of.
+const std::vector<std::string> kCounted = {
+    "SELECT * FROM fd_count ORDER BY process, snapshot",
+    "SELECT * FROM process_fds ORDER BY process",
+    "SELECT * FROM fd_step ORDER BY process, snapshot",
+    "SELECT * FROM group_growth ORDER BY process, class, name",
+    "SELECT * FROM processes ORDER BY process",
+    "SELECT * FROM peer_group ORDER BY 1, 2, 3, 4, 5, 6, 7",
+    "SELECT * FROM socket_holder ORDER BY inode, process, fd",
+    "SELECT * FROM connection_without_fd ORDER BY 1, 2, 3, 4",
+    "SELECT * FROM listed_in ORDER BY process",
+    "SELECT pid, fd, inode, netns, netns_source, protocol, verdict, proof, local, remote, "
+    "last_state,"
+    " fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen, outlived_since,"
+    " last_data_at, outlived_seconds, bytes_received, watched_by, leak, net_table, local_port,"
+    " remote_address FROM sockets WHERE open_at_end ORDER BY process, fd"};
+
+int64_t compare(const std::string& path) {
+  AnalysisOptions options;
+  options.grace = std::chrono::seconds(15);
+  const Analysis whole(path, options);
+  options.shows_changes = options.shows_closed = false;
+  const Analysis brief(path, options);
+  for (const std::string& sql : kCounted)
+    EXPECT_EQ(textOf(brief, sql), textOf(whole, sql)) << sql;
+  EXPECT_EQ(reportOf(brief), reportOf(whole));
+  const std::string fds = "SELECT count(*) FROM fd_span";
+  return std::get<int64_t>(whole.query(fds).rows[0][0]) -
+         std::get<int64_t>(brief.query(fds).rows[0][0]);
+}
+
+TEST(SettledFds, TheReportOfChanceIsTheSameWithoutThem) {
+  const TemporaryDirectory folder;
+  int64_t left_out = 0;
+  for (unsigned seed = 0; seed < 24; ++seed) {
+    SCOPED_TRACE(seed);
+    const std::string path = folder.file(std::to_string(seed) + ".db");
+    record(path, seed);
+    left_out += compare(path);
+  }
+  EXPECT_GT(left_out, 1000);
+}
+
+TEST(SettledFds, TheReportsOfSamplesAreTheSameWithoutThem) {
+  for (const auto& entry : std::filesystem::directory_iterator(FDMORTEM_SAMPLES_DIR)) {
+    if (entry.path().extension() != ".db") continue;
+    SCOPED_TRACE(entry.path().string());
+    compare(entry.path().string());
+  }
+}
+
+}  // namespace
+}  // namespace fdmortem::test

@@ -1,0 +1,458 @@
+#include "analyze/report/report.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "analyze/report/render.h"
+#include "analyze/report/words.h"
+#include "tests/analyze/report/example.h"
+
+namespace fdmortem::test {
+
+namespace {
+
+using Json = nlohmann::json;
+
+ProcessReport leakingProcess() {
+  return leakReport().processes.front();
+}
+
+std::set<std::string> keysOf(const Json& object) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : object.items())
+    keys.insert(key);
+  return keys;
+}
+
+void expectKeys(const Json& object, const std::set<std::string>& wanted) {
+  const auto keys = keysOf(object);
+  for (const std::string& key : wanted)
+    EXPECT_TRUE(keys.contains(key)) << key;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// --- JSON ---
+
+TEST(ReportJson, HasTheKeysThatScriptsRelyOn) {
+  const Json json = Json::parse(renderReportJson(leakReport()));
+  EXPECT_EQ(json["report_version"], 1);
+  expectKeys(json, {"report_version", "databases", "coverage", "processes", "findings"});
+  expectKeys(json["databases"][0], {"path", "sha256", "host", "boot_id", "kernel", "recordings"});
+  EXPECT_EQ(json["processes"][0]["fds"]["growth_range_per_hour"], Json({50, 70}));
+  EXPECT_EQ(json["processes"][0]["fds"]["exhaustion_range"],
+            Json({"2026-01-01T01:50:00.000Z", "2026-01-01T02:10:00.000Z"}));
+  EXPECT_EQ(json["summary"]["statements"][0]["basis"], "observed");
+  expectKeys(json["coverage"], {"snapshots", "missed", "late"});
+  expectKeys(json["processes"][0],
+             {"pid", "start_ticks", "comm", "exe", "fds", "kinds", "verdicts", "peers"});
+  expectKeys(json["processes"][0]["fds"], {"first", "last", "peak", "soft_limit", "hard_limit",
+                                           "growth_per_hour", "exhaustion_at"});
+  expectKeys(json["findings"][0],
+             {"id", "severity", "title", "pid", "explanation", "advice", "evidence"});
+  expectKeys(json["findings"][0]["evidence"][0], {"query", "rows"});
+}
+
+TEST(ReportJson, SaysWhatTheReportHolds) {
+  const Json json = Json::parse(renderReportJson(leakReport()));
+  const Json& process = json["processes"][0];
+  EXPECT_EQ(process["fds"]["first"], 10);
+  EXPECT_EQ(process["fds"]["last"], 70);
+  EXPECT_EQ(process["fds"]["peak"], 80);
+  EXPECT_EQ(process["fds"]["soft_limit"], 128);
+  EXPECT_EQ(process["fds"]["growth_per_hour"], 60.0);
+  EXPECT_EQ(process["fds"]["series"].size(), 3U);
+  EXPECT_EQ(process["kinds"], Json({{"socket", 60}, {"file", 10}}));
+  EXPECT_EQ(process["verdicts"], Json({{"outlived", 50}, {"connected", 10}}));
+  EXPECT_EQ(process["peers"][0]["peer"], "198.51.100.7");
+  EXPECT_EQ(json["findings"][0]["evidence"][0]["rows"], Json::array({{{"fd", 7}}}));
+  EXPECT_EQ(json["databases"][0]["recordings"][0]["ended_at"], nullptr);
+}
+
+TEST(ReportJson, AddsUpTheCoverageOfDatabases) {
+  Report report = leakReport();
+  report.coverage.push_back({.database = "b.db", .snapshots = 40, .missed = 3, .late = 4});
+  const Json coverage = Json::parse(renderReportJson(report))["coverage"];
+  EXPECT_EQ(coverage["snapshots"], 400);
+  EXPECT_EQ(coverage["missed"], 5);
+  EXPECT_EQ(coverage["late"], 5);
+  EXPECT_EQ(coverage["unreadable"][0]["subject"], "4711/limits");
+  EXPECT_EQ(coverage["unreadable"][0]["database"], "leak.db");
+}
+
+TEST(ReportJson, NoGrowthHasAReason) {
+  Report report = leakReport();
+  report.processes[0].growth = {.per_hour = {}, .reason = "fewer than 3 snapshots"};
+  const Json fds = Json::parse(renderReportJson(report))["processes"][0]["fds"];
+  EXPECT_EQ(fds["growth_per_hour"], nullptr);
+  EXPECT_EQ(fds["growth_reason"], "fewer than 3 snapshots");
+}
+
+TEST(ReportJson, AProcessThatCouldNotBeReadHasNoNumbers) {
+  Report report = leakReport();
+  report.processes[0] = {.database = "leak.db", .pid = 4711, .start_ticks = 99, .comm = "gateway"};
+  const Json process = Json::parse(renderReportJson(report))["processes"][0];
+  EXPECT_EQ(process["fds"], nullptr);
+  EXPECT_TRUE(process["kinds"].empty());
+}
+
+TEST(ReportJson, OfNothing) {
+  const Json json = Json::parse(renderReportJson({}));
+  EXPECT_EQ(json["report_version"], 1);
+  EXPECT_EQ(json["processes"], Json::array());
+  EXPECT_EQ(json["findings"], Json::array());
+  EXPECT_EQ(json["coverage"]["snapshots"], 0);
+}
+
+// --- text ---
+
+TEST(ReportText, SaysInTheFirstLinesWhatHappened) {
+  const std::string text = renderReportText(leakReport());
+  EXPECT_EQ(
+      text.substr(0, text.find("\n\n") + 1),
+      "Verdict    fd leak: gateway (pid 4711) does not close sockets whose connections are gone; "
+      "its "
+      "limit\n"
+      "           of 128 is reached between 2026-01-01T01:50:00Z and 2026-01-01T02:10:00Z if that "
+      "goes "
+      "on.\n"
+      "Observed   gateway (pid 4711) on host-1 went from 10 to 70 fds (peak 80), from "
+      "2026-01-01T00:00:00Z\n"
+      "           (snapshot 1) to 2026-01-01T01:00:00Z (snapshot 360); its limit is 128.\n"
+      "Observed   50 of its 70 fds at the end are sockets whose connections are gone (50 with\n"
+      "           198.51.100.7), 49 for longer than the grace period of 30 s; proof: history 50.\n"
+      "Observed   The log complains 3 times from 2026-01-01T00:20:00Z to 2026-01-01T00:20:00Z, "
+      "first:\n"
+      "           accept4: too many open files\n"
+      "Inferred   The program lost or ignored these fds; nobody else can close them, and a higher "
+      "limit\n"
+      "           only moves the day.\n"
+      "Inferred   At the growth so far, +0.8 to +1.2 fds a minute, its limit is reached between\n"
+      "           2026-01-01T01:50:00Z and 2026-01-01T02:10:00Z.\n"
+      "To do      Find the path in the program on which a connection ends without close(). A "
+      "restart "
+      "frees\n"
+      "           the fds for a time.\n");
+}
+
+TEST(ReportText, NamesEveryNumber) {
+  const std::string text = renderReportText(leakReport());
+  for (const std::string_view part :
+       {"[critical] pid 4711: 50 fds outlived their connections (outlived-connections)",
+        "What to do: Close them.", "Proof: fdanalyze sql leak.db \"SELECT fd FROM outlived\"",
+        "gateway (pid 4711) on host-1", "/usr/bin/gateway", "+0.8 to +1.2 fds a minute",
+        "between 2026-01-01T01:50:00Z and 2026-01-01T02:10:00Z", "60  socket", "50  outlived",
+        "198.51.100.7", "360 snapshots over 60 min, 2 missed, 1 late", "recording 1 has no end",
+        "4711/limits", "after the alarm", "SELECT * FROM kind_at_end WHERE process = 3"}) {
+    EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
+  }
+  EXPECT_TRUE(contains(text, std::string(64, 'a')));
+}
+
+TEST(ReportText, FitsTheTerminal) {
+  for (const size_t width : {60U, 80U, 100U, 140U}) {
+    const std::string text = renderReportText(leakReport(), {.width = width});
+    for (size_t start = 0; start < text.size();) {
+      const size_t end = text.find('\n', start);
+      const std::string line = text.substr(start, end - start);
+      // Tables are as wide as they are, and a digest is one word.
+      const bool is_wide = contains(line, "  history  ") || contains(line, "last state") ||
+                           contains(line, "aaaaaa") || contains(line, "cccccc");
+      if (!is_wide) {
+        EXPECT_LE(line.size(), width) << line;
+      }
+      start = end + 1;
+    }
+  }
+}
+
+TEST(ReportText, ColoursOnlyWhenAskedTo) {
+  EXPECT_FALSE(contains(renderReportText(leakReport()), "\x1b"));
+  const std::string text = renderReportText(leakReport(), {.has_colour = true});
+  EXPECT_TRUE(contains(text, "\x1b[1;31m[critical]\x1b[0m")) << text;
+}
+
+TEST(ReportText, ProofsCarryTheGracePeriodAndAQuotedName) {
+  Report report = leakReport();
+  report.grace_ms = 2500;
+  for (auto* database : {&report.databases[0].path, &report.coverage[0].database,
+                         &report.processes[0].database, &report.findings[0].database}) {
+    *database = "my leak.db";
+  }
+  report.findings[0].query = "SELECT \"a$b`c\" FROM outlived";
+  const std::string text = renderReportText(report, {.width = 140});
+  EXPECT_TRUE(contains(text,
+                       "Proof: fdanalyze sql 'my leak.db' --grace 2500ms "
+                       "\"SELECT \\\"a\\$b\\`c\\\" FROM outlived\""))
+      << text;
+  EXPECT_TRUE(contains(text, "the grace period of 2500 ms"));
+}
+
+TEST(ReportText, SpansAreInTheLargestUnit) {
+  EXPECT_EQ(spanInWords(500), "500 ms");
+  EXPECT_EQ(spanInWords(2500), "2500 ms");
+  EXPECT_EQ(spanInWords(30'000), "30 s");
+  EXPECT_EQ(spanInWords(90'000), "90 s");
+  EXPECT_EQ(spanInWords(300'000), "5 min");
+  EXPECT_EQ(spanInWords(864'000'000), "10 d");
+}
+
+// Lines of a second are one mark; the others may say something else.
+TEST(ReportText, AMarkOfSeveralLinesDoesNotClaimThatAllSayTheSame) {
+  Report report = leakReport();
+  MarkReport& mark = report.marks[0];
+  mark.kind = "EMFILE";
+  mark.at = "2026-01-01T00:20:00.100Z";
+  mark.last_at = "2026-01-01T00:20:00.900Z";
+  EXPECT_EQ(markInWords(mark),
+            "accept4: too many open files (and 2 more EMFILE lines in that second)");
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 140}),
+                       "too many open files (and 2 more EMFILE lines in that second)"));
+  EXPECT_TRUE(contains(renderReportMarkdown(report), "(and 2 more EMFILE lines in that second)"));
+  mark.last_at = "2026-01-01T00:20:59.900Z";
+  mark.count = 2;
+  EXPECT_EQ(markInWords(mark),
+            "accept4: too many open files (and 1 more EMFILE line until 2026-01-01T00:20:59Z)");
+}
+
+// Or they would give other numbers than the report.
+TEST(ReportText, ProofsCarryThePartOfTheTimeAndTheSalvage) {
+  Report report = leakReport();
+  report.from = "2026-01-01 00:20";
+  report.to = "2026-01-01T00:40:00Z";
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
+                       "Proof: fdanalyze sql leak.db --from '2026-01-01 00:20' --to "
+                       "2026-01-01T00:40:00Z \"SELECT fd FROM outlived\""));
+  report.is_salvaged = true;
+  EXPECT_TRUE(contains(renderReportMarkdown(report), "2026-01-01T00:40:00Z --salvage \"SELECT"));
+}
+
+TEST(ReportText, ALimitThatWasReachedIsNoForecast) {
+  Report report = leakReport();
+  report.processes[0].limit_reached_at = "2026-01-01T00:50:00.000Z";
+  report.processes[0].limit_reached_snapshot = 7;
+  report.processes[0].limit_before_at = "2026-01-01T00:49:50.000Z";
+  report.processes[0].is_full = true;
+  report.processes[0].exhaustion_at = report.processes[0].limit_reached_at;
+  const std::string text = renderReportText(report, {.width = 200});
+  EXPECT_TRUE(contains(text, "its limit of 128 open files is used up"));
+  EXPECT_TRUE(contains(text,
+                       "between 2026-01-01T00:49:50Z and 2026-01-01T00:50:00Z (snapshot 7, "
+                       "observed)"));
+  EXPECT_FALSE(contains(text, "(inferred)"));
+}
+
+TEST(ReportText, TheVerdictIsOfItsOwnProcess) {
+  Report report = leakReport();
+  ProcessReport larger = leakingProcess();
+  larger.pid = 8;
+  larger.fds_peak = 90;
+  larger.hours_left.reset();
+  report.processes[0].hours_left.reset();
+  report.processes.push_back(larger);
+  Finding finding = report.findings[0];
+  finding.id = "limit-reached";
+  finding.severity = "warning";
+  finding.title = "80 of 90";
+  report.findings = {finding, finding};
+  report.findings[1].pid = 8;
+  report.findings[1].title = "96 of 100";
+  sortReport(report);
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(text.starts_with("Verdict    gateway (pid 8): 96 of 100.\n")) << text;
+  EXPECT_TRUE(contains(text, "Also gateway (pid 4711) on host-1: 80 of 90.")) << text;
+}
+
+TEST(ReportText, AChartShowsTheLimitWhereItIsNear) {
+  Report report = leakReport();
+  report.processes[0].counts[0].soft_limit = 20'000;
+  EXPECT_TRUE(
+      contains(renderReportText(report), "fds over time, | is the soft limit where it is near\n"));
+  for (CountAt& count : report.processes[0].counts)
+    count.soft_limit = 20'000;
+  report.processes[0].soft_limit = 20'000;
+  EXPECT_TRUE(contains(renderReportText(report), "fds over time (the soft limit is far away)\n"));
+}
+
+Finding growthOf(const std::string& title, size_t fds) {
+  return {.database = "leak.db",
+          .id = "kind-growth",
+          .severity = "warning",
+          .title = title,
+          .pid = 4711,
+          .start_ticks = 99,
+          .explanation = "Observed: more.",
+          .advice = "Close " + title + ".",
+          .query = "SELECT 1",
+          .rows = {},
+          .all_rows = fds,
+          .held_by = {},
+          .also = {}};
+}
+
+TEST(ReportText, TheVerdictIsOnTheLargestOfSeveralLeaks) {
+  Report report = leakReport();
+  report.findings = {growthOf("eventfds", 36), growthOf("pipes", 55), growthOf("timers", 9)};
+  const std::string text = renderReportText(report, {.width = 200});
+  EXPECT_TRUE(contains(text, "fd leak, most likely: in gateway (pid 4711) pipes;")) << text;
+  EXPECT_TRUE(contains(text, "Observed   Besides: eventfds; timers.\n")) << text;
+  EXPECT_TRUE(contains(text, "To do      Close pipes.\n")) << text;
+}
+
+TEST(ReportText, WhatIsCertainCountsTwice) {
+  Report report = leakReport();
+  report.findings[0].all_rows = 50;
+  report.findings.push_back(growthOf("pipes", 99));
+  EXPECT_TRUE(contains(renderReportText(report), "does not close sockets whose"));
+  report.findings.back().all_rows = 101;
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}), "in gateway (pid 4711) pipes"));
+}
+
+TEST(ReportText, AShortRecordingDoesNotTellHowLongFdsOutlived) {
+  Report report = leakReport();
+  report.processes[0].seconds = 5;
+  report.processes[0].peers[0].leaks = 0;
+  const std::string text = renderReportText(report, {.width = 200});
+  EXPECT_FALSE(contains(text, "none for longer")) << text;
+  EXPECT_TRUE(contains(text,
+                       "Not known  For how long these fds have outlived their connections: they "
+                       "were recorded for 5.0 s only, and the grace period is 30 s.\n"))
+      << text;
+}
+
+Report closeWaitReport() {
+  Report report = leakReport();
+  Finding& finding = report.findings[0];
+  finding.id = "close-wait";
+  finding.all_rows = 4;
+  report.processes[0].verdicts = {{"peer-closed", 4}};
+  report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
+  return report;
+}
+
+TEST(ReportText, AFewInCloseWaitThatStayTheSameAreNoLeak) {
+  Report report = closeWaitReport();
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
+                       "Verdict    gateway (pid 4711) keeps 4 connections in CLOSE_WAIT"));
+  report.processes[0].verdicts_over_time = {{"peer-closed", {0, 2, 4}}};
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}), "fd leak, most likely: gateway"));
+}
+
+TEST(ReportText, ProcessesThatHoldTheSameSocketsShareAFinding) {
+  Report report = closeWaitReport();
+  report.findings[0].also = {{4712, 100}};
+  ProcessReport child = leakingProcess();
+  child.pid = 4712;
+  child.start_ticks = 100;
+  report.processes.push_back(child);
+  const std::string text = renderReportText(report, {.width = 200});
+  EXPECT_TRUE(contains(text, "To close them in this process alone ends none that pid 4712 holds"))
+      << text;
+  EXPECT_TRUE(contains(text, "1 other process\n")) << text;
+  EXPECT_TRUE(contains(text, "critical  close-wait  gateway  4712")) << text;
+}
+
+TEST(ReportText, AForecastIsNotNothing) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].verdicts = {{"connected", 10}};
+  EXPECT_TRUE(renderReportText(report, {.width = 200})
+                  .starts_with("Verdict    nothing was found that is wrong, but gateway (pid 4711) "
+                               "grows: its limit of 128 is reached between 2026-01-01T01:50:00Z"));
+}
+
+TEST(ReportText, AProcessThatCouldNotBeReadShowsNoZeros) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes = {{.database = "leak.db",
+                       .pid = 4711,
+                       .start_ticks = 99,
+                       .comm = "gateway",
+                       .first_seen = "2026-01-01T00:00:00.000Z",
+                       .last_seen = "2026-01-01T01:00:00.000Z",
+                       .unread_snapshots = 360}};
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(text.starts_with(
+      "Verdict    nothing is known: the fds of gateway (pid 4711) could not be read.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "its fds could not be read in 360 snapshots")) << text;
+  EXPECT_FALSE(contains(text, " 0 ")) << text;
+  EXPECT_FALSE(contains(text, "outlived its connection.")) << text;
+  EXPECT_FALSE(contains(text, "needs attention")) << text;
+}
+
+TEST(ReportText, ProcessesWithoutAFindingAreALineEach) {
+  Report report = leakReport();
+  ProcessReport quiet = leakingProcess();
+  quiet.pid = 8;
+  quiet.comm = quiet.name = "quiet";
+  ProcessReport unread{.database = "leak.db", .pid = 9, .start_ticks = 1, .comm = "unread"};
+  report.processes.push_back(quiet);
+  report.processes.push_back(unread);
+  const std::string text = renderReportText(report);
+  EXPECT_TRUE(contains(text, "2 other processes")) << text;
+  EXPECT_TRUE(contains(text, "  quiet (pid 8): 10 to 70 fds, limit 128\n")) << text;
+  EXPECT_TRUE(contains(text, "  unread (pid 9): its fds could not be read\n")) << text;
+}
+
+TEST(ReportText, OfNothing) {
+  const std::string text = renderReportText({});
+  EXPECT_TRUE(
+      text.starts_with("Verdict    no process was recorded, so there is nothing to judge.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "0 snapshots")) << text;
+}
+
+TEST(ReportText, OnlyALimitThatIsKnownIsFarAway) {
+  Report report = leakReport();
+  ProcessReport& process = report.processes[0];
+  for (CountAt& count : process.counts)
+    count.soft_limit = 1'000'000;
+  process.soft_limit = 1'000'000;
+  EXPECT_TRUE(contains(renderReportText(report), "fds over time (the soft limit is far away)\n"));
+  for (CountAt& count : process.counts)
+    count.soft_limit.reset();
+  process.soft_limit.reset();
+  EXPECT_TRUE(contains(renderReportText(report), "fds over time\n"));
+}
+
+TEST(ReportText, AProcessWithOneCountHasNoChart) {
+  Report report = leakReport();
+  report.processes[0].counts.resize(1);
+  EXPECT_FALSE(contains(renderReportText(report), "fds over time"));
+}
+
+// --- the order ---
+
+TEST(SortReport, TheWorstFirst) {
+  Report report = leakReport();
+  report.findings = {{.database = "a", .id = "tcp6-only", .severity = "info"},
+                     {.database = "a", .id = "limit-reached", .severity = "critical"},
+                     {.database = "a", .id = "close-wait", .severity = "warning"},
+                     {.database = "a", .id = "outlived-connections", .severity = "critical"}};
+  sortReport(report);
+  std::string order;
+  for (const Finding& finding : report.findings)
+    order += finding.id + " ";
+  EXPECT_EQ(order, "outlived-connections limit-reached close-wait tcp6-only ");
+}
+
+TEST(SortReport, ProcessesWithFindingsBeforeThoseWithMoreFds) {
+  Report report = leakReport();
+  ProcessReport larger = leakingProcess();
+  larger.pid = 8;
+  larger.fds_peak = 1000;
+  report.processes.insert(report.processes.begin(), larger);
+  sortReport(report);
+  EXPECT_EQ(report.processes[0].pid, 4711);
+}
+
+}  // namespace
+
+}  // namespace fdmortem::test
