@@ -226,10 +226,7 @@ class SecondLooker {
   }
 
   void autopsy(SocketExaminer& examiner, const ProcessIdentity& process, FdRecord& fd) {
-    if (saidAll(fd)) {
-      told_.emplace(fd.link.number, fd.autopsy);
-      return;
-    }
+    if (saidAll(fd)) return;
     auto record = examiner.examine(fd.fd, fd.link.number, now_.clocks);
     if (!record || (fd.autopsy && fd.autopsy->saysTheSameAs(*record))) return;
     const auto [first, last] = told_.equal_range(fd.link.number);
@@ -258,7 +255,8 @@ class SecondLooker {
   /// holds.
   std::unordered_map<uint64_t, std::unordered_set<uint64_t>> vanished_;
   std::unordered_set<uint64_t> read_twice_;
-  /// By inode, what those said that were asked.
+  /// By inode, what those said that were asked now. Not what they said earlier: an fd that comes
+  /// later needs a row in the snapshot since which it is there.
   std::unordered_multimap<uint64_t, std::shared_ptr<const AutopsyRecord>> told_;
   std::string link_;
 };
