@@ -38,8 +38,8 @@ struct Parsed {
   MarkOptions marks;
   std::string log_zone = "UTC";
   std::vector<std::string> mark_texts;
-  uint64_t max_memory_bytes = 0;  ///< 0: not given
-  uint64_t max_time_ms = 0;       ///< 0: not given
+  std::optional<uint64_t> max_memory_bytes;
+  std::optional<uint64_t> max_time_ms;
   bool is_salvage = false;
 };
 
@@ -139,8 +139,8 @@ void addReading(CLI::App& command, Parsed& parsed) {
 
 LimitOptions limitsOf(const Parsed& parsed) {
   LimitOptions limits;
-  if (parsed.max_memory_bytes > 0) limits.memory_bytes = parsed.max_memory_bytes;
-  if (parsed.max_time_ms > 0) limits.time = std::chrono::milliseconds(parsed.max_time_ms);
+  limits.memory_bytes = parsed.max_memory_bytes;
+  if (parsed.max_time_ms) limits.time = std::chrono::milliseconds(*parsed.max_time_ms);
   return limits;
 }
 
@@ -259,7 +259,7 @@ void addHistory(CLI::App& app, Parsed& parsed) {
       "  fdanalyze history leak.db --inode 94859722 -f json\n");
 }
 
-void addOthers(CLI::App& app, Parsed& parsed) {
+void addSnapshots(CLI::App& app, Parsed& parsed) {
   CLI::App* snapshots = app.add_subcommand("snapshots", "List the recordings' snapshots");
   snapshots->callback([&parsed] { parsed.listing.what = What::Snapshots; });
   addDatabases(*snapshots, parsed.listing.databases);
@@ -271,7 +271,9 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       "Examples:\n"
       "  fdanalyze snapshots leak.db\n"
       "  fdanalyze snapshots leak.db --from 2026-11-22T08:00\n");
+}
 
+void addDiff(CLI::App& app, Parsed& parsed) {
   CLI::App* diff = app.add_subcommand("diff", "List what opened, closed and changed in between");
   diff->callback([&parsed] { parsed.listing.what = What::Diff; });
   addDatabase(*diff, parsed.database);
@@ -292,9 +294,9 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       "Examples:\n"
       "  fdanalyze diff leak.db first last\n"
       "  fdanalyze diff leak.db 2026-11-22T08:00Z 2026-11-22T09:00Z --by peer\n");
+}
 
-  addHistory(app, parsed);
-
+void addSql(CLI::App& app, Parsed& parsed) {
   CLI::App* sql = app.add_subcommand("sql", "Run a query on the derived tables and views");
   sql->callback([&parsed] { parsed.listing.what = What::Sql; });
   addDatabase(*sql, parsed.database);
@@ -443,7 +445,10 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   Parsed parsed;
   addReport(app, parsed);
   addSockets(app, parsed);
-  addOthers(app, parsed);
+  addSnapshots(app, parsed);
+  addDiff(app, parsed);
+  addHistory(app, parsed);
+  addSql(app, parsed);
   addExport(app, parsed);
   addShow(app, parsed);
   addCheck(app, parsed);
