@@ -112,10 +112,10 @@ TEST(ProcSource, AsksTheKernelForTheProtocolOfASocket) {
   const FileHandle stream(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_TRUE(udp && stream);
   const ProcSource source("/proc");
-  const auto self = source.openDirectory("self");
-  ASSERT_TRUE(self);
-  EXPECT_EQ(ProcSource::socketProtocol(self->get(), udp.get()), "UDP");
-  EXPECT_EQ(ProcSource::socketProtocol(self->get(), stream.get()), "UNIX-STREAM");
+  const auto fds = source.openDirectory("self/fd");
+  ASSERT_TRUE(fds);
+  EXPECT_EQ(ProcSource::socketProtocol(fds->get(), std::to_string(udp.get())), "UDP");
+  EXPECT_EQ(ProcSource::socketProtocol(fds->get(), std::to_string(stream.get())), "UNIX-STREAM");
 }
 
 /// However full the last page is.
@@ -161,9 +161,9 @@ TEST_F(ProcSourceTest, ReadsATableOfASavedTreeWhole) {
 
 TEST(ProcSource, AFileIsNoSocket) {
   const ProcSource source("/proc");
-  const auto self = source.openDirectory("self");
-  ASSERT_TRUE(self);
-  EXPECT_FALSE(ProcSource::socketProtocol(self->get(), self->get()));
+  const auto fds = source.openDirectory("self/fd");
+  ASSERT_TRUE(fds);
+  EXPECT_FALSE(ProcSource::socketProtocol(fds->get(), std::to_string(fds->get())));
 }
 
 }  // namespace
