@@ -54,6 +54,23 @@ TEST_F(ProcSourceTest, ReadsALargeFileWhole) {
   EXPECT_TRUE(text_ == content);
 }
 
+TEST_F(ProcSourceTest, ReadsAFileThatMostlyComesWholeWhole) {
+  for (const size_t size : {size_t{0}, size_t{4095}, size_t{4096}, size_t{4097}, size_t{10'000}}) {
+    const std::string content(size, 'x');
+    writeFile(folder_.file("x"), content);
+    EXPECT_EQ(ProcSource::readWhole(source_.root(), "x", text_), 0);
+    EXPECT_EQ(text_, content);
+    std::string text = "before ";
+    EXPECT_EQ(ProcSource::appendWhole(source_.root(), "x", text), 0);
+    EXPECT_EQ(text, "before " + content);
+  }
+  EXPECT_EQ(ProcSource::readWhole(source_.root(), "missing", text_), ENOENT);
+  EXPECT_EQ(text_, "");
+  std::string text = "before";
+  EXPECT_EQ(ProcSource::appendWhole(source_.root(), "missing", text), ENOENT);
+  EXPECT_EQ(text, "before");
+}
+
 TEST_F(ProcSourceTest, TellsWhyAFileCanNotBeRead) {
   std::filesystem::create_directory(folder_.path() / "folder");
   EXPECT_EQ(read("missing"), ENOENT);
