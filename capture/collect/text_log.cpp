@@ -1,6 +1,7 @@
 #include "capture/collect/text_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "schema/evidence/text_codec.h"
 #include "schema/format.h"
@@ -38,8 +39,21 @@ bool isKept(TextContent content, const Redaction& redaction) {
   return false;
 }
 
-TextLog::TextLog(const TextPolicy& policy, size_t expected_bytes) : policy_(policy) {
-  if (policy.keeps_texts) bundle_.reserve(expected_bytes);
+TextLog::TextLog(const TextPolicy& policy) : policy_(policy) {}
+
+TextLog::TextLog(const TextPolicy& policy, size_t expected_bytes, TextBundle spare)
+    : policy_(policy) {
+  if (!policy.keeps_texts) return;
+  // A table grows or shrinks by a little from one snapshot to the next.
+  const size_t margin = expected_bytes / 8;
+  const size_t capacity = spare.capacity();
+  if (capacity >= expected_bytes + margin / 2 && capacity <= expected_bytes + 4 * margin) {
+    bundle_ = std::move(spare);
+    bundle_.cutTo(0);
+  } else {
+    spare = {};
+    bundle_.reserve(expected_bytes + margin);
+  }
 }
 
 bool TextLog::keeps(TextContent content) const {
@@ -49,6 +63,11 @@ bool TextLog::keeps(TextContent content) const {
 
 OrErrno<std::string_view> TextLog::read(int directory, const char* name, std::string_view path) {
   return readBy(ProcSource::append, directory, name, path);
+}
+
+OrErrno<std::string_view> TextLog::readWhole(int directory, const char* name,
+                                             std::string_view path) {
+  return readBy(ProcSource::appendWhole, directory, name, path);
 }
 
 OrErrno<std::string_view> TextLog::readTable(int directory, const char* name,

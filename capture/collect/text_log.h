@@ -32,12 +32,16 @@ bool isKept(TextContent content, const Redaction& redaction);
 /// The texts of one reading of everything.
 class TextLog {
  public:
-  /// With memory for about so many bytes.
-  explicit TextLog(const TextPolicy& policy, size_t expected_bytes = 0);
+  explicit TextLog(const TextPolicy& policy);
+  /// With memory for about so many bytes: that of `spare`, if it fits. A kernel page that is used
+  /// again need not be mapped and cleared.
+  TextLog(const TextPolicy& policy, size_t expected_bytes, TextBundle spare);
 
   /// The file `name` below `directory` whole, or the errno; kept under `path`. The text is valid
   /// until the next one is read.
   OrErrno<std::string_view> read(int directory, const char* name, std::string_view path);
+  /// The same of a file that the kernel gives in one piece, see ProcSource::readWhole().
+  OrErrno<std::string_view> readWhole(int directory, const char* name, std::string_view path);
   /// The same of a table below net.
   OrErrno<std::string_view> readTable(int directory, const char* name, std::string_view path);
 

@@ -255,6 +255,35 @@ TEST_F(CollectorTest, AThreadThatIsExitingItselfGivesNoList) {
   EXPECT_EQ(failures(), "list 7/fd");
 }
 
+TEST_F(CollectorTest, AThreadThatHasGoneGivesNoList) {
+  proc_.setProcess(7, {.state = 'Z', .flags = kExiting, .thread_count = 2});
+  proc_.addThread(7, 8, {.thread_count = 2});
+  proc_.openFd("7/task/8", 3, "socket:[500]");
+  proc_.remove("7/task/8/stat");
+  take();
+  EXPECT_EQ(process().fd_list_status, ReadStatus::Failed);
+  EXPECT_EQ(fds(), "");
+  EXPECT_EQ(failures(), "list 7/fd");
+}
+
+TEST_F(CollectorTest, TextsAreTheSameInMemoryThatIsUsedAgain) {
+  Collector collector(source_, Selection{.pids = {7}}, false, {.keeps_texts = true});
+  Snapshot first = collector.take(nullptr);
+  const Snapshot second = collector.take(&first);
+  const std::string texts = second.texts->first.bytes();
+  const auto also_used = first.texts;
+  collector.reuse(std::move(first));  // somebody else has them still
+  EXPECT_EQ(also_used->first.bytes(), texts);
+  Snapshot third = collector.take(&second);
+  collector.reuse(std::move(third));
+  proc_.setProcess(7, {.comm = "another"});
+  const Snapshot fourth = collector.take(&second);
+  EXPECT_NE(fourth.texts->first.bytes(), texts);
+  proc_.setProcess(7);
+  EXPECT_EQ(collector.take(&second).texts->first.bytes(), texts);
+  EXPECT_EQ(second.texts->first.bytes(), texts);
+}
+
 // --- tables ---
 
 TEST_F(CollectorTest, ReadsTables) {
