@@ -11,7 +11,7 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
-#include "capture/new_archive.h"
+#include "capture/archive/new_archive.h"
 
 namespace fdmortem {
 namespace {
