@@ -137,7 +137,7 @@ WHERE e.first_snapshot > coalesce(e.covered_until + 1, f.first_snapshot)
 UNION ALL
 SELECT id, coalesce(listed_last + 1, first_snapshot), last_snapshot
 FROM (SELECT f.*, (SELECT max(e.last_snapshot) FROM _listed e WHERE e.id = f.id) AS listed_last
-      FROM _socket_fd f LIMIT -1)
+      FROM _socket_fd f LIMIT -1)  -- works it out once
 WHERE coalesce(listed_last, first_snapshot - 1) < last_snapshot;
 
 -- For each unlisted stretch the connection that the socket had before it, and whether it is listed again
@@ -306,12 +306,12 @@ WITH looked AS (
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
   LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
-  LIMIT -1
+  LIMIT -1  -- works each column out once, not again wherever it is named
 ), clipped AS (
   SELECT *, iif(own_read_first <= own_read_last, own_read_first, NULL) AS own_first,
     iif(own_read_first <= own_read_last, own_read_last, NULL) AS own_last
   FROM looked
-  LIMIT -1
+  LIMIT -1  -- works each column out once, not again wherever it is named
 )
 SELECT u.id, u.first_snapshot, u.last_snapshot, u.followed,
   min(coalesce(u.read_first, u.own_first), coalesce(u.own_first, u.read_first)) AS known_first,
