@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "analyze/analysis.h"
@@ -62,7 +63,7 @@ TEST(FileCheck, DamageCountsForMoreThanWhatIsStumbledOver) {
     const std::string damage = damageOf(path);
     if (damage.empty()) continue;
     ++damaged;
-    EXPECT_EQ(errorOf(path), path + ": " + damage) << "page " << page;
+    EXPECT_EQ(errorOf(path), fmt::format("{}: {}", path, damage)) << "page " << page;
   }
   EXPECT_GT(damaged, 10);
 }
