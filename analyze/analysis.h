@@ -20,6 +20,7 @@ class Database;
 
 namespace fdmortem {
 
+class ArchiveReader;
 class PrivateCopy;
 
 /// A value that a query gave.
@@ -77,6 +78,7 @@ class Analysis {
  private:
   void import(const PrivateCopy& copy, const AnalysisOptions& options);
   void importOrSave(const PrivateCopy& copy, const AnalysisOptions& options);
+  void importWhole(const PrivateCopy& copy, ArchiveReader& archive, const AnalysisOptions& options);
   void run(const std::string& sql, const std::vector<Value>& parameters,
            const OnColumns& on_columns, const OnRow& on_row) const;
   /// Runs `step`; what it throws becomes one line with the path.

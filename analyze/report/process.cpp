@@ -165,24 +165,26 @@ std::vector<PartOverTime> accumulate(const ResultTable& rows, const std::vector<
 void describeParts(const Analysis& analysis, int64_t id, ProcessReport& process) {
   if (process.counts.empty()) return;
   process.kinds_over_time = accumulate(
-      analysis.query("SELECT kind AS name, first_snapshot AS snapshot, count(*) AS change"
-                     " FROM fd_span WHERE process = ?1 GROUP BY 1, 2 UNION ALL"
-                     " SELECT f.kind, f.closed_by, -count(*) FROM fd_span f"
-                     " JOIN processes p USING (process) WHERE f.process = ?1"
-                     " AND f.closed_by IS NOT NULL AND f.closed_by IS NOT p.ended_by GROUP BY 1, 2"
-                     " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
-                     " WHERE process = ?1 AND what = 'kind'",
-                     {id}),
+      analysis.query(
+          "WITH counted AS MATERIALIZED (SELECT first_snapshot, closed_by, kind,"
+          "   count(*) AS count FROM fd_span WHERE process = ?1 GROUP BY 1, 2, 3)"
+          " SELECT kind AS name, first_snapshot AS snapshot, count AS change FROM counted"
+          " UNION ALL SELECT kind, closed_by, -count FROM counted WHERE closed_by IS NOT NULL"
+          " AND closed_by IS NOT (SELECT ended_by FROM processes WHERE process = ?1)"
+          " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
+          " WHERE process = ?1 AND what = 'kind'",
+          {id}),
       process.counts);
   process.verdicts_over_time = accumulate(
-      analysis.query("SELECT v.verdict AS name, v.first_snapshot AS snapshot, count(*) AS change"
-                     " FROM fd_span f JOIN verdict_span v USING (id) WHERE f.process = ?1"
-                     " GROUP BY 1, 2 UNION ALL"
-                     " SELECT v.verdict, v.last_snapshot + 1, -count(*) FROM fd_span f"
-                     " JOIN verdict_span v USING (id) WHERE f.process = ?1 GROUP BY 1, 2"
-                     " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
-                     " WHERE process = ?1 AND what = 'verdict'",
-                     {id}),
+      analysis.query(
+          "WITH counted AS MATERIALIZED (SELECT v.first_snapshot, v.last_snapshot,"
+          "   v.verdict, count(*) AS count FROM fd_span f JOIN verdict_span v USING (id)"
+          "   WHERE f.process = ?1 GROUP BY 1, 2, 3)"
+          " SELECT verdict AS name, first_snapshot AS snapshot, count AS change FROM counted"
+          " UNION ALL SELECT verdict, last_snapshot + 1, -count FROM counted"
+          " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
+          " WHERE process = ?1 AND what = 'verdict'",
+          {id}),
       process.counts);
 }
 

@@ -70,6 +70,7 @@ WITH grouped AS (
   JOIN snapshot s ON s.id = last.snapshot
   JOIN recording r ON r.id = s.recording
   WHERE e.starts
+  LIMIT -1  -- works each column out once, not again wherever it is named
 ), listed AS (
   SELECT g.*,
     coalesce((SELECT max(r.first_snapshot, g.first_row_snapshot) FROM _fd_read_span r
@@ -79,6 +80,7 @@ WITH grouped AS (
      WHERE r.process = g.process AND r.first_snapshot <= g.known_until
      ORDER BY r.first_snapshot DESC LIMIT 1) AS last_snapshot
   FROM grouped g
+  LIMIT -1  -- works each column out once, not again wherever it is named
 )
 SELECT NULL, l.process, l.fd, l.first_snapshot, l.last_snapshot, l.first_change = 1,
   min(coalesce((SELECT max(r.first_snapshot, l.last_snapshot + 1) FROM _fd_read_span r

@@ -51,22 +51,19 @@ JOIN limit_use u ON u.process = b.process AND u.snapshot = b.last_snapshot
 LEFT JOIN stopped t ON t.process = b.process;
 CREATE UNIQUE INDEX _process_fds_by_id ON process_fds (process);
 
--- The fds that a process had when it was last looked at: fd_span.id.
-CREATE VIEW _fd_at_end AS
-SELECT f.id, f.process FROM fd_span f JOIN processes p USING (process)
-WHERE f.closed_by IS NULL OR f.closed_by IS p.ended_by;
-
--- How many of each kind.   process, kind, count
+-- How many fds of each kind a process had when it was last looked at.   process, kind, count
 CREATE VIEW kind_at_end AS
-SELECT e.process, f.kind, count(*) AS count
-FROM _fd_at_end e JOIN fd_span f USING (id)
-GROUP BY e.process, f.kind;
+SELECT f.process, f.kind, count(*) AS count
+FROM fd_span f JOIN processes p USING (process)
+WHERE f.closed_by IS NULL OR f.closed_by IS p.ended_by
+GROUP BY f.process, f.kind;
 
 -- How many socket fds of each verdict.   process, verdict, count
 CREATE VIEW verdict_at_end AS
-SELECT e.process, s.verdict, count(*) AS count
-FROM _fd_at_end e JOIN sockets s USING (id)
-GROUP BY e.process, s.verdict;
+SELECT process, verdict, count(*) AS count
+FROM sockets
+WHERE open_at_end
+GROUP BY process, verdict;
 
 -- The ports on which somebody listens.   netns (inode number), local_port
 CREATE TABLE _listening_port AS
@@ -87,14 +84,15 @@ CREATE UNIQUE INDEX _listening_port_by_port ON _listening_port (netns, local_por
 --   first_data, last_data      of outlived: between which times data last moved; NULL: not told
 CREATE VIEW peer_group AS
 WITH socket AS (
-  SELECT e.process, s.*, EXISTS (SELECT 1 FROM _listening_port l
+  SELECT s.process, s.verdict, s.proof, s.last_state, s.local, s.local_port AS own_port, s.remote, s.remote_address,
+    s.leak, s.connection_last_seen, s.last_data_at, EXISTS (SELECT 1 FROM _listening_port l
     WHERE l.netns = s.netns AND l.local_port = s.local_port) AS is_in
-  FROM _fd_at_end e JOIN sockets s USING (id)
-  WHERE s.verdict NOT IN ('other', 'listening')
+  FROM sockets s
+  WHERE s.open_at_end AND s.verdict NOT IN ('other', 'listening')
 )
 SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
     WHEN is_in THEN 'in' ELSE 'out' END AS direction,
-  CASE WHEN is_in THEN local_port END AS local_port,
+  CASE WHEN is_in THEN own_port END AS local_port,
   CASE WHEN is_in THEN remote_address ELSE remote END AS peer,
   count(*) AS count, sum(leak) AS leaks,
   min(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS first_lost,
@@ -102,7 +100,8 @@ SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
   min(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS first_data,
   max(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS last_data
 FROM socket
-GROUP BY 1, 2, 3, 4, 5, 6, 7;
+-- Most differ in their peer: sorting is soon done with that first.
+GROUP BY peer, process, verdict, proof, last_state, direction, local_port;
 
 -- Where an fd belongs when fds are counted: by what `fdanalyze diff --by` groups.
 --   id                 fd_span.id
@@ -129,12 +128,12 @@ FROM (
 --   process, tcp, tcp6   how many fds, dead ones by the table that listed them last
 --   alive                how many of them are listed at the end
 CREATE VIEW listed_in AS
-SELECT e.process, sum(s.net_table = 1) AS tcp, sum(s.net_table = 2) AS tcp6,
-  sum(s.verdict IN ('connected', 'peer-closed', 'closing')) AS alive
-FROM _fd_at_end e JOIN sockets s USING (id)
-WHERE s.last_state IS NOT NULL
-  AND s.verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
-GROUP BY e.process;
+SELECT process, sum(net_table = 1) AS tcp, sum(net_table = 2) AS tcp6,
+  sum(verdict IN ('connected', 'peer-closed', 'closing')) AS alive
+FROM sockets
+WHERE open_at_end AND last_state IS NOT NULL
+  AND verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
+GROUP BY process;
 
 -- What could not be read, each thing once.
 --   operation, subject, pid, errno, detail
