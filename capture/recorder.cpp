@@ -427,7 +427,7 @@ class Recorder {
       return notStored(id.error(), is_burst);
     }
     // First of all what the next one is compared with: what follows may run out of memory.
-    if (previous_) collector_.reuse(std::move(*previous_));
+    if (previous_) collector_.reuse(*previous_);
     previous_ = std::move(now);
     stored_cpu_us_ = cpu_us;
     schedule_.stored();

@@ -123,7 +123,7 @@ Snapshot Collector::take(const Snapshot* previous) {
   return snapshot;
 }
 
-void Collector::reuse(Snapshot snapshot) {
+void Collector::reuse(const Snapshot& snapshot) {
   // Nobody else reads them.
   if (snapshot.texts && snapshot.texts.use_count() == 1) {
     spare_texts_ = std::move(snapshot.texts->first);

@@ -23,7 +23,7 @@ class Collector {
   Snapshot take(const Snapshot* previous);
 
   /// Takes the memory of the texts of a snapshot that is not needed any more, for the next one.
-  void reuse(Snapshot snapshot);
+  void reuse(const Snapshot& snapshot);
   /// Gives up what it has for the next one.
   void giveUpMemory() { spare_texts_ = {}; }
 

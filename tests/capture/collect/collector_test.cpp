@@ -268,14 +268,14 @@ TEST_F(CollectorTest, AThreadThatHasGoneGivesNoList) {
 
 TEST_F(CollectorTest, TextsAreTheSameInMemoryThatIsUsedAgain) {
   Collector collector(source_, Selection{.pids = {7}}, false, {.keeps_texts = true});
-  Snapshot first = collector.take(nullptr);
+  const Snapshot first = collector.take(nullptr);
   const Snapshot second = collector.take(&first);
   const std::string texts = second.texts->first.bytes();
   const auto also_used = first.texts;
-  collector.reuse(std::move(first));  // somebody else has them still
+  collector.reuse(first);  // somebody else has them still
   EXPECT_EQ(also_used->first.bytes(), texts);
-  Snapshot third = collector.take(&second);
-  collector.reuse(std::move(third));
+  const Snapshot third = collector.take(&second);
+  collector.reuse(third);
   proc_.setProcess(7, {.comm = "another"});
   const Snapshot fourth = collector.take(&second);
   EXPECT_NE(fourth.texts->first.bytes(), texts);
