@@ -149,10 +149,15 @@ void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
     const ResultTable holder = analysis.query(
         "SELECT pid, start_ticks FROM processes WHERE process = ?", {*finding.held_by});
     if (holder.rows.empty()) return false;
-    const auto owner = std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
-      return other.id == finding.id && other.pid == Row(holder, 0).optionalInteger("pid") &&
-             other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
-    });
+    const auto of_holder = [&](std::string_view id) {
+      return std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
+        return other.id == id && other.pid == Row(holder, 0).optionalInteger("pid") &&
+               other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
+      });
+    };
+    // That names its holders itself.
+    if (of_holder("inherited-sockets") != findings.end()) return true;
+    const auto owner = of_holder(finding.id);
     if (owner == findings.end()) return false;
     owner->also.emplace_back(finding.pid.value_or(0), finding.start_ticks.value_or(0));
     return true;
@@ -227,8 +232,9 @@ int rank(const std::string& severity) {
 
 /// What is wrong before what follows from it, and both before what may explain it.
 size_t placeOf(const Finding& finding) {
-  static constexpr std::array<std::string_view, 19> kOrder = {"outlived-connections",
+  static constexpr std::array<std::string_view, 20> kOrder = {"outlived-connections",
                                                               "close-wait",
+                                                              "inherited-sockets",
                                                               "kind-growth",
                                                               "growing-pool",
                                                               "idle-connections",

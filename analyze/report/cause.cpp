@@ -18,6 +18,14 @@ std::string who(const Report& report, const ProcessReport& process) {
              : nameOf(process);
 }
 
+/// The title of a finding that calls its process "it".
+std::string withName(std::string title, const std::string& name) {
+  constexpr std::string_view kIt = " from it ";
+  const size_t place = title.find(kIt);
+  return place == std::string::npos ? title
+                                    : title.replace(place, kIt.size(), " from " + name + " ");
+}
+
 bool has(const Report& report, const ProcessReport& process, std::string_view id) {
   const Finding* found = findingOf(report, process, id);
   return found != nullptr && found->severity != "info";
@@ -79,8 +87,9 @@ struct Candidate {
 };
 
 /// The rules that name the fds, the most certain first; the evidence has a row for each fd.
-constexpr std::array<Candidate, 5> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
+constexpr std::array<Candidate, 6> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
                                                    {Cause::CloseWait, "close-wait", 2},
+                                                   {Cause::Inherited, "inherited-sockets", 2},
                                                    {Cause::Kind, "kind-growth", 1},
                                                    {Cause::Pool, "growing-pool", 1},
                                                    {Cause::Idle, "idle-connections", 1}}};
@@ -118,6 +127,8 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
       return finding("outlived-connections");
     case Cause::CloseWait:
       return finding("close-wait");
+    case Cause::Inherited:
+      return finding("inherited-sockets");
     case Cause::Kind:
       return largest(report, process, "kind-growth");
     case Cause::Pool:
@@ -168,6 +179,9 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
                        "{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}", name,
                        plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
                        limitClause(process));
+    case Cause::Inherited:
+      return fmt::format("fd leak through fork: {}{}", withName(finding->title, name),
+                         limitClause(process));
     case Cause::Kind:
       return fmt::format("fd leak, most likely: in {} {}{}", name, finding->title,
                          limitClause(process));

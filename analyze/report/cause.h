@@ -8,7 +8,18 @@
 
 namespace fdmortem {
 
-enum class Cause { OutlivedFds, CloseWait, Kind, Pool, Idle, LiveClients, Limit, Growth, None };
+enum class Cause {
+  OutlivedFds,
+  CloseWait,
+  Inherited,
+  Kind,
+  Pool,
+  Idle,
+  LiveClients,
+  Limit,
+  Growth,
+  None
+};
 
 /// By the findings that are more than information: the one that is about the most fds, where what
 /// is certain (sockets without a peer) counts twice.

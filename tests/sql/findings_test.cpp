@@ -416,6 +416,80 @@ TEST(Findings, WhoHoldsAllThatAnOlderProcessHolds) {
             "b a\n");
 }
 
+/// A server that starts b and c, which keep what it closes; b and c have also what it was not seen
+/// with.
+constexpr const char* kForked = R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    process c parent=7: _    _    =ok  .    .    .
+    fd a/3:             s500 .    -    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    fd b/4:             _    =s501 .   .    .    .
+    fd c/3:             _    _    =s500 .    .    .
+    fd c/4:             _    _    =s501 .    .    .
+    tcp 500:            EST  .    .    -    .    .
+    tcp 501:            _    EST  .    CW   .    .
+)";
+
+TEST(Findings, WhatForkedProcessesKeepOpenIsToldOfTheOneThatTheyComeFrom) {
+  EXPECT_EQ(titleOf(kForked, "inherited-sockets"),
+            "2 processes that come from it by fork keep 2 sockets without a live peer open");
+  const std::string explanation = explanationOf(kForked, "inherited-sockets");
+  EXPECT_NE(explanation.find("Observed: they have 4 fds of those sockets, which this process has "
+                             "not; of 2 the connection is gone, of the others the peer has ended "
+                             "its side."),
+            std::string::npos)
+      << explanation;
+  EXPECT_NE(explanation.find("2 were listed among the fds of this process itself at an earlier or "
+                             "the same time. 2 were held by another process that comes from it "
+                             "too."),
+            std::string::npos)
+      << explanation;
+  Timeline timeline(kForked);
+  EXPECT_EQ(timeline.rows("SELECT p.comm, o.comm FROM _held_by h JOIN processes p USING (process) "
+                          "JOIN processes o ON o.process = h.held_by ORDER BY 1"),
+            "b a\nc a\n");
+}
+
+TEST(Findings, WhatAForkedProcessOpenedIsItsOwn) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    fd a/3:             s500 .    -    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    fd b/4:             _    _    s501 .    .    .
+    tcp 500:            EST  .    .    -    .    .
+    tcp 501:            _    _    EST  -    .    .
+  )",
+                    "inherited-sockets"),
+            "");
+  // Nothing shows where it comes from.
+  EXPECT_EQ(titleOf(R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    tcp 500:            _    EST  .    -    .    .
+  )",
+                    "inherited-sockets"),
+            "");
+}
+
+TEST(Findings, WhatTheForkingProcessStillHoldsIsToldOfItsOwnSockets) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    fd a/3:             s500 .    .    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    tcp 500:            EST  .    .    -    .    .
+  )",
+                    "inherited-sockets"),
+            "");
+}
+
 TEST(Findings, ASocketThatOnlyOneHolds) {
   EXPECT_EQ(titleOf(R"(
     snapshots:  R          .   .  .  .  .
