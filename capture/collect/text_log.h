@@ -9,6 +9,7 @@
 
 #include "capture/collect/proc_source.h"
 #include "capture/redaction.h"
+#include "capture/text_content.h"
 #include "schema/evidence/text_bundle.h"
 
 namespace fdmortem {
@@ -19,15 +20,6 @@ struct TextPolicy {
   bool keeps_environ = false;
   Redaction redaction;  ///< texts with anything of what is redacted are not kept
 };
-
-/// What a text can hold that is redacted.
-enum class TextContent { Plain, Addresses, Paths, Environment };
-
-/// Of the text that is kept under `path` (schema/README.md, "The texts as they were read").
-TextContent textContentOf(std::string_view path);
-
-/// Whether texts with such content are kept in an archive that is redacted so.
-bool isKept(TextContent content, const Redaction& redaction);
 
 /// The texts of one reading of everything.
 class TextLog {
