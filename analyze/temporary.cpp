@@ -51,11 +51,11 @@ void removeTree(int parent, const char* name, int depth) {
 
 }  // namespace
 
-std::atomic<Temporary::Entry*> Temporary::entries_{nullptr};
+std::atomic<Temporary::Entry*> Temporary::entries{nullptr};
 
 Temporary::Temporary(std::string path) : entry_(new Entry{std::move(path)}) {
-  entry_->next = entries_;
-  while (!entries_.compare_exchange_weak(entry_->next, entry_)) {
+  entry_->next = entries;
+  while (!entries.compare_exchange_weak(entry_->next, entry_)) {
   }
 }
 
@@ -65,7 +65,7 @@ Temporary::~Temporary() {
 }
 
 void Temporary::removeAll() {
-  for (const Entry* entry = entries_; entry != nullptr; entry = entry->next) {
+  for (const Entry* entry = entries; entry != nullptr; entry = entry->next) {
     if (entry->is_there) removeTree(AT_FDCWD, entry->path.c_str(), 0);
   }
 }

@@ -29,7 +29,7 @@ class Temporary {
   static void removeAtSignal(int signal);
 
   /// All that ever were. A signal can come at any time, so none is ever freed.
-  static std::atomic<Entry*> entries_;
+  static std::atomic<Entry*> entries;
 
   Entry* entry_;
 };
