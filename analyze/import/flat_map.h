@@ -1,8 +1,10 @@
 // A map from numbers for hundreds of thousands of them.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -42,7 +44,7 @@ class FlatMap {
   Slot& slotOf(uint64_t key) {
     const size_t mask = slots_.size() - 1;
     // The upper bits of the product depend on all bits of the key.
-    size_t place = static_cast<size_t>((key * 0x9e3779b97f4a7c15U) >> 32U) & mask;
+    size_t place = static_cast<size_t>((key * factor_) >> shift_);
     while (slots_[place].is_used && slots_[place].key != key)
       place = (place + 1) & mask;
     return slots_[place];
@@ -52,11 +54,21 @@ class FlatMap {
     constexpr size_t kFirstSize = 64;
     std::vector<Slot> old(slots_.empty() ? kFirstSize : 2 * slots_.size());
     old.swap(slots_);
+    shift_ = 64 - std::countr_zero(slots_.size());
     for (const Slot& slot : old)
       if (slot.is_used) slotOf(slot.key) = slot;
   }
 
+  /// Odd, and another one in each run: who makes an archive can't choose numbers that all belong in
+  /// one place, for which each look-up would go through all of them.
+  static uint64_t randomFactor() {
+    std::random_device device;
+    return (uint64_t{device()} << 32U | device()) | 1U;
+  }
+
   std::vector<Slot> slots_;  ///< a power of two of them
+  uint64_t factor_ = randomFactor();
+  int shift_ = 0;
   size_t used_ = 0;
 };
 
