@@ -142,6 +142,9 @@ std::string alsoInWords(const Finding& finding) {
       finding.also.size(), is_one ? "" : "es", pids, is_one ? "holds" : "hold");
 }
 
+/// The rule that takes the place of all on sockets that its holders have from the one process.
+constexpr std::string_view kInherited = "inherited-sockets";
+
 /// Processes that hold the same sockets, as after a fork, are told of in one finding.
 void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
   const auto is_told_of = [&](const Finding& finding) {
@@ -155,9 +158,8 @@ void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
                other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
       });
     };
-    // That names its holders itself.
-    if (of_holder("inherited-sockets") != findings.end()) return true;
-    const auto owner = of_holder(finding.id);
+    auto owner = of_holder(kInherited);
+    if (owner == findings.end()) owner = of_holder(finding.id);
     if (owner == findings.end()) return false;
     owner->also.emplace_back(finding.pid.value_or(0), finding.start_ticks.value_or(0));
     return true;
@@ -172,6 +174,8 @@ void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
     Finding& finding = kept.emplace_back(std::move(findings[i]));
     if (finding.also.empty()) continue;
     std::sort(finding.also.begin(), finding.also.end());
+    finding.also.erase(std::unique(finding.also.begin(), finding.also.end()), finding.also.end());
+    if (finding.id == kInherited) continue;  // it names them itself
     finding.explanation.insert(
         std::min(finding.explanation.find(" Inferred: "), finding.explanation.size()),
         alsoInWords(finding));

@@ -274,7 +274,8 @@ class ProcessStatements {
   /// Where other processes hold the same sockets.
   const Finding* sharedFinding() const {
     const Finding* behind = findingBehind(report_, process_, cause_);
-    return behind != nullptr && !behind->also.empty() ? behind : nullptr;
+    return behind != nullptr && !behind->also.empty() && cause_ != Cause::Inherited ? behind
+                                                                                    : nullptr;
   }
 
   void shared() {

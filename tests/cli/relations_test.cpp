@@ -99,6 +99,7 @@ TEST(Relations, WhatChildrenKeepOpenIsToldOfTheProcessThatTheyComeFrom) {
   EXPECT_EQ(finding.at("pid"), actor.pid());
   EXPECT_EQ(valuesOf(query(recording.file(), finding.at("evidence").at(0).at("query")), "pid"),
             Json({std::min(children[0], children[1]), std::max(children[0], children[1])}));
+  EXPECT_EQ(finding.at("also").size(), 2U);
   // Of a child alone it is told as its own.
   const Json alone = analyze({"report", recording.file(), "--pid", std::to_string(children[0])});
   EXPECT_FALSE(findingOf(alone, "outlived-connections").is_null());
