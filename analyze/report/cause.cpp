@@ -106,10 +106,12 @@ Cause causeOf(const Report& report, const ProcessReport& process) {
         countOf(process.verdicts, "outlived") + countOf(process.verdicts, "peer-closed") == 0;
     return are_clients ? Cause::LiveClients : Cause::Limit;
   }
-  if (has(report, process, "steady-growth") || has(report, process, "step-growth"))
-    return Cause::Growth;
+  // It says what grows, where something does.
   const Finding* dead = findingOf(report, process, "outlived-connections");
-  return dead != nullptr && dead->judgement == "undecided" ? Cause::Undecided : Cause::None;
+  if (dead != nullptr && dead->judgement == "undecided") return Cause::Undecided;
+  return has(report, process, "steady-growth") || has(report, process, "step-growth")
+             ? Cause::Growth
+             : Cause::None;
 }
 
 const Finding* findingBehind(const Report& report, const ProcessReport& process, Cause cause) {
@@ -163,9 +165,9 @@ std::string undecidedVerdict(const Report& report, const ProcessReport& process,
   const bool is_single = process.first_snapshot == process.last_snapshot;
   return fmt::format(
       "{} of {} fds of {} outlived their connections, none known for longer than {}: a leak, or "
-      "handlers that are slow to close; {} can't tell which",
+      "handlers that are slow to close; {} can't tell which{}",
       countOf(process.verdicts, "outlived"), process.fds_last, name, grace(report),
-      is_single ? "one snapshot" : "so short a recording");
+      is_single ? "one snapshot" : "so short a recording", limitClause(process));
 }
 
 std::string closeWaitVerdict(const ProcessReport& process, const Finding& finding,

@@ -101,7 +101,8 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
     const auto findings = findingsOf(report, process);
     std::string text;
     for (const Finding* finding : findings) {
-      if (finding->severity != "info") text += (text.empty() ? "" : "; ") + finding->title;
+      if (finding->severity != "info" || finding->judgement == "undecided")
+        text += (text.empty() ? "" : "; ") + finding->title;
     }
     if (text.empty()) continue;
     if (shown == kMaximumOthers) {

@@ -22,7 +22,7 @@ SELECT
   CASE WHEN c.judgement IN ('undecided', 'few') THEN 'info' ELSE iif(x.pressure IS NULL, 'warning', 'critical') END
     AS severity,
   printf('%d %s%s', c.fds, iif(c.fds = 1, 'fd outlived its connection', 'fds outlived their connections'),
-    CASE c.judgement WHEN 'held' THEN ' and stay open; no more came in the second half of the recording'
+    CASE c.judgement WHEN 'held' THEN iif(c.fds = 1, ' and stays', ' and stay') || ' open; no more came in the second half of the recording'
       WHEN 'undecided' THEN printf(', %s known for longer than %s: a leak, or handlers that are slow to close',
         iif(c.fds = 1, 'not', 'none'), g.words)
       WHEN 'leak' THEN ''

@@ -33,7 +33,7 @@ FROM (
 -- How many sockets without a live peer a process had at three times: when its fds were read first, half-way, and
 -- last. Only where that is at least 5 snapshots.
 --   process, verdict (outlived, peer-closed), count_first, count_middle, count_last
-CREATE VIEW dead_count AS
+CREATE TABLE dead_count AS
 WITH mark AS (
   SELECT process, first_snapshot AS mark_first, (first_snapshot + last_snapshot) / 2 AS mark_middle,
     last_snapshot AS mark_last

@@ -420,6 +420,22 @@ TEST(ReportText, AProcessAtItsLimitIsAlwaysNamed) {
       << text;
 }
 
+TEST(ReportText, WhatIsUndecidedOfAnotherProcessIsNamed) {
+  Report report = leakReport();
+  ProcessReport other = leakingProcess();
+  other.pid = 8;
+  Finding finding = report.findings[0];
+  finding.pid = 8;
+  finding.severity = "info";
+  finding.title = "29 fds outlived";
+  report.processes.push_back(other);
+  report.findings.push_back(finding);
+  EXPECT_FALSE(contains(renderReportText(report), "Also gateway (pid 8)"));
+  report.findings[1].judgement = "undecided";
+  EXPECT_TRUE(
+      contains(renderReportText(report), "Also gateway (pid 8) on host-1: 29 fds outlived."));
+}
+
 TEST(ReportText, ProcessesThatHoldTheSameSocketsShareAFinding) {
   Report report = closeWaitReport();
   report.findings[0].also = {{4712, 100}};
@@ -514,8 +530,7 @@ TEST(SortReport, TheWorstFirst) {
     return made;
   };
   report.findings = {of("tcp6-only", "info", 17), of("limit-reached", "critical", 5),
-                     of("close-wait", "warning", 1),
-                     of("outlived-connections", "critical", 0)};
+                     of("close-wait", "warning", 1), of("outlived-connections", "critical", 0)};
   sortReport(report);
   std::string order;
   for (const Finding& finding : report.findings)
