@@ -174,6 +174,7 @@ void Analysis::importOrSave(const PrivateCopy& copy, const AnalysisOptions& opti
   if (!options.is_salvage) {
     importWhole(copy, archive, options);
     doubts_ = doubtsOf(copy, *database_);
+    loss_ = lossOf(copy);
     return;
   }
   Salvage salvage(archive);
@@ -185,6 +186,7 @@ void Analysis::importOrSave(const PrivateCopy& copy, const AnalysisOptions& opti
   is_damaged_ = !losses.empty();
   doubts_ = doubtsOf(copy, *database_);
   doubts_.insert(doubts_.begin(), losses.begin(), losses.end());
+  loss_ = is_damaged_ ? "it is damaged, and a part of it is missing" : lossOf(copy);
 }
 
 /// The rows are read while the file is checked; what is wrong with the file counts for more than

@@ -115,15 +115,19 @@ Cause causeOf(const Report& report, const ProcessReport& process) {
         countOf(process.verdicts, "outlived") + countOf(process.verdicts, "peer-closed") == 0;
     return are_clients ? Cause::LiveClients : Cause::Limit;
   }
-  if (has(report, process, "steady-growth") || has(report, process, "step-growth"))
-    return Cause::Growth;
-  return Cause::None;
+  // It says what grows, where something does.
+  const Finding* dead = findingOf(report, process, "outlived-connections");
+  if (dead != nullptr && dead->judgement == "undecided") return Cause::Undecided;
+  return has(report, process, "steady-growth") || has(report, process, "step-growth")
+             ? Cause::Growth
+             : Cause::None;
 }
 
 const Finding* findingBehind(const Report& report, const ProcessReport& process, Cause cause) {
   const auto finding = [&](std::string_view id) { return findingOf(report, process, id); };
   switch (cause) {
     case Cause::OutlivedFds:
+    case Cause::Undecided:
       return finding("outlived-connections");
     case Cause::CloseWait:
       return finding("close-wait");
@@ -147,16 +151,48 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
   return nullptr;
 }
 
+bool isHeld(const Finding* finding) {
+  return finding != nullptr && finding->judgement == "held";
+}
+
 namespace {
 
-/// Whether such sockets became more while it was recorded, or are most of the fds.
-bool grows(const ProcessReport& process, std::string_view verdict, int64_t count) {
-  if (count * 2 > process.fds_last) return true;
-  for (const PartOverTime& part : process.verdicts_over_time) {
-    if (part.name == verdict && !part.counts.empty())
-      return part.counts.back() - part.counts.front() >= std::max<int64_t>(count / 2, 3);
+std::string outlivedVerdict(const ProcessReport& process, const Finding& finding,
+                            const std::string& name) {
+  const auto sockets = [&] {
+    return plural(static_cast<int64_t>(finding.all_rows), "socket whose connection is gone",
+                  "sockets whose connections are gone");
+  };
+  if (isHeld(&finding)) {
+    return fmt::format("{} holds {}; no more came in the second half of the recording{}", name,
+                       sockets(), limitClause(process));
   }
-  return false;
+  return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
+                     leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
+}
+
+std::string undecidedVerdict(const Report& report, const ProcessReport& process,
+                             const std::string& name) {
+  const bool is_single = process.first_snapshot == process.last_snapshot;
+  return fmt::format(
+      "{} of {} fds of {} outlived their connections, none known for longer than {}: a leak, or "
+      "handlers that are slow to close; {} can't tell which{}",
+      countOf(process.verdicts, "outlived"), process.fds_last, name, grace(report),
+      is_single ? "one snapshot" : "so short a recording", limitClause(process));
+}
+
+std::string closeWaitVerdict(const ProcessReport& process, const Finding& finding,
+                             const std::string& name) {
+  if (finding.judgement == "leak") {
+    return fmt::format(
+        "fd leak, most likely: {} does not close connections whose peers have ended them "
+        "(CLOSE_WAIT){}",
+        name, limitClause(process));
+  }
+  return fmt::format("{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}{}", name,
+                     plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
+                     isHeld(&finding) ? "; no more came in the second half of the recording" : "",
+                     limitClause(process));
 }
 
 }  // namespace
@@ -167,18 +203,11 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
   const Finding* finding = findingBehind(report, process, cause);
   switch (cause) {
     case Cause::OutlivedFds:
-      return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
-                         leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
+      return outlivedVerdict(process, *finding, name);
+    case Cause::Undecided:
+      return undecidedVerdict(report, process, name);
     case Cause::CloseWait:
-      return grows(process, "peer-closed", static_cast<int64_t>(finding->all_rows))
-                 ? fmt::format(
-                       "fd leak, most likely: {} does not close connections whose peers "
-                       "have ended them (CLOSE_WAIT){}",
-                       name, limitClause(process))
-                 : fmt::format(
-                       "{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}", name,
-                       plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
-                       limitClause(process));
+      return closeWaitVerdict(process, *finding, name);
     case Cause::Inherited:
       return fmt::format("fd leak through fork: {}{}", withName(finding->title, name),
                          limitClause(process));

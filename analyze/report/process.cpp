@@ -199,6 +199,10 @@ void describeGrowth(const Row& row, ProcessReport& process) {
   process.exhaustion_to = row.optionalText("exhaustion_to");
   process.hours_left = row.optionalReal("hours_left");
   process.forecast_reason = row.text("forecast_reason");
+  process.growth_since = row.text("growth_since");
+  process.growth_stopped_at = row.text("stopped_at");
+  process.pressure = row.text("pressure");
+  process.pressure_place = row.integer("pressure_place");
   if (process.limit_reached_at) process.exhaustion_at = process.limit_reached_at;
 }
 
@@ -257,7 +261,8 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       "SELECT p.*, f.*, g.*, p.process AS process, first.taken_at AS first_seen,"
       "   last.taken_at AS last_seen, p.first_snapshot AS first_seen_in,"
       "   p.last_snapshot AS last_seen_in, peak.taken_at AS peak_at,"
-      "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at, "
+      "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at,"
+      "   since.taken_at AS growth_since, l.pressure, l.place AS pressure_place, "
       "before.taken_at AS limit_before_at"
       " FROM processes p LEFT JOIN process_fds f USING (process) LEFT JOIN growth g USING (process)"
       " JOIN snapshot first ON first.id = p.first_snapshot"
@@ -266,6 +271,8 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       " f.last_snapshot LEFT JOIN snapshot peak ON peak.id = f.peak_snapshot"
       " LEFT JOIN snapshot reached ON reached.id = f.limit_reached"
       " LEFT JOIN snapshot before ON before.id = f.limit_before"
+      " LEFT JOIN snapshot since ON since.id = g.since"
+      " LEFT JOIN limit_pressure l ON l.process = p.process"
       " ORDER BY p.pid, p.start_ticks");
   std::vector<ProcessReport> processes;
   forEachRow(rows, [&](const Row& row) {

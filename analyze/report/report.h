@@ -23,6 +23,7 @@ struct DatabaseReport {
   std::optional<std::string> head;             ///< of the hash chain, as the file has it
   std::vector<std::vector<Value>> recordings;  ///< as `recording_columns` of Report names them
   std::vector<std::string> doubts;
+  std::string loss;  ///< which of them says that snapshots may be missing, in short; empty: none
   /// The processes in it, in words, if none of them was asked for.
   std::string recorded;
 };
@@ -105,6 +106,9 @@ struct Lifetime {
 
 using NamedCount = std::pair<std::string, int64_t>;
 
+/// limit_pressure.place of a process whose limit is far away.
+constexpr int64_t kNoPressure = 4;
+
 struct ProcessReport {
   std::string database;
   int64_t process = 0;  ///< `process` in the views, for queries
@@ -140,9 +144,13 @@ struct ProcessReport {
   std::optional<std::string> exhaustion_at;    ///< when the limit was or will be reached
   std::optional<std::string> exhaustion_from;  ///< of a forecast: its range
   std::optional<std::string> exhaustion_to;
-  std::optional<double> hours_left;           ///< from the last snapshot to exhaustion_from
-  std::string forecast_reason;                ///< why there is no forecast
-  std::vector<CountAt> counts;                ///< in the order of time, thinned out for a chart
+  std::optional<double> hours_left;      ///< from the last snapshot to exhaustion_from
+  std::string forecast_reason;           ///< why there is no forecast
+  std::string growth_since;              ///< `growth` is of the time since then; empty: of all
+  std::string growth_stopped_at;         ///< it stands still since then; empty: it does not
+  std::string pressure;                  ///< as in limit_pressure; empty: the limit is far away
+  int64_t pressure_place = kNoPressure;  ///< as there: the less the worse
+  std::vector<CountAt> counts;           ///< in the order of time, thinned out for a chart
   std::vector<PartOverTime> kinds_over_time;  ///< most first
   std::vector<PartOverTime> verdicts_over_time;
   std::vector<NamedCount> kinds;          ///< at the end, most first
@@ -167,6 +175,8 @@ struct Finding {
   size_t all_rows = 0;  ///< how many the query gives
   /// process.id of an older process that holds all of these sockets too, while findings are grouped
   std::optional<int64_t> held_by;
+  std::string judgement;  ///< of dead sockets: as in dead_judgement; else empty
+  int64_t place = 0;      ///< of its rule, as in the table `rule`
   /// Processes of which the same is so, because they hold the same sockets: pid and start_ticks.
   std::vector<std::pair<int64_t, int64_t>> also;
 };
@@ -214,7 +224,7 @@ struct Report {
   std::vector<UnreadDatabase> unread;
   std::vector<std::string> recording_columns;
   std::vector<Coverage> coverage;
-  std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
+  std::vector<ProcessReport> processes;  ///< the worst first, see sortReport()
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
   std::vector<MarkReport> marks;         ///< in the order of time
@@ -226,7 +236,9 @@ struct Report {
 void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report,
                  const OnProgress& on_progress = {});
 
-/// Puts findings and processes in the order in which they are read.
+/// Puts findings and processes in the one order in which they are read: processes by the severity
+/// of their worst finding, by the pressure on their limit, by the place of that finding's rule,
+/// then by their fds; findings by severity, by their process (the host's after those), by place.
 void sortReport(Report& report);
 
 }  // namespace fdmortem

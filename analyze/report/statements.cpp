@@ -123,6 +123,10 @@ class ProcessStatements {
                         timeAndSnapshot(process_.last_seen, process_.last_snapshot));
     if (process_.has_ended) line += ", then it ended";
     say(Basis::Observed, line + limit_clause + ".");
+    if (!process_.growth_stopped_at.empty()) {
+      say(Basis::Observed, fmt::format("It grew until {} and stands still since.",
+                                       shortTime(process_.growth_stopped_at)));
+    }
   }
 
   std::string limitClause() const {
@@ -258,8 +262,11 @@ class ProcessStatements {
                       liveClientsOf(process_), process_.fds_last, limitOf(process_)));
     } else if (cause_ == Cause::OutlivedFds) {
       say(Basis::Inferred,
-          "The program lost or ignored these fds; nobody else can close them, "
-          "and a higher limit only moves the day.");
+          isHeld(findingBehind(report_, process_, cause_))
+              ? "The program, or a pool in it, does not see that they are dead; nobody else can "
+                "close them."
+              : "The program lost or ignored these fds; nobody else can close them, and a higher "
+                "limit only moves the day.");
     } else if (cause_ == Cause::CloseWait) {
       say(Basis::Inferred,
           fmt::format(
@@ -290,9 +297,13 @@ class ProcessStatements {
   }
 
   void forecast() {
-    if (process_.limit_reached_at || !process_.exhaustion_from || !process_.exhaustion_to) return;
-    say(Basis::Inferred, fmt::format("At the growth so far, {}, its limit is reached {}.",
-                                     rateInWords(process_.growth), exhaustionRange(process_)));
+    if (process_.is_full || !process_.exhaustion_from || !process_.exhaustion_to) return;
+    say(Basis::Inferred,
+        fmt::format("At the growth {}, {}, its limit is reached {}.",
+                    process_.growth_since.empty()
+                        ? "so far"
+                        : "since the limit was changed at " + shortTime(process_.growth_since),
+                    rateInWords(process_.growth), exhaustionRange(process_)));
   }
 
   // --- not known ---
@@ -331,7 +342,7 @@ class ProcessStatements {
       say(Basis::ToDo,
           "Raise LimitNOFILE= of the service above the number of clients that you "
           "want, or have fewer clients, or close idle ones sooner.");
-    } else if (cause_ == Cause::OutlivedFds) {
+    } else if (cause_ == Cause::OutlivedFds && !isHeld(findingBehind(report_, process_, cause_))) {
       say(Basis::ToDo,
           "Find the path in the program on which a connection ends without "
           "close(). A restart frees the fds for a time.");

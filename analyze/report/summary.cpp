@@ -95,16 +95,21 @@ void addRestarts(const Report& report, std::vector<Statement>& statements) {
 void addOthers(const Report& report, std::vector<Statement>& statements) {
   size_t shown = 0;
   size_t left_out = 0;
+  std::string pressed;
   for (size_t i = 1; i < report.processes.size(); ++i) {
     const ProcessReport& process = report.processes[i];
     const auto findings = findingsOf(report, process);
     std::string text;
     for (const Finding* finding : findings) {
-      if (finding->severity != "info") text += (text.empty() ? "" : "; ") + finding->title;
+      if (finding->severity != "info" || finding->judgement == "undecided")
+        text += (text.empty() ? "" : "; ") + finding->title;
     }
     if (text.empty()) continue;
     if (shown == kMaximumOthers) {
       ++left_out;
+      // Nobody may have to look for these.
+      if (!process.pressure.empty())
+        pressed += fmt::format("{}{}", pressed.empty() ? "" : ", ", nameOf(process));
       continue;
     }
     ++shown;
@@ -112,9 +117,20 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
                                                        hostOf(report, process.database), text)});
   }
   if (left_out > 0) {
-    statements.push_back({Basis::Observed, fmt::format("And {} with findings of their own, below.",
-                                                       plural(static_cast<int64_t>(left_out),
-                                                              "process more", "processes more"))});
+    statements.push_back(
+        {Basis::Observed,
+         fmt::format("And {} with findings of their own, below{}.",
+                     plural(static_cast<int64_t>(left_out), "process more", "processes more"),
+                     pressed.empty() ? "" : "; at or near their limits: " + pressed)});
+  }
+}
+
+/// What an archive may lack, so that no finding can tell of it.
+void addLosses(const Report& report, std::vector<Statement>& statements) {
+  for (const DatabaseReport& database : report.databases) {
+    if (database.loss.empty()) continue;
+    statements.push_back({Basis::NotKnown, fmt::format("Whether all of {} is there: {}.",
+                                                       database.path, database.loss)});
   }
 }
 
@@ -165,6 +181,16 @@ void addUnread(const Report& report, std::vector<Statement>& statements) {
   }
 }
 
+/// Whether the worst finding is the host's, and none of a process is as bad.
+bool isWorseOfHost(const Report& report) {
+  const auto worst = [&](bool is_host, std::string_view severity) {
+    return std::any_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+      return isHostFinding(finding) == is_host && finding.severity == severity;
+    });
+  };
+  return worst(true, "critical") && !worst(false, "critical");
+}
+
 /// Where no cause is known: the host's worst, the worst finding, or that there is none.
 std::string verdictWithoutCause(const Report& report) {
   const auto of_host = std::find_if(report.findings.begin(), report.findings.end(), isHostFinding);
@@ -176,13 +202,18 @@ std::string verdictWithoutCause(const Report& report) {
   const auto findings = findingsOf(report, process);
   if (!findings.empty() && findings.front()->severity != "info")
     return nameOf(process) + ": " + findings.front()->title;
+  std::string loss;
+  for (const DatabaseReport& database : report.databases) {
+    if (loss.empty() && !database.loss.empty())
+      loss = fmt::format(" as far as {} tells: {}", database.path, database.loss);
+  }
   if (process.exhaustion_from && !process.limit_reached_at) {
     return fmt::format(
         "nothing was found that is wrong, but {} grows: its limit of {} is reached {} if that goes "
-        "on",
-        nameOf(process), limitOf(process), exhaustionRange(process));
+        "on{}",
+        nameOf(process), limitOf(process), exhaustionRange(process), loss);
   }
-  return "nothing was found that needs attention";
+  return "nothing was found that needs attention" + loss;
 }
 
 }  // namespace
@@ -248,10 +279,12 @@ Summary summarize(const Report& report) {
   addRestarts(report, summary.statements);
   addOthers(report, summary.statements);
   addHosts(report, summary.statements);
+  addLosses(report, summary.statements);
   addUnread(report, summary.statements);
   std::stable_sort(summary.statements.begin(), summary.statements.end(),
                    [](const Statement& a, const Statement& b) { return a.basis < b.basis; });
-  if (summary.verdict.empty()) summary.verdict = verdictWithoutCause(report);
+  if (summary.verdict.empty() || isWorseOfHost(report))
+    summary.verdict = verdictWithoutCause(report);
   return summary;
 }
 

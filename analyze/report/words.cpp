@@ -26,13 +26,25 @@ std::string ended(const ProcessReport& process) {
 }
 
 std::string exhaustionText(const ProcessReport& process) {
+  const std::string range = process.is_full ? std::string() : exhaustionRange(process);
+  const std::string ahead = range.empty() ? "" : range + ", if it goes on like this (inferred)";
   if (process.limit_reached_at) {
-    return fmt::format("{} (snapshot {}, observed)", limitReachedTime(process),
-                       process.limit_reached_snapshot);
+    return fmt::format("{} (snapshot {}, observed){}", limitReachedTime(process),
+                       process.limit_reached_snapshot, ahead.empty() ? "" : "; again " + ahead);
   }
-  const std::string range = exhaustionRange(process);
-  if (!range.empty()) return range + ", if it goes on like this (inferred)";
+  if (!ahead.empty()) return ahead;
   return "no forecast: " + process.forecast_reason;
+}
+
+/// Of what time a rate is, where that is not all of it.
+std::string growthClause(const ProcessReport& process) {
+  std::string clause;
+  if (!process.growth_since.empty())
+    clause += ", since the limit was changed at " + shortTime(process.growth_since);
+  if (process.is_growth_stopped) clause += ", until the limit was reached";
+  if (!process.growth_stopped_at.empty())
+    clause += ", none since " + shortTime(process.growth_stopped_at);
+  return clause;
 }
 
 }  // namespace
@@ -99,11 +111,9 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
                      fmt::format("{} soft, {} hard{}", limitText(process.soft_limit),
                                  limitText(process.hard_limit),
                                  process.limit_changed ? "; it was changed while recorded" : ""));
-  facts.emplace_back("growth",
-                     process.growth.per_hour
-                         ? rateInWords(process.growth) +
-                               (process.is_growth_stopped ? ", until the limit was reached" : "")
-                         : "not known: " + process.growth.reason);
+  facts.emplace_back("growth", process.growth.per_hour
+                                   ? rateInWords(process.growth) + growthClause(process)
+                                   : "not known: " + process.growth.reason);
   facts.emplace_back("exhausted", exhaustionText(process));
   return facts;
 }

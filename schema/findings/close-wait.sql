@@ -7,13 +7,16 @@ WITH counted AS (
   GROUP BY process
 )
 SELECT
-  CASE WHEN f.limit_reached IS NOT NULL OR c.sockets * 2 > f.fds_last OR g.hours_left <= 24
-    OR f.fds_peak * 5 >= f.soft_limit * 4 THEN 'critical' ELSE 'warning' END AS severity,
-  printf('%d %s in CLOSE_WAIT: the peer has ended its side, the program has not closed', c.sockets,
-         iif(c.sockets = 1, 'connection stays', 'connections stay')) AS title,
+  iif(x.pressure IS NULL, 'warning', 'critical') AS severity,
+  printf('%d %s in CLOSE_WAIT: the peer has ended its side, the program has not closed%s', c.sockets,
+         iif(c.sockets = 1, 'connection stays', 'connections stay'),
+         iif(j.judgement = 'held', '; no more came in the second half of the recording', '')) AS title,
   p.pid, p.start_ticks,
   printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %s, the '
     || 'longest for %.0f s. ', (SELECT words FROM _grace), c.longest)
+    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last. ',
+      d.count_first, d.count_middle, d.count_last) FROM dead_count d
+      WHERE d.process = c.process AND d.verdict = 'peer-closed'), '')
     || CASE
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
       WHEN c.unread = c.sockets THEN printf('All of them have something left to read, if only the end of '
@@ -39,8 +42,9 @@ SELECT
       || 'gives it the 0 of the end, and for the place where it gets that 0 and does not close.' END AS advice,
   printf('SELECT fd, inode, local, remote, since, seconds, unread FROM close_wait WHERE stays AND process = '
     || '%d ORDER BY fd', c.process) AS evidence,
-  (SELECT held_by FROM _held_by b WHERE b.process = c.process) AS held_by
+  (SELECT held_by FROM _held_by b WHERE b.process = c.process) AS held_by,
+  j.judgement
 FROM counted c
 JOIN processes p USING (process)
-JOIN process_fds f USING (process)
-LEFT JOIN growth g USING (process)
+JOIN limit_pressure x USING (process)
+JOIN dead_judgement j ON j.process = c.process AND j.verdict = 'peer-closed'

@@ -9,7 +9,7 @@ WITH pool AS (
   WHERE only_grows AND class = 'pool'
 )
 SELECT
-  CASE WHEN g.connections * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+  CASE WHEN g.connections * 2 > f.fds_last AND x.pressure IS NOT NULL
     THEN 'critical' ELSE 'warning' END AS severity,
   printf('connections to %s only grow, from %d to %d%s', g.peer, g.count_0, g.count_4,
     CASE g.peers WHEN 1 THEN '' WHEN 2 THEN ', and so do those to another peer'
@@ -30,5 +30,6 @@ SELECT
 FROM pool g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)
 LEFT JOIN growth w USING (process)
-WHERE g.rank = 1
+WHERE g.rank = 1 AND w.stopped_at IS NULL

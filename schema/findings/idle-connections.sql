@@ -1,7 +1,7 @@
 -- ESTABLISHED connections at a listening port that only grow, with empty queues and without a keepalive
 -- timer: peers that went away without a word are never found out.
 SELECT
-  CASE WHEN g.count_4 * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+  CASE WHEN g.count_4 * 2 > f.fds_last AND x.pressure IS NOT NULL
     THEN 'critical' ELSE 'warning' END AS severity,
   printf('idle connections without keepalive at %s only grow, from %d to %d', g.name, g.count_0, g.count_4)
     AS title,
@@ -20,5 +20,6 @@ SELECT
 FROM group_growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)
 LEFT JOIN growth w USING (process)
-WHERE g.only_grows AND g.class = 'idle'
+WHERE g.only_grows AND w.stopped_at IS NULL AND g.class = 'idle'

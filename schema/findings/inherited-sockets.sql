@@ -4,10 +4,10 @@ WITH counted AS (
   SELECT i.origin, count(*) AS fds, count(DISTINCT i.inode) AS sockets, count(DISTINCT i.process) AS holders,
     sum(i.listed_by = o.pid) AS by_origin, sum(i.listed_by <> o.pid) AS by_others, sum(i.listed_by IS NULL) AS by_none,
     sum(i.verdict = 'outlived') AS outlived,
-    max(f.limit_reached IS NOT NULL OR f.fds_peak * 5 >= f.soft_limit * 4) AS is_near_limit
+    max(l.pressure IS NOT NULL) AS is_near_limit
   FROM inherited_socket i
   JOIN processes o ON o.process = i.origin
-  JOIN process_fds f ON f.process = i.process
+  JOIN limit_pressure l ON l.process = i.process
   WHERE NOT i.origin_holds
   GROUP BY i.origin
 )

@@ -24,7 +24,7 @@ WITH advice (name, text) AS (VALUES
     || 'try.')
 )
 SELECT
-  CASE WHEN g.count_4 * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+  CASE WHEN g.count_4 * 2 > f.fds_last AND x.pressure IS NOT NULL
     THEN 'critical' WHEN (g.count_4 - g.count_0) * 10 < g.count_0 THEN 'info' ELSE 'warning' END AS severity,
   printf('%s only grow, from %d to %d', CASE
       WHEN g.name = 'directory' THEN 'open directories'
@@ -57,5 +57,6 @@ SELECT
 FROM group_growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)
 LEFT JOIN growth w USING (process)
-WHERE g.only_grows AND g.class IN ('kind', 'socket')
+WHERE g.only_grows AND w.stopped_at IS NULL AND g.class IN ('kind', 'socket')

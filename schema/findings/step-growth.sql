@@ -14,7 +14,7 @@ WITH step AS (
   GROUP BY process
 )
 SELECT
-  iif(f.limit_reached IS NOT NULL, 'critical', 'warning') AS severity,
+  iif(x.pressure IN ('full', 'reached'), 'critical', 'warning') AS severity,
   printf('fds grow in %d steps of about %d and do not fall again', c.steps, c.middle) AS title,
   p.pid, p.start_ticks,
   printf('Observed: from %d to %d fds in %d snapshots; in %d of them it had %d to %d more than before, from '
@@ -29,4 +29,4 @@ SELECT
 FROM counted c
 JOIN growth_shape h USING (process)
 JOIN processes p USING (process)
-JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)

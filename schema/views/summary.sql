@@ -14,6 +14,7 @@
 --                              a free number, under the highest limit that was reached; NULL: never, or it
 --                              went on under another limit
 --   limit_changed              1: the soft limit was changed while it was recorded
+--   limit_since                the first snapshot after the last change of it; NULL: there was none
 --   first_snapshot, last_snapshot   in which the fds were read
 CREATE TABLE process_fds AS
 WITH bound AS (
@@ -43,6 +44,11 @@ SELECT b.process, a.fds AS fds_first, z.fds AS fds_last, b.fds_peak,
      AND c.fds >= z.fds) AS growth_until,
   (SELECT count(DISTINCT coalesce(l.soft, 'unlimited')) > 1 FROM limit_span l
    WHERE l.process = b.process AND l.resource = 'Max open files') AS limit_changed,
+  (SELECT max(l.first_snapshot) FROM limit_span l WHERE l.process = b.process AND l.resource = 'Max open files'
+     AND l.soft IS NOT (SELECT o.soft FROM limit_span o WHERE o.process = l.process AND o.resource = l.resource
+       AND o.first_snapshot < l.first_snapshot ORDER BY o.first_snapshot DESC LIMIT 1)
+     AND EXISTS (SELECT 1 FROM limit_span o WHERE o.process = l.process AND o.resource = l.resource
+       AND o.first_snapshot < l.first_snapshot)) AS limit_since,
   b.first_snapshot, b.last_snapshot
 FROM bound b
 JOIN fd_count a ON a.process = b.process AND a.snapshot = b.first_snapshot
@@ -146,11 +152,18 @@ SELECT operation, subject, pid, errno, detail, sum(count) AS count,
 FROM failure
 GROUP BY operation, subject, pid, errno, detail;
 
--- The grace period as one says it: 30 s, 500 ms, 10 d.   words
+-- The grace period as one says it: 30 s, 500 ms, 10 d.
+--   words
+--   twice, twice_option   twice as long, as one says it and as an option takes it: 60 s, 60s
 CREATE VIEW _grace AS
-SELECT CASE WHEN ms > 0 AND ms % 86400000 = 0 THEN printf('%d d', ms / 86400000)
-  WHEN ms > 0 AND ms % 3600000 = 0 THEN printf('%d h', ms / 3600000)
-  WHEN ms >= 120000 AND ms % 60000 = 0 THEN printf('%d min', ms / 60000)
-  WHEN ms % 1000 = 0 THEN printf('%d s', ms / 1000)
-  ELSE printf('%d ms', ms) END AS words
-FROM (SELECT value AS ms FROM setting WHERE name = 'grace_ms');
+WITH length AS (
+  SELECT part, CASE WHEN ms > 0 AND ms % 86400000 = 0 THEN printf('%d d', ms / 86400000)
+    WHEN ms > 0 AND ms % 3600000 = 0 THEN printf('%d h', ms / 3600000)
+    WHEN ms >= 120000 AND ms % 60000 = 0 THEN printf('%d min', ms / 60000)
+    WHEN ms % 1000 = 0 THEN printf('%d s', ms / 1000)
+    ELSE printf('%d ms', ms) END AS words
+  FROM (SELECT 1 AS part, value AS ms FROM setting WHERE name = 'grace_ms'
+        UNION ALL SELECT 2, 2 * value FROM setting WHERE name = 'grace_ms')
+)
+SELECT a.words, b.words AS twice, replace(replace(b.words, ' ', ''), 'min', 'm') AS twice_option
+FROM length a JOIN length b ON a.part = 1 AND b.part = 2;

@@ -2,10 +2,12 @@
 #include "tests/sql/findings.h"
 
 #include <string>
+#include <vector>
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include "schema/sql.h"
 #include "tests/sql/timeline.h"
 
 namespace fdmortem::test {
@@ -48,6 +50,7 @@ TEST(Findings, NotWithinTheGracePeriod) {
             "");
 }
 
+// One that is still recorded would be closed in the next moment, as far as one can see.
 TEST(Findings, WhatOutlivedInARecordingShorterThanTheGracePeriod) {
   constexpr const char* kDrawing = R"(
     snapshots:  R          .  .
@@ -56,7 +59,11 @@ TEST(Findings, WhatOutlivedInARecordingShorterThanTheGracePeriod) {
     fd a/3:     s500       .  .
     tcp 500:    EST        -  .
   )";
-  EXPECT_EQ(findingsOf(kDrawing), "outlived-connections critical 100\n");
+  EXPECT_EQ(findingsOf(kDrawing), "outlived-connections info 100\n");
+  EXPECT_EQ(
+      titleOf(kDrawing, "outlived-connections"),
+      "1 fd outlived its connection, not known for longer than 30 s: a leak, or handlers that "
+      "are slow to close");
 }
 
 TEST(Findings, AFewThatOutlivedInAShortRecordingAreNoProof) {
@@ -70,13 +77,119 @@ TEST(Findings, AFewThatOutlivedInAShortRecordingAreNoProof) {
   EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
 }
 
-TEST(Findings, ManyThatOutlivedInOneSnapshotAreNoTrifle) {
+/// One snapshot of 30 fds: 10 dead sockets that last carried data so many seconds before, and
+/// pipes.
+std::string tenDead(int seconds_before) {
   std::string drawing = "snapshots: R\nprocess a: ok\n";
   for (int fd = 0; fd < 30; ++fd) {
     drawing += fmt::format("fd a/{}: {}\n", fd, fd < 10 ? fmt::format("s{}", 500 + fd) : "p9");
-    if (fd < 10) drawing += fmt::format("autopsy a/{} inode={}: dead\n", fd, 500 + fd);
+    if (fd < 10) {
+      drawing += fmt::format("autopsy a/{} inode={} asked_at=-{}: dead\n", fd, 500 + fd,
+                             seconds_before - 1);
+    }
+  }
+  return drawing;
+}
+
+TEST(Findings, OneSnapshotDoesNotTellALeakFromSlowHandlers) {
+  const std::string drawing = tenDead(29);
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
+  EXPECT_EQ(
+      titleOf(drawing, "outlived-connections"),
+      "10 fds outlived their connections, none known for longer than 30 s: a leak, or handlers "
+      "that are slow to close");
+  EXPECT_NE(explanationOf(drawing, "outlived-connections")
+                .find("whether they are still open after 30 s, which a recording of at least 60 s "
+                      "shows"),
+            std::string::npos)
+      << explanationOf(drawing, "outlived-connections");
+  EXPECT_EQ(explanationOf(drawing, "outlived-connections").find("Inferred"), std::string::npos);
+}
+
+TEST(Findings, ManyThatWereSilentForLongInOneSnapshotAreALeak) {
+  EXPECT_EQ(findingsOf(tenDead(31)), "outlived-connections warning 100\n");
+  EXPECT_NE(explanationOf(tenDead(31), "outlived-connections")
+                .find("Of 10 that was longer than 30 s before the last look."),
+            std::string::npos);
+}
+
+TEST(Findings, WhatIsLessKnownIsNeverWorse) {
+  // The same dead sockets, proven and not: half of all fds, and the limit far away.
+  constexpr const char* kDead = R"(
+    limit a:    20000/20000  .  .  .  .  .
+    fd a/3:     s500         .  .  .  .  .
+    fd a/4:     s501         .  .  .  .  .
+    tcp 500:    EST          -  .  .  .  .
+    tcp 501:    EST          -  .  .  .  .
+  )";
+  const std::string proven =
+      std::string("snapshots: R . . . . .\nprocess a: ok . . . . .\n") + kDead;
+  EXPECT_EQ(findingsOf(proven), "outlived-connections warning 100\n");
+  const std::string unknown = std::string(
+                                  "snapshots: R . . . . .\nprocess a: ok . . . . .\n"
+                                  "boottime: 0 1 2 3 4 5\nwall: 0 1 2 3 4 5\n") +
+                              kDead;
+  EXPECT_EQ(findingsOf(unknown), "outlived-connections info 100\n");
+}
+
+TEST(Findings, DeadSocketsOfAPoolThatAreHeld) {
+  std::string drawing =
+      "snapshots: R . . . . . . .\nprocess a: ok . . . . . . .\n"
+      "limit a: 20000/20000 . . . . . . .\n";
+  for (int fd = 3; fd < 15; ++fd) {
+    drawing +=
+        fmt::format("fd a/{0}: s{1} . . . . . . .\ntcp {1}: EST . - . . . . .\n", fd, 500 + fd);
   }
   EXPECT_EQ(findingsOf(drawing), "outlived-connections warning 100\n");
+  EXPECT_EQ(
+      titleOf(drawing, "outlived-connections"),
+      "12 fds outlived their connections and stay open; no more came in the second half of the "
+      "recording");
+  EXPECT_NE(explanationOf(drawing, "outlived-connections")
+                .find("With younger ones there were 0 in its first snapshot, 12 half-way and 12 in "
+                      "the last."),
+            std::string::npos)
+      << explanationOf(drawing, "outlived-connections");
+  Timeline timeline(drawing);
+  EXPECT_EQ(timeline.rows("SELECT verdict, fds, certain, judgement FROM dead_judgement"),
+            "outlived 12 12 held\n");
+}
+
+TEST(Findings, DeadSocketsThatBecomeMoreAreALeak) {
+  Timeline timeline(R"(
+    snapshots:  R            .  .  .  .  .  .  .
+    process a:  ok           .  .  .  .  .  .  .
+    limit a:    20000/20000  .  .  .  .  .  .  .
+    fd a/3:     s500         .  .  .  .  .  .  .
+    fd a/4:     _            .  .  .  s501  .  .  .
+    tcp 500:    EST          -  .  .  .  .  .  .
+    tcp 501:    _            .  .  .  EST  -  .  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT verdict, fds, certain, judgement FROM dead_judgement"),
+            "outlived 2 1 leak\n");
+}
+
+TEST(Findings, EachRuleHasItsPlace) {
+  Timeline timeline("snapshots: R\nprocess a: ok\n");
+  std::string places;
+  for (const sql::SqlFile& rule : sql::findings()) {
+    EXPECT_NE(timeline.rows(fmt::format("SELECT place FROM rule WHERE id = '{}'", rule.name)), "")
+        << rule.name;
+  }
+  EXPECT_EQ(timeline.rows("SELECT count(*) FROM rule"),
+            fmt::format("{}\n", sql::findings().size()));
+}
+
+TEST(Findings, ThePressureOnALimit) {
+  const auto pressure = [](const std::string& limit, const std::vector<int>& counts) {
+    Timeline timeline(timeOf(counts.size()) + limitOf(limit, counts.size()) + curve(counts));
+    return timeline.rows("SELECT pressure, place FROM limit_pressure");
+  };
+  EXPECT_EQ(pressure("9/9", {9, 9, 9}), "full 0\n");
+  EXPECT_EQ(pressure("99/99", {9, 12, 15, 18, 21, 24}), "soon 1\n");
+  EXPECT_EQ(pressure("9/9", {9, 9, 4}), "reached 2\n");
+  EXPECT_EQ(pressure("10/10", {8, 8, 8}), "near 3\n");
+  EXPECT_EQ(pressure("10/10", {7, 7, 7}), "- 4\n");
 }
 
 TEST(Findings, WhatIsRunAgainAndAgainIsToldOfOnce) {

@@ -247,6 +247,8 @@ const std::vector<std::string> kCounted = {
     "SELECT * FROM process_fds ORDER BY process",
     "SELECT * FROM fd_step ORDER BY process, snapshot",
     "SELECT * FROM group_growth ORDER BY process, class, name",
+    "SELECT * FROM dead_count ORDER BY process, verdict",
+    "SELECT * FROM dead_judgement ORDER BY process, verdict",
     "SELECT * FROM processes ORDER BY process",
     "SELECT * FROM peer_group ORDER BY 1, 2, 3, 4, 5, 6, 7",
     "SELECT * FROM socket_holder ORDER BY inode, process, fd",

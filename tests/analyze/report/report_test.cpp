@@ -330,6 +330,7 @@ Report closeWaitReport() {
   Report report = leakReport();
   Finding& finding = report.findings[0];
   finding.id = "close-wait";
+  finding.judgement = "held";
   finding.all_rows = 4;
   report.processes[0].verdicts = {{"peer-closed", 4}};
   report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
@@ -338,10 +339,101 @@ Report closeWaitReport() {
 
 TEST(ReportText, AFewInCloseWaitThatStayTheSameAreNoLeak) {
   Report report = closeWaitReport();
-  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
-                       "Verdict    gateway (pid 4711) keeps 4 connections in CLOSE_WAIT"));
-  report.processes[0].verdicts_over_time = {{"peer-closed", {0, 2, 4}}};
+  EXPECT_TRUE(
+      contains(renderReportText(report, {.width = 200}),
+               "Verdict    gateway (pid 4711) keeps 4 connections in CLOSE_WAIT, whose peers "
+               "have ended their side; no more came in the second half of the recording"));
+  report.findings[0].judgement = "leak";
   EXPECT_TRUE(contains(renderReportText(report, {.width = 200}), "fd leak, most likely: gateway"));
+}
+
+TEST(ReportText, OneSnapshotOfSlowHandlersIsNoLeak) {
+  Report report = leakReport();
+  report.findings[0].severity = "info";
+  report.findings[0].judgement = "undecided";
+  report.findings[0].advice = "Record it for at least 60 s.";
+  ProcessReport& process = report.processes[0];
+  process.seconds = 0;
+  process.last_snapshot = process.first_snapshot;
+  process.peers[0].leaks = 0;
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(text.starts_with(
+      "Verdict    50 of 70 fds of gateway (pid 4711) outlived their connections, none known for "
+      "longer than 30 s: a leak, or handlers that are slow to close; one snapshot can't tell "
+      "which.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "To do      Record it for at least 60 s.\n")) << text;
+  EXPECT_FALSE(contains(text, "Find the path")) << text;
+  EXPECT_FALSE(contains(text, "lost or ignored")) << text;
+}
+
+TEST(ReportText, DeadSocketsThatDoNotBecomeMoreAreHeld) {
+  Report report = leakReport();
+  report.findings[0].judgement = "held";
+  report.findings[0].all_rows = 12;
+  report.processes[0].hours_left.reset();
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(text.starts_with(
+      "Verdict    gateway (pid 4711) holds 12 sockets whose connections are gone; no more came in "
+      "the second half of the recording.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "To do      Close them.\n")) << text;
+}
+
+TEST(ReportText, NothingInAPartOfAnArchiveSaysSo) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].exhaustion_from.reset();
+  report.databases[0].loss = "it is damaged, and a part of it is missing";
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(
+      text.starts_with("Verdict    nothing was found that needs attention as far as leak.db "
+                       "tells: it is damaged, and a part of it is missing.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "Not known  Whether all of leak.db is there: it is damaged")) << text;
+}
+
+TEST(ReportText, AGrowthThatStoppedIsSaid) {
+  Report report = leakReport();
+  report.processes[0].growth_stopped_at = "2026-01-01T00:50:00.000Z";
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(contains(text, "It grew until 2026-01-01T00:50:00Z and stands still since.")) << text;
+  EXPECT_TRUE(contains(text, "fds a minute, none since 2026-01-01T00:50:00Z")) << text;
+}
+
+TEST(ReportText, AProcessAtItsLimitIsAlwaysNamed) {
+  Report report = leakReport();
+  for (int i = 0; i < 9; ++i) {
+    ProcessReport process = leakingProcess();
+    process.pid = 100 + i;
+    process.comm = process.name = "worker";
+    if (i == 8) process.pressure = "near";
+    Finding finding = report.findings[0];
+    finding.pid = process.pid;
+    report.processes.push_back(process);
+    report.findings.push_back(finding);
+  }
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(contains(text,
+                       "And 4 processes more with findings of their own, below; at or near their "
+                       "limits: worker (pid 108).\n"))
+      << text;
+}
+
+TEST(ReportText, WhatIsUndecidedOfAnotherProcessIsNamed) {
+  Report report = leakReport();
+  ProcessReport other = leakingProcess();
+  other.pid = 8;
+  Finding finding = report.findings[0];
+  finding.pid = 8;
+  finding.severity = "info";
+  finding.title = "29 fds outlived";
+  report.processes.push_back(other);
+  report.findings.push_back(finding);
+  EXPECT_FALSE(contains(renderReportText(report), "Also gateway (pid 8)"));
+  report.findings[1].judgement = "undecided";
+  EXPECT_TRUE(
+      contains(renderReportText(report), "Also gateway (pid 8) on host-1: 29 fds outlived."));
 }
 
 TEST(ReportText, ProcessesThatHoldTheSameSocketsShareAFinding) {
@@ -432,15 +524,45 @@ TEST(ReportText, AProcessWithOneCountHasNoChart) {
 
 TEST(SortReport, TheWorstFirst) {
   Report report = leakReport();
-  report.findings = {{.database = "a", .id = "tcp6-only", .severity = "info"},
-                     {.database = "a", .id = "limit-reached", .severity = "critical"},
-                     {.database = "a", .id = "close-wait", .severity = "warning"},
-                     {.database = "a", .id = "outlived-connections", .severity = "critical"}};
+  const auto of = [](const char* id, const char* severity, int64_t place) {
+    Finding made{.database = "a", .id = id, .severity = severity};
+    made.place = place;
+    return made;
+  };
+  report.findings = {of("tcp6-only", "info", 17), of("limit-reached", "critical", 5),
+                     of("close-wait", "warning", 1), of("outlived-connections", "critical", 0)};
   sortReport(report);
   std::string order;
   for (const Finding& finding : report.findings)
     order += finding.id + " ";
   EXPECT_EQ(order, "outlived-connections limit-reached close-wait tcp6-only ");
+}
+
+// The verdict, the table of archives, the processes and the findings agree who is the worst.
+TEST(SortReport, AFullProcessBeforeOneThatIsOnlyLarger) {
+  Report report = leakReport();
+  ProcessReport full = leakingProcess();
+  full.database = "z.db";
+  full.pid = 8;
+  full.fds_peak = 20;
+  full.pressure = "full";
+  full.pressure_place = 0;
+  Finding finding = report.findings[0];
+  finding.database = "z.db";
+  finding.id = "limit-reached";
+  finding.place = 5;
+  finding.pid = 8;
+  report.databases.push_back(report.databases[0]);
+  report.databases[1].path = "z.db";
+  report.processes.push_back(full);
+  report.findings.push_back(finding);
+  sortReport(report);
+  EXPECT_EQ(report.processes[0].pid, 8);
+  EXPECT_EQ(report.findings[0].pid, 8);
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(text.substr(0, text.find('\n')).find("(pid 8)") != std::string::npos) << text;
+  const size_t archives = text.find("archives, worst first");
+  EXPECT_LT(text.find("z.db", archives), text.find("leak.db", archives)) << text;
 }
 
 TEST(SortReport, ProcessesWithFindingsBeforeThoseWithMoreFds) {
