@@ -151,6 +151,10 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
   return nullptr;
 }
 
+bool isLate(const Finding* finding) {
+  return finding != nullptr && finding->judgement == "late";
+}
+
 bool isHeld(const Finding* finding) {
   return finding != nullptr && finding->judgement == "held";
 }
@@ -163,9 +167,13 @@ std::string outlivedVerdict(const ProcessReport& process, const Finding& finding
     return plural(static_cast<int64_t>(finding.all_rows), "socket whose connection is gone",
                   "sockets whose connections are gone");
   };
+  if (isLate(&finding))
+    return fmt::format("{} holds {} and closes such ones late{}", name, sockets(),
+                       limitClause(process));
   if (isHeld(&finding)) {
-    return fmt::format("{} holds {}; no more came in the second half of the recording{}", name,
-                       sockets(), limitClause(process));
+    return fmt::format(
+        "{} holds {}; their number did not grow in the second half of the recording{}", name,
+        sockets(), limitClause(process));
   }
   return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
                      leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
@@ -189,10 +197,11 @@ std::string closeWaitVerdict(const ProcessReport& process, const Finding& findin
         "(CLOSE_WAIT){}",
         name, limitClause(process));
   }
-  return fmt::format("{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}{}", name,
-                     plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
-                     isHeld(&finding) ? "; no more came in the second half of the recording" : "",
-                     limitClause(process));
+  return fmt::format(
+      "{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}{}", name,
+      plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
+      isHeld(&finding) ? "; their number did not grow in the second half of the recording" : "",
+      limitClause(process));
 }
 
 }  // namespace

@@ -29,7 +29,9 @@ Cause causeOf(const Report& report, const ProcessReport& process);
 /// The sentence that a report on it begins with, without its full stop; empty for Cause::None.
 std::string verdictOf(const Report& report, const ProcessReport& process);
 
-/// Whether a finding on dead sockets tells of ones that stay and do not become more.
+/// Whether a finding on dead sockets tells of ones that are closed after all.
+bool isLate(const Finding* finding);
+/// Or of ones that stay and do not become more.
 bool isHeld(const Finding* finding);
 
 /// The finding that tells of a cause; nullptr if it is none of one finding.

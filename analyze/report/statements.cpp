@@ -262,7 +262,9 @@ class ProcessStatements {
                       liveClientsOf(process_), process_.fds_last, limitOf(process_)));
     } else if (cause_ == Cause::OutlivedFds) {
       say(Basis::Inferred,
-          isHeld(findingBehind(report_, process_, cause_))
+          isLate(findingBehind(report_, process_, cause_))
+              ? "The program closes these fds, but late; nobody else can close them."
+          : isHeld(findingBehind(report_, process_, cause_))
               ? "The program, or a pool in it, does not see that they are dead; nobody else can "
                 "close them."
               : "The program lost or ignored these fds; nobody else can close them, and a higher "
@@ -342,7 +344,8 @@ class ProcessStatements {
       say(Basis::ToDo,
           "Raise LimitNOFILE= of the service above the number of clients that you "
           "want, or have fewer clients, or close idle ones sooner.");
-    } else if (cause_ == Cause::OutlivedFds && !isHeld(findingBehind(report_, process_, cause_))) {
+    } else if (cause_ == Cause::OutlivedFds && !isHeld(findingBehind(report_, process_, cause_)) &&
+               !isLate(findingBehind(report_, process_, cause_))) {
       say(Basis::ToDo,
           "Find the path in the program on which a connection ends without "
           "close(). A restart frees the fds for a time.");

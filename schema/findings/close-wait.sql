@@ -7,15 +7,18 @@ WITH counted AS (
   GROUP BY process
 )
 SELECT
-  iif(x.pressure IS NULL, 'warning', 'critical') AS severity,
+  CASE WHEN j.judgement = 'late' THEN iif(x.pressure IS NULL, 'info', 'warning')
+    ELSE iif(x.pressure IS NULL, 'warning', 'critical') END AS severity,
   printf('%d %s in CLOSE_WAIT: the peer has ended its side, the program has not closed%s', c.sockets,
          iif(c.sockets = 1, 'connection stays', 'connections stay'),
-         iif(j.judgement = 'held', '; no more came in the second half of the recording', '')) AS title,
+         CASE j.judgement WHEN 'held' THEN '; their number did not grow in the second half of the recording'
+           WHEN 'late' THEN '; such ones are closed, but late' ELSE '' END) AS title,
   p.pid, p.start_ticks,
   printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %s, the '
     || 'longest for %.0f s. ', (SELECT words FROM _grace), c.longest)
-    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last. ',
-      d.count_first, d.count_middle, d.count_last) FROM dead_count d
+    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last%s. ',
+      d.count_first, d.count_middle, d.count_last, iif(d.count_middle = 0, '',
+      printf('; of those half-way %d are still so', d.count_kept))) FROM dead_count d
       WHERE d.process = c.process AND d.verdict = 'peer-closed'), '')
     || CASE
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'

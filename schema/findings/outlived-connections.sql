@@ -19,10 +19,12 @@ WITH dead AS (
 )
 SELECT
   -- What is less certain is never worse.
-  CASE WHEN c.judgement IN ('undecided', 'few') THEN 'info' ELSE iif(x.pressure IS NULL, 'warning', 'critical') END
+  CASE WHEN c.judgement IN ('undecided', 'few') THEN 'info' WHEN c.judgement = 'late'
+    THEN iif(x.pressure IS NULL, 'info', 'warning') ELSE iif(x.pressure IS NULL, 'warning', 'critical') END
     AS severity,
   printf('%d %s%s', c.fds, iif(c.fds = 1, 'fd outlived its connection', 'fds outlived their connections'),
-    CASE c.judgement WHEN 'held' THEN iif(c.fds = 1, ' and stays', ' and stay') || ' open; no more came in the second half of the recording'
+    CASE c.judgement WHEN 'held' THEN iif(c.fds = 1, ' and stays', ' and stay') || ' open; their number did not grow in the second half of the recording'
+      WHEN 'late' THEN printf(' for longer than %s; such fds are closed, but late', g.words)
       WHEN 'undecided' THEN printf(', %s known for longer than %s: a leak, or handlers that are slow to close',
         iif(c.fds = 1, 'not', 'none'), g.words)
       WHEN 'leak' THEN ''
@@ -41,8 +43,9 @@ SELECT
     || iif(c.first_data IS NOT NULL, printf('They last carried data between %sZ and %sZ. ',
       substr(c.first_data, 1, 19), substr(c.last_data, 1, 19)), '')
     || iif(c.judgement = 'likely', printf('Of %d that was longer than %s before the last look. ', c.old, g.words), '')
-    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last. ',
-      d.count_first, d.count_middle, d.count_last) FROM dead_count d
+    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last%s. ',
+      d.count_first, d.count_middle, d.count_last, iif(d.count_middle = 0, '',
+      printf('; of those half-way %d are still open', d.count_kept))) FROM dead_count d
       WHERE d.process = c.process AND d.verdict = 'outlived'), '')
     || CASE WHEN NOT EXISTS (SELECT 1 FROM fd_span e WHERE e.process = c.process AND e.kind = 'eventpoll')
       THEN ''
@@ -57,6 +60,8 @@ SELECT
       ELSE CASE
         WHEN c.judgement = 'held' THEN 'Inferred: the program, or a pool in it, has not used them since and does '
           || 'not see that they are dead'
+        WHEN c.judgement = 'late' THEN 'Inferred: the program closes them, but late, as a handler that is slow or '
+          || 'a reaper that looks now and then'
         WHEN c.ignored = 0 THEN 'Inferred: the program has forgotten them'
         WHEN c.forgotten = 0 THEN 'Inferred: the program ignores what the epoll reports of them'
         ELSE 'Inferred: the program has forgotten them, or ignores them' END
@@ -67,6 +72,8 @@ SELECT
       || '(fdcapture record -o FILE --pid %s --duration %s): fds that are dead for longer than %s then are leaked, '
       || 'those that are closed before were only slow.', g.twice, iif(p.ended_by IS NULL, p.pid, 'PID'),
       g.twice_option, g.words)
+    WHEN c.judgement = 'late' THEN 'Nothing, if so many fds are to spare. Else let the program see the end of a '
+      || 'connection sooner, or look for dead ones more often. '
     WHEN c.judgement = 'held' THEN 'Look what owns them, most often a pool of connections: it has to test a '
       || 'connection that was idle before it uses it, and to close the dead ones. '
     ELSE 'Look in the program for the path that a connection takes when it ends'

@@ -27,6 +27,7 @@ FROM growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
 LEFT JOIN growth_shape h USING (process)
-WHERE (h.shape = 'steady' OR (h.process IS NULL AND g.low_per_hour > 0 AND g.hours_left <= 24
+WHERE (h.shape = 'steady' OR (h.process IS NULL AND g.low_per_hour > 0
+    AND g.hours_left <= (SELECT soon_hours FROM threshold)
     AND f.limit_used * 2 >= f.soft_limit))
   AND f.growth_until IS NULL AND p.ended_by IS NULL

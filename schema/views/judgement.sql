@@ -33,6 +33,7 @@ FROM (
 -- How many sockets without a live peer a process had at three times: when its fds were read first, half-way, and
 -- last. Only where that is at least 5 snapshots.
 --   process, verdict (outlived, peer-closed), count_first, count_middle, count_last
+--   count_kept         of those half-way, how many were so in the last, too
 CREATE TABLE dead_count AS
 WITH mark AS (
   SELECT process, first_snapshot AS mark_first, (first_snapshot + last_snapshot) / 2 AS mark_middle,
@@ -42,7 +43,8 @@ WITH mark AS (
 ), counted AS (
   SELECT f.process, v.verdict, sum(mark_first BETWEEN v.first_snapshot AND v.last_snapshot) AS count_first,
     sum(mark_middle BETWEEN v.first_snapshot AND v.last_snapshot) AS count_middle,
-    sum(mark_last BETWEEN v.first_snapshot AND v.last_snapshot) AS count_last
+    sum(mark_last BETWEEN v.first_snapshot AND v.last_snapshot) AS count_last,
+    sum(mark_middle >= v.first_snapshot AND mark_last <= v.last_snapshot) AS count_kept
   FROM verdict_span v
   JOIN fd_span f USING (id)
   JOIN mark m ON m.process = f.process
@@ -50,14 +52,14 @@ WITH mark AS (
   GROUP BY f.process, v.verdict
   UNION ALL
   SELECT l.process, l.name, sum(iif(l.snapshot <= mark_first, l.opened - l.closed, 0)),
-    sum(iif(l.snapshot <= mark_middle, l.opened - l.closed, 0)), 0
+    sum(iif(l.snapshot <= mark_middle, l.opened - l.closed, 0)), 0, 0
   FROM _left_out l
   JOIN mark m USING (process)
   WHERE l.what = 'verdict' AND l.name IN ('outlived', 'peer-closed')
   GROUP BY l.process, l.name
 )
 SELECT process, verdict, sum(count_first) AS count_first, sum(count_middle) AS count_middle,
-  sum(count_last) AS count_last
+  sum(count_last) AS count_last, sum(count_kept) AS count_kept
 FROM counted
 GROUP BY process, verdict;
 
@@ -66,7 +68,8 @@ GROUP BY process, verdict;
 --   fds                how many
 --   certain            of these, without a live peer for longer than the grace period
 --   old                of outlived: that last carried data longer before the last look than that
---   judgement          leak: some are certain, and they became more in the second half, or the limit ended that, or
+--   judgement          late: some are certain, but all of those half-way (threshold.few_more or more) are
+--                      closed since, and now there are hardly more; leak: some are certain, and they became more in the second half, or the limit ended that, or
 --                      too few snapshots tell;
 --                      held: some are certain, and they did not; kept: of peer-closed, fewer than
 --                      threshold.few_more more, as traffic makes them too;
@@ -93,14 +96,16 @@ WITH looked AS (
   UNION ALL
   SELECT process, 'peer-closed', count(*), sum(stays), 0 FROM close_wait GROUP BY process
 ), judged AS (
-  SELECT h.*, l.fds_last, l.growth_until, l.is_short, c.count_middle, c.count_last, t.few_fds, t.few_part, t.few_more
+  SELECT h.*, l.fds_last, l.growth_until, l.is_short, c.count_middle, c.count_last, c.count_kept, t.few_fds, t.few_part, t.few_more
   FROM held h
   JOIN looked l USING (process)
   JOIN threshold t
   LEFT JOIN dead_count c ON c.process = h.process AND c.verdict = h.verdict
 )
 SELECT process, verdict, fds, certain, CAST(old AS INTEGER) AS old, CASE
-    WHEN certain > 0 THEN CASE WHEN growth_until IS NOT NULL THEN 'leak' WHEN count_last <= count_middle THEN 'held'
+    WHEN certain > 0 THEN CASE WHEN count_middle >= few_more AND count_kept = 0
+        AND count_last - count_middle < few_more THEN 'late'
+      WHEN growth_until IS NOT NULL THEN 'leak' WHEN count_last <= count_middle THEN 'held'
       WHEN verdict = 'peer-closed' AND coalesce(count_last - count_middle, 0) < few_more THEN 'kept' ELSE 'leak' END
     WHEN NOT is_short OR verdict <> 'outlived' THEN NULL
     WHEN (old >= few_fds AND old * few_part >= fds_last) OR old * 2 > fds_last THEN 'likely'

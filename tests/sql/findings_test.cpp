@@ -141,18 +141,36 @@ TEST(Findings, DeadSocketsOfAPoolThatAreHeld) {
         fmt::format("fd a/{0}: s{1} . . . . . . .\ntcp {1}: EST . - . . . . .\n", fd, 500 + fd);
   }
   EXPECT_EQ(findingsOf(drawing), "outlived-connections warning 100\n");
-  EXPECT_EQ(
-      titleOf(drawing, "outlived-connections"),
-      "12 fds outlived their connections and stay open; no more came in the second half of the "
-      "recording");
+  EXPECT_EQ(titleOf(drawing, "outlived-connections"),
+            "12 fds outlived their connections and stay open; their number did not grow in the "
+            "second half of the recording");
   EXPECT_NE(explanationOf(drawing, "outlived-connections")
                 .find("With younger ones there were 0 in its first snapshot, 12 half-way and 12 in "
-                      "the last."),
+                      "the last; of those half-way 12 are still open."),
             std::string::npos)
       << explanationOf(drawing, "outlived-connections");
   Timeline timeline(drawing);
   EXPECT_EQ(timeline.rows("SELECT verdict, fds, certain, judgement FROM dead_judgement"),
             "outlived 12 12 held\n");
+}
+
+TEST(Findings, DeadSocketsThatAreClosedLateAreNoLeak) {
+  std::string drawing =
+      "snapshots: R . . . . . . . . . . .\nprocess a: ok . . . . . . . . . . .\n"
+      "limit a: 20000/20000 . . . . . . . . . . .\n";
+  for (int i = 0; i < 3; ++i) {
+    drawing += fmt::format(
+        "fd a/{0}: s{1} . . . . . . - . . . .\ntcp {1}: EST - . . . . . . . . . .\n"
+        "fd a/{2}: _ . . . . . s{3} . . . . .\ntcp {3}: _ . . . . . EST - . . . .\n",
+        3 + i, 500 + i, 13 + i, 600 + i);
+  }
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
+  EXPECT_EQ(titleOf(drawing, "outlived-connections"),
+            "3 fds outlived their connections for longer than 30 s; such fds are closed, but late");
+  // One that stays is a leak among them.
+  EXPECT_EQ(findingsOf(drawing + "fd a/30: s700 . . . . . . . . . . .\n"
+                                 "tcp 700: EST - . . . . . . . . . .\n"),
+            "outlived-connections warning 100\n");
 }
 
 TEST(Findings, DeadSocketsThatBecomeMoreAreALeak) {
