@@ -148,6 +148,14 @@ bool grows(const ProcessReport& process, std::string_view verdict, int64_t count
   return false;
 }
 
+/// What a verdict adds where fds could not be read.
+std::string unreadClause(const ProcessReport& process) {
+  const int64_t unread = unreadFdsOf(process);
+  if (unread == 0) return {};
+  return fmt::format("; what {} of its {} fds are is not known, they could not be read{}", unread,
+                     process.fds_last, whyUnread(process));
+}
+
 }  // namespace
 
 std::string verdictOf(const Report& report, const ProcessReport& process) {
@@ -180,11 +188,15 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
           "sockets",
           name, limitOf(process));
     case Cause::Limit:
-      return process.is_full
-                 ? fmt::format("{} has used up its limit of {} open files", name, limitOf(process))
-                 : fmt::format("{} reached its limit of {} open files", name,
-                               process.reached_limit);
+      return process.is_full ? fmt::format("{} has used up its limit of {} open files{}", name,
+                                           limitOf(process), unreadClause(process))
+                             : fmt::format("{} reached its limit of {} open files{}", name,
+                                           process.reached_limit, unreadClause(process));
     case Cause::Growth:
+      if (unreadFdsOf(process) > 0) {
+        return fmt::format("the fds of {} grow{}{}", name, limitClause(process),
+                           unreadClause(process));
+      }
       return fmt::format(
           "the fds of {} grow; which they are is below, why they stay is not known{}", name,
           limitClause(process));

@@ -159,6 +159,7 @@ Json processObject(const ProcessReport& process) {
           {"last_seen", process.last_seen},
           {"has_ended", process.has_ended},
           {"unread_snapshots", process.unread_snapshots},
+          {"unread_reason", textOrNull(process.unread_reason)},
           {"fds", fdsObject(process)},
           {"kinds", counts(process.kinds)},
           {"verdicts", counts(process.verdicts)},

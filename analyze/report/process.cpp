@@ -5,6 +5,7 @@
 #include <string>
 
 #include "analyze/report/row.h"
+#include "analyze/report/words.h"
 #include "schema/printable.h"
 #include "schema/time_text.h"
 
@@ -243,8 +244,12 @@ ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
                         .last_snapshot = row.integer("last_seen_in"),
                         .has_ended = row.optionalInteger("ended_by").has_value(),
                         .unread_snapshots = row.integer("unread_snapshots"),
+                        .unread_reason = row.text("unread_reason"),
+                        .is_refused = row.integer("is_refused") != 0,
                         .has_fds = row.optionalInteger("fds_last").has_value()};
   if (process.has_fds) describeFds(analysis, row, process);
+  // A file beside its fds may have failed too.
+  if (process.unread_snapshots == 0 && unreadFdsOf(process) == 0) process.unread_reason.clear();
   return process;
 }
 
@@ -258,8 +263,9 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       "   last.taken_at AS last_seen, p.first_snapshot AS first_seen_in,"
       "   p.last_snapshot AS last_seen_in, peak.taken_at AS peak_at,"
       "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at, "
-      "before.taken_at AS limit_before_at"
+      "before.taken_at AS limit_before_at, u.reason AS unread_reason, u.is_refused"
       " FROM processes p LEFT JOIN process_fds f USING (process) LEFT JOIN growth g USING (process)"
+      " LEFT JOIN unread_reason u USING (process)"
       " JOIN snapshot first ON first.id = p.first_snapshot"
       " JOIN snapshot last ON last.id = p.last_snapshot"
       " LEFT JOIN snapshot a ON a.id = f.first_snapshot LEFT JOIN snapshot z ON z.id ="

@@ -121,6 +121,8 @@ struct ProcessReport {
   bool has_ended = false;
   double seconds = 0;            ///< from the first to the last snapshot in which its fds were read
   int64_t unread_snapshots = 0;  ///< in which its fds could not be read
+  std::string unread_reason;     ///< why they, or what they are, could not be read; may be empty
+  bool is_refused = false;       ///< for want of a right
   bool has_fds = false;  ///< they could be read at least once; else the numbers below mean nothing
   int64_t fds_first = 0;
   int64_t fds_last = 0;

@@ -91,10 +91,10 @@ class ProcessStatements {
     const std::string who =
         fmt::format("{} on {}", nameOf(process_), hostOf(report_, process_.database));
     if (!process_.has_fds) {
-      say(Basis::Observed,
-          fmt::format("{} was there from {} to {}; its fds could not be read in "
-                      "any of its snapshots.",
-                      who, shortTime(process_.first_seen), shortTime(process_.last_seen)));
+      say(Basis::Observed, fmt::format("{} was there from {} to {}; its fds could not be read in "
+                                       "any of its snapshots{}.",
+                                       who, shortTime(process_.first_seen),
+                                       shortTime(process_.last_seen), whyUnread(process_)));
       say(Basis::NotKnown,
           fmt::format(
               "How many fds {} has and what they are{}; what could not be read, and why, is "
@@ -169,7 +169,8 @@ class ProcessStatements {
     }
     if (outlived > 0 || closed > 0) return;
     if (alive == 0) {
-      if (!process_.verdicts.empty() && verdictCount("unlisted") == 0) {
+      if (!process_.verdicts.empty() && verdictCount("unlisted") == 0 &&
+          unreadFdsOf(process_) == 0) {
         say(Basis::Observed, "No fd outlived its connection.");
       }
       return;
@@ -185,8 +186,8 @@ class ProcessStatements {
 
   /// What else is the matter with it: what the verdict and the lines above do not tell.
   void others() {
-    static constexpr std::array<std::string_view, 4> kTold = {"outlived-connections", "close-wait",
-                                                              "limit-reached", "accept-queue"};
+    static constexpr std::array<std::string_view, 5> kTold = {
+        "outlived-connections", "close-wait", "limit-reached", "accept-queue", "unread"};
     std::vector<const Finding*> others;
     for (const Finding* other : findingsOf(report_, process_)) {
       // The forecast is a sentence of its own.
@@ -222,7 +223,7 @@ class ProcessStatements {
   /// Where nothing is dead.
   std::string liveLine(int64_t alive) const {
     const bool is_tcp6 = isTcp6Only();
-    if (verdictCount("unlisted") > 0) {
+    if (verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
       return fmt::format("{}{}; no fd is known to have outlived its connection.",
                          plural(alive, "connection is alive", "connections are alive"),
                          peersOf("connected"));
@@ -297,6 +298,13 @@ class ProcessStatements {
   // --- not known ---
 
   void notKnown() {
+    const int64_t unread = unreadFdsOf(process_);
+    if (unread > 0) {
+      say(Basis::NotKnown,
+          fmt::format("What {} of its {} fds {}, and whether any outlived its connection: their "
+                      "links could not be read{}.",
+                      unread, process_.fds_last, unread == 1 ? "is" : "are", whyUnread(process_)));
+    }
     const int64_t unlisted = verdictCount("unlisted");
     if (unlisted > 0) {
       say(Basis::NotKnown,
@@ -337,6 +345,8 @@ class ProcessStatements {
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       say(Basis::ToDo, behind->advice);
     }
+    if (unreadFdsOf(process_) > 0 && process_.is_refused)
+      say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE.");
     if (sharedFinding() != nullptr) {
       say(Basis::ToDo,
           "See why the other processes hold these sockets: a child after fork has to close what it "

@@ -170,10 +170,21 @@ std::string verdictWithoutCause(const Report& report) {
   const auto of_host = std::find_if(report.findings.begin(), report.findings.end(), isHostFinding);
   if (of_host != report.findings.end()) return of_host->title;
   const ProcessReport& process = report.processes.front();
-  if (!process.has_fds)
-    return fmt::format("nothing is known: the fds of {} could not be read", nameOf(process));
+  if (!process.has_fds) {
+    return fmt::format("nothing is known: the fds of {} could not be read{}", nameOf(process),
+                       whyUnread(process));
+  }
   // Another process can have a worse number of the same kind: only its own is said of it.
   const auto findings = findingsOf(report, process);
+  const int64_t unread = unreadFdsOf(process);
+  if (unread > 0 && (findings.empty() || findings.front()->id == "unread" ||
+                     findings.front()->severity == "info")) {
+    return unread == process.fds_last
+               ? fmt::format("nothing is known: {} of {} could not be read{}",
+                             plural(unread, "fd", "fds"), nameOf(process), whyUnread(process))
+               : fmt::format("of {} of the {} fds of {} nothing is known: they could not be read{}",
+                             unread, process.fds_last, nameOf(process), whyUnread(process));
+  }
   if (!findings.empty() && findings.front()->severity != "info")
     return nameOf(process) + ": " + findings.front()->title;
   if (process.exhaustion_from && !process.limit_reached_at) {

@@ -250,6 +250,16 @@ int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name) {
   return 0;
 }
 
+int64_t unreadFdsOf(const ProcessReport& process) {
+  return countOf(process.kinds, "unread");
+}
+
+std::string whyUnread(const ProcessReport& process) {
+  if (process.unread_reason.empty()) return {};
+  return fmt::format(" ({}{})", process.unread_reason,
+                     process.is_refused ? "; it takes root or CAP_SYS_PTRACE" : "");
+}
+
 std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport& process) {
   std::vector<const Finding*> findings;
   for (const Finding& finding : report.findings) {

@@ -135,16 +135,51 @@ WHERE open_at_end AND last_state IS NOT NULL
   AND verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
 GROUP BY process;
 
--- What could not be read, each thing once.
---   operation, subject, pid, errno, detail
+-- What could not be read, each file once; of a process those of all its fds together.
+--   operation
+--   file               4711/exe, net:[4026531840]/tcp; 4711/fd/N: the links of fds
+--   subject            one of the files: the first in the order of texts
+--   pid, errno, detail
+--   reason             errno in words: EACCES: permission denied; NULL: no call failed, see detail
 --   count              how often
 --   snapshots          in how many snapshots, from first_snapshot to last_snapshot
 CREATE VIEW unreadable AS
-SELECT operation, subject, pid, errno, detail, sum(count) AS count,
-  count(DISTINCT snapshot) AS snapshots, min(snapshot) AS first_snapshot,
-  max(snapshot) AS last_snapshot
-FROM failure
-GROUP BY operation, subject, pid, errno, detail;
+WITH named AS (
+  SELECT *, CASE WHEN subject GLOB '*/fd/[0-9]*' THEN substr(subject, 1, instr(subject, '/fd/') + 3) || 'N'
+    WHEN subject GLOB '*/fdinfo/[0-9]*' THEN substr(subject, 1, instr(subject, '/fdinfo/') + 7) || 'N'
+    ELSE subject END AS file
+  FROM failure
+)
+SELECT f.operation, f.file, min(f.subject) AS subject, f.pid, f.errno,
+  coalesce(e.words, 'error ' || f.errno) AS reason, f.detail, sum(f.count) AS count,
+  count(DISTINCT f.snapshot) AS snapshots, min(f.snapshot) AS first_snapshot,
+  max(f.snapshot) AS last_snapshot
+FROM named f
+LEFT JOIN errno_name e USING (errno)
+GROUP BY f.operation, f.file, f.pid, f.errno, f.detail;
+
+-- Processes that had fds at the end whose links could not be read, so that nothing is known of what they are.
+--   process
+--   fds                how many
+CREATE VIEW unread_link AS
+SELECT process, count AS fds FROM kind_at_end WHERE kind = 'unread';
+
+-- Why fds of processes could not be read: the list of them, or their links.
+--   process
+--   reason             in words; NULL: not told
+--   is_refused         1: for want of a right
+CREATE VIEW unread_reason AS
+SELECT process, coalesce(reason, detail) AS reason, errno IN (1, 13) IS 1 AS is_refused
+FROM (
+  -- The reading of fds first: of an old recorder one row can stand for several files.
+  SELECT p.process, u.reason, u.detail, u.errno, row_number() OVER (PARTITION BY p.process
+    ORDER BY u.file GLOB '*/fd' DESC, u.file GLOB '*/fd/N' DESC, u.count DESC, u.reason) AS rank
+  FROM processes p
+  JOIN unreadable u ON u.pid = p.pid AND u.first_snapshot <= p.last_snapshot
+    AND u.last_snapshot >= p.first_snapshot
+    AND (u.operation = 'readlink' OR u.file GLOB '*/fd')
+)
+WHERE rank = 1;
 
 -- The grace period as one says it: 30 s, 500 ms, 10 d.   words
 CREATE VIEW _grace AS

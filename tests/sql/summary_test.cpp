@@ -214,6 +214,41 @@ TEST(Unreadable, EachThingOnce) {
             "net:[1] - - 1 1 2 2\n");
 }
 
+TEST(Unreadable, TheFdsOfAProcessAreOneFileEachOfTheOthersIsItsOwn) {
+  Timeline timeline(R"(
+    snapshots:                       R  .
+    process a:                       ok .
+    failure 7/fd/3 errno=13 pid=7:   4  .
+    failure 7/fd/12 errno=13 pid=7:  .  3
+    failure 7/fdinfo/3 errno=13 pid=7:  4  .
+    failure 7/exe errno=13 pid=7:    1  .
+    failure 7/io errno=1 pid=7:      1  .
+    failure 7/x errno=4095 pid=7:    1  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT file, subject, reason, count, snapshots FROM unreadable"
+                          " ORDER BY file"),
+            "7/exe 7/exe EACCES: permission denied 1 1\n"
+            "7/fd/N 7/fd/12 EACCES: permission denied 7 2\n"
+            "7/fdinfo/N 7/fdinfo/3 EACCES: permission denied 4 1\n"
+            "7/io 7/io EPERM: operation not permitted 1 1\n"
+            "7/x 7/x error 4095 1 1\n");
+}
+
+TEST(UnreadLink, SaysHowManyFdsAndWhy) {
+  Timeline timeline(R"(
+    snapshots:                        R  .
+    process a pid=7:                  ok .
+    process b pid=8:                  ok .
+    fd a/3:                           ?  .
+    fd a/4:                           ?  -
+    fd b/3:                           p9 .
+    failure 7/exe errno=2 pid=7:      9  .
+    failure 7/fd/3 errno=13 pid=7:    2  1
+  )");
+  EXPECT_EQ(timeline.rows("SELECT pid, fds FROM unread_link JOIN processes USING (process)"),
+            "7 1\n");
+}
+
 }  // namespace
 
 }  // namespace fdmortem::test
