@@ -207,6 +207,8 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.seconds = row.real("seconds");
   process.fds_first = row.integer("fds_first");
   process.fds_last = row.integer("fds_last");
+  process.fds_above =
+      process.fds_last - row.optionalInteger("limit_used").value_or(process.fds_last);
   process.fds_peak = row.integer("fds_peak");
   process.peak_at = row.text("peak_at");
   process.peak_snapshot = row.integer("peak_snapshot");

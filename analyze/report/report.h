@@ -126,6 +126,7 @@ struct ProcessReport {
   bool has_fds = false;  ///< they could be read at least once; else the numbers below mean nothing
   int64_t fds_first = 0;
   int64_t fds_last = 0;
+  int64_t fds_above = 0;  ///< at the end, with numbers not below the soft limit
   int64_t fds_peak = 0;
   std::string peak_at;
   int64_t peak_snapshot = 0;

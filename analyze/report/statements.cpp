@@ -73,6 +73,12 @@ class ProcessStatements {
     return text.empty() ? text : " (" + text + ")";
   }
 
+  /// Of a process that has ended nothing is any more.
+  std::string_view isOrWas(int64_t count) const {
+    if (process_.has_ended) return count == 1 ? "was" : "were";
+    return count == 1 ? "is" : "are";
+  }
+
   void say(Basis basis, std::string text) { statements_.push_back({basis, std::move(text)}); }
 
   /// ", and so for 53 other processes".
@@ -127,9 +133,13 @@ class ProcessStatements {
 
   std::string limitClause() const {
     if (!process_.soft_limit) return {};
-    const int64_t above = process_.fds_last - *process_.soft_limit;
-    if (above <= 0) return fmt::format("; its limit is {}", *process_.soft_limit);
-    return fmt::format("; its limit is {} (at least {} not below it)", *process_.soft_limit,
+    const std::string limit =
+        fmt::format("; its limit {} {}", process_.has_ended ? "was" : "is", *process_.soft_limit);
+    const int64_t above = process_.fds_above;
+    if (above == 0) return limit;
+    return limit + fmt::format(
+                       " ({} not below it: opened before the limit was lowered, or "
+                       "inherited)",
                        plural(above, "fd has a number", "fds have numbers"));
   }
 
@@ -149,10 +159,13 @@ class ProcessStatements {
     const int64_t closed = verdictCount("peer-closed");
     const int64_t alive = verdictCount("connected") + verdictCount("closing");
     if (outlived > 0) {
+      const bool has_ended = process_.has_ended;
       std::string line = fmt::format(
-          "{} of its {} fds at the end {} gone{}", outlived, process_.fds_last,
-          outlived == 1 ? "is a socket whose connection is" : "are sockets whose connections are",
-          peersOf("outlived"));
+          "{} of its {} fds at the end {} {} gone{}", outlived, process_.fds_last,
+          outlived == 1
+              ? (has_ended ? "was a socket whose connection" : "is a socket whose connection")
+              : (has_ended ? "were sockets whose connections" : "are sockets whose connections"),
+          isOrWas(outlived), peersOf("outlived"));
       line += isShort()
                   ? std::string()
                   : fmt::format(", {} for longer than the grace period of {}",
@@ -162,10 +175,10 @@ class ProcessStatements {
     }
     if (closed > 0) {
       say(Basis::Observed,
-          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer has ended its "
-                      "side, the program has not closed.",
-                      closed, process_.fds_last, closed == 1 ? "is" : "are",
-                      peersOf("peer-closed")));
+          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer {} ended its "
+                      "side, the program {} not closed.",
+                      closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
+                      process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
     }
     if (outlived > 0 || closed > 0) return;
     if (alive == 0) {
@@ -225,13 +238,16 @@ class ProcessStatements {
     const bool is_tcp6 = isTcp6Only();
     if (verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
       return fmt::format("{}{}; no fd is known to have outlived its connection.",
-                         plural(alive, "connection is alive", "connections are alive"),
+                         process_.has_ended
+                             ? plural(alive, "connection was alive", "connections were alive")
+                             : plural(alive, "connection is alive", "connections are alive"),
                          peersOf("connected"));
     }
-    return fmt::format("{}{}{}; none outlived: no fd is of a connection that is gone.",
-                       alive == 1 ? "Its only connection is alive"
-                                  : fmt::format("All its {} connections are alive", alive),
-                       is_tcp6 ? ", listed in tcp6 and none in tcp" : "", peersOf("connected"));
+    return fmt::format(
+        "{} {} alive{}{}; none outlived: no fd {} of a connection that {} gone.",
+        alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
+        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "", peersOf("connected"),
+        isOrWas(1), isOrWas(1));
   }
 
   /// A finding on several processes shows of which.
@@ -254,18 +270,25 @@ class ProcessStatements {
   void conclusion() {
     if (cause_ == Cause::LiveClients) {
       say(Basis::Inferred,
-          fmt::format("So no fd leak of dead sockets: {} of {} fds are live clients, too many "
+          fmt::format("So no fd leak of dead sockets: {} of {} fds {} live clients, too many "
                       "for a limit of {}.",
-                      liveClientsOf(process_), process_.fds_last, limitOf(process_)));
+                      liveClientsOf(process_), process_.fds_last, isOrWas(liveClientsOf(process_)),
+                      limitOf(process_)));
     } else if (cause_ == Cause::OutlivedFds) {
       say(Basis::Inferred,
-          "The program lost or ignored these fds; nobody else can close them, "
-          "and a higher limit only moves the day.");
+          process_.has_ended
+              ? "The program lost or ignored these fds; they are gone with it, and a higher limit "
+                "would only have moved the day."
+              : "The program lost or ignored these fds; nobody else can close them, "
+                "and a higher limit only moves the day.");
+    } else if (cause_ == Cause::CloseWait && process_.has_ended) {
+      say(Basis::Inferred,
+          "They stayed because the program did not close them; they are gone with it.");
     } else if (cause_ == Cause::CloseWait) {
       say(Basis::Inferred,
           fmt::format(
-              "They stay until the program closes them, or a reset or a keepalive that "
-              "fails ends them{}.",
+              "They stay until the program closes them; a reset, or a keepalive that fails, ends "
+              "the connection and leaves the fd open{}.",
               (process_.growth.per_hour && process_.growth.low_per_hour > 0) || process_.is_full
                   ? "; a higher limit only moves the day"
                   : ""));
@@ -282,11 +305,12 @@ class ProcessStatements {
     const Finding* finding = sharedFinding();
     if (finding == nullptr) return;
     say(Basis::Inferred,
-        fmt::format("To close them in this process alone ends none that {} too: it is closed only "
-                    "when each has closed it.",
-                    finding->also.size() == 1
-                        ? fmt::format("pid {} holds", finding->also.front().first)
-                        : fmt::format("{} other processes hold", finding->also.size())));
+        fmt::format(
+            "{} none that {} too: it is closed only when each has closed it.",
+            process_.has_ended ? "Its end closed" : "To close them in this process alone ends",
+            finding->also.size() == 1
+                ? fmt::format("pid {} holds", finding->also.front().first)
+                : fmt::format("{} other processes hold", finding->also.size())));
   }
 
   void forecast() {
@@ -340,8 +364,10 @@ class ProcessStatements {
           "want, or have fewer clients, or close idle ones sooner.");
     } else if (cause_ == Cause::OutlivedFds) {
       say(Basis::ToDo,
-          "Find the path in the program on which a connection ends without "
-          "close(). A restart frees the fds for a time.");
+          fmt::format("Find the path in the program on which a connection ends without close(). {}",
+                      process_.has_ended ? "The fds are gone with the process; one that is started "
+                                           "again goes the same way."
+                                         : "A restart frees the fds for a time."));
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       say(Basis::ToDo, behind->advice);
     }

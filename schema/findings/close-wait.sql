@@ -9,11 +9,13 @@ WITH counted AS (
 SELECT
   CASE WHEN f.limit_reached IS NOT NULL OR c.sockets * 2 > f.fds_last OR g.hours_left <= 24
     OR f.fds_peak * 5 >= f.soft_limit * 4 THEN 'critical' ELSE 'warning' END AS severity,
-  printf('%d %s in CLOSE_WAIT: the peer has ended its side, the program has not closed', c.sockets,
-         iif(c.sockets = 1, 'connection stays', 'connections stay')) AS title,
+  printf('%d %s in CLOSE_WAIT: the peer %s ended its side, the program %s not closed', c.sockets,
+    CASE WHEN p.ended_by IS NULL THEN iif(c.sockets = 1, 'connection stays', 'connections stay')
+      ELSE iif(c.sockets = 1, 'connection stayed', 'connections stayed') END,
+    iif(p.ended_by IS NULL, 'has', 'had'), iif(p.ended_by IS NULL, 'has', 'had')) AS title,
   p.pid, p.start_ticks,
-  printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %s, the '
-    || 'longest for %.0f s. ', (SELECT words FROM _grace), c.longest)
+  printf('Observed: the TCP table %s them in CLOSE_WAIT for longer than the grace period of %s, the '
+    || 'longest for %.0f s. ', iif(p.ended_by IS NULL, 'lists', 'listed'), (SELECT words FROM _grace), c.longest)
     || CASE
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
       WHEN c.unread = c.sockets THEN printf('All of them have something left to read, if only the end of '
@@ -27,8 +29,8 @@ SELECT
       WHEN c.unread = c.sockets THEN 'the program does not read them any more'
       ELSE 'some the program does not read any more, of others it has read all that came and does not close'
       END
-    || '. The kernel has no timeout for this state: it stays until the program closes its fd, or a reset or a '
-    || 'keepalive that fails ends it. Not '
+    || '. The kernel has no timeout for this state: it stays until the program closes its fd. A reset, or a '
+    || 'keepalive that fails, ends the connection and leaves the fd open without one. Not '
     || 'known: whether the peer has closed, or has only ended its sending (shutdown) and waits for an '
     || 'answer' || iif(c.unread = c.sockets, '.', '; whether the program has seen the end of the stream: with the last '
     || 'data the kernel counts it as read.') AS explanation,

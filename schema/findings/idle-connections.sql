@@ -3,7 +3,8 @@
 SELECT
   CASE WHEN g.count_4 * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
     THEN 'critical' ELSE 'warning' END AS severity,
-  printf('idle connections without keepalive at %s only grow, from %d to %d', g.name, g.count_0, g.count_4)
+  printf('idle connections without keepalive at %s only %s, from %d to %d', g.name,
+    iif(p.ended_by IS NULL, 'grow', 'grew'), g.count_0, g.count_4)
     AS title,
   p.pid, p.start_ticks,
   printf('Observed: %d connections are ESTABLISHED, and in no snapshot any of them had data in its queues or '

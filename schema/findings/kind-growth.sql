@@ -26,7 +26,7 @@ WITH advice (name, text) AS (VALUES
 SELECT
   CASE WHEN g.count_4 * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
     THEN 'critical' WHEN (g.count_4 - g.count_0) * 10 < g.count_0 THEN 'info' ELSE 'warning' END AS severity,
-  printf('%s only grow, from %d to %d', CASE
+  printf('%s only %s, from %d to %d', CASE
       WHEN g.name = 'directory' THEN 'open directories'
       WHEN g.name = 'never-connected' THEN 'sockets that never were connected'
       WHEN g.name = 'connect-failed' THEN 'sockets whose connect() failed'
@@ -34,7 +34,7 @@ SELECT
       WHEN g.class = 'socket' THEN 'sockets of protocol ' || g.name
       WHEN g.name IN ('pipe', 'inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
       WHEN g.name LIKE '%y' THEN substr(g.name, 1, length(g.name) - 1) || 'ies'
-      ELSE replace(g.name, '-', ' ') || 's' END, g.count_0, g.count_4) AS title,
+      ELSE replace(g.name, '-', ' ') || 's' END, iif(p.ended_by IS NULL, 'grow', 'grew'), g.count_0, g.count_4) AS title,
   p.pid, p.start_ticks,
   printf('Observed: at five times, evenly spread over %s, there were %d, %d, %d, %d and %d. Of those '
     || 'opened in each quarter %d, %d, %d and %d were not closed. Inferred: about %s%s.',

@@ -112,6 +112,29 @@ TEST(ReportJson, OfNothing) {
 
 // --- text ---
 
+// Of a process that has ended nothing is open, and no restart frees anything.
+TEST(ReportText, SpeaksOfWhatHasEndedInThePast) {
+  Report report = leakReport();
+  report.processes[0].has_ended = true;
+  const std::string text = renderReportText(report, {.width = 1000});
+  for (const std::string_view part :
+       {"gateway (pid 4711) did not close sockets whose connections were gone, and ended.",
+        "; its limit was 128.",
+        "50 of its 70 fds at the end were sockets whose connections were gone",
+        "they are gone with it", "The fds are gone with the process;"})
+    EXPECT_TRUE(contains(text, part)) << part << '\n' << text.substr(0, 2000);
+  EXPECT_FALSE(contains(text, "A restart frees")) << text.substr(0, 2000);
+}
+
+TEST(ReportText, FdsAboveTheLimitAreCountedExactly) {
+  Report report = leakReport();
+  report.processes[0].soft_limit = 60;
+  report.processes[0].fds_above = 12;
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}),
+                       "; its limit is 60 (12 fds have numbers not below it: opened before the "
+                       "limit was lowered, or inherited)."));
+}
+
 TEST(ReportText, SaysInTheFirstLinesWhatHappened) {
   const std::string text = renderReportText(leakReport());
   EXPECT_EQ(
