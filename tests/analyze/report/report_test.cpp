@@ -184,9 +184,10 @@ TEST(ReportText, FitsTheTerminal) {
     for (size_t start = 0; start < text.size();) {
       const size_t end = text.find('\n', start);
       const std::string line = text.substr(start, end - start);
-      // Tables are as wide as they are, and a digest is one word.
+      // Tables are as wide as they are, a digest is one word, and commands are to be copied.
       const bool is_wide = contains(line, "  history  ") || contains(line, "last state") ||
-                           contains(line, "aaaaaa") || contains(line, "cccccc");
+                           contains(line, "aaaaaa") || contains(line, "cccccc") ||
+                           contains(line, "Proof: ") || contains(line, "Command: ");
       if (!is_wide) {
         EXPECT_LE(line.size(), width) << line;
       }
@@ -224,6 +225,20 @@ TEST(ReportText, SpansAreInTheLargestUnit) {
   EXPECT_EQ(spanInWords(90'000), "90 s");
   EXPECT_EQ(spanInWords(300'000), "5 min");
   EXPECT_EQ(spanInWords(864'000'000), "10 d");
+}
+
+// A line break would end the command, or get into the name.
+TEST(ReportText, CommandsAreNeverWrapped) {
+  Report report = leakReport();
+  for (auto* database : {&report.databases[0].path, &report.coverage[0].database,
+                         &report.processes[0].database, &report.findings[0].database}) {
+    *database = "my leak's  $x.db";
+  }
+  const std::string text = renderReportText(report, {.width = 60});
+  EXPECT_TRUE(
+      contains(text, "Proof: fdanalyze sql 'my leak'\\''s  $x.db' \"SELECT fd FROM outlived\"\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "Command: fdcapture record -o '/var/lib/leak db' --all\n")) << text;
 }
 
 // Lines of a second are one mark; the others may say something else.
