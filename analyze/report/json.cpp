@@ -135,6 +135,17 @@ Json fdsObject(const ProcessReport& process) {
           {"series", series}};
 }
 
+Json targets(const ProcessReport& process) {
+  Json groups = Json::array();
+  for (const TargetGroup& group : process.targets) {
+    groups.push_back({{"kind", group.name},
+                      {"target", group.target},
+                      {"fds", group.fds},
+                      {"first_seen", group.first_seen}});
+  }
+  return groups;
+}
+
 Json lastData(const ProcessReport& process) {
   Json buckets = Json::array();
   for (const LastDataBucket& bucket : process.last_data) {
@@ -164,6 +175,7 @@ Json processObject(const ProcessReport& process) {
           {"kinds", counts(process.kinds)},
           {"verdicts", counts(process.verdicts)},
           {"peers", peers},
+          {"targets", targets(process)},
           {"last_data", lastData(process)}};
 }
 

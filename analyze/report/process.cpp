@@ -6,6 +6,7 @@
 
 #include "analyze/report/row.h"
 #include "analyze/report/words.h"
+#include "analyze/shorten.h"
 #include "schema/printable.h"
 #include "schema/time_text.h"
 
@@ -14,6 +15,8 @@ namespace {
 
 /// Points of a process's curve.
 constexpr int64_t kMaximumCounts = 500;
+/// Paths and addresses of what grows.
+constexpr int64_t kMaximumTargets = 20;
 /// Rows of the chart of lifetimes.
 constexpr int64_t kMaximumLifetimes = 40;
 /// Stretches of the histogram of last data, all of the same length.
@@ -52,6 +55,22 @@ std::vector<PeerGroup> peerGroups(const Analysis& analysis, int64_t process) {
                       .last_data = row.optionalText("last_data")});
   });
   return groups;
+}
+
+void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
+  const ResultTable rows = analysis.query(
+      "SELECT name, target, fds, first_seen, count(*) OVER () AS total FROM target_group t"
+      " WHERE process = ?1 AND EXISTS (SELECT 1 FROM group_growth g WHERE g.process = ?1"
+      "   AND g.only_grows AND g.class IN ('kind', 'socket') AND g.name = t.name)"
+      " ORDER BY fds DESC, name, target LIMIT ?2",
+      {id, kMaximumTargets});
+  forEachRow(rows, [&](const Row& row) {
+    process.targets_total = row.integer("total");
+    process.targets.push_back({.name = row.text("name"),
+                               .target = shortened(row.text("target")),
+                               .fds = row.integer("fds"),
+                               .first_seen = row.text("first_seen")});
+  });
 }
 
 std::vector<LastDataBucket> lastData(const Analysis& analysis, int64_t process) {
@@ -227,6 +246,7 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", process.process);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", process.process);
   process.peers = peerGroups(analysis, process.process);
+  describeTargets(analysis, process.process, process);
   process.last_data = lastData(analysis, process.process);
   describeLifetimes(analysis, process.process, process);
 }

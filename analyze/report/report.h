@@ -80,6 +80,14 @@ struct PeerGroup {
   std::optional<std::string> last_data;
 };
 
+/// What fds of a kind that grows point to, those alike together.
+struct TargetGroup {
+  std::string name;    ///< the kind, or the protocol of a socket
+  std::string target;  ///< a path or an address; a * is digits
+  int64_t fds = 0;
+  std::string first_seen;  ///< of the oldest
+};
+
 /// How many dead sockets last carried data in a stretch of time.
 struct LastDataBucket {
   std::string from;
@@ -151,6 +159,8 @@ struct ProcessReport {
   std::vector<NamedCount> kinds;          ///< at the end, most first
   std::vector<NamedCount> verdicts;       ///< at the end, most first
   std::vector<PeerGroup> peers;           ///< most first
+  std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
+  int64_t targets_total = 0;              ///< how many there are in all
   std::vector<LastDataBucket> last_data;  ///< of dead sockets, in the order of time
   std::vector<Lifetime> lifetimes;        ///< those that outlived longest
   int64_t lifetimes_total = 0;            ///< how many there are in all

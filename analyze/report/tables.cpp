@@ -66,6 +66,23 @@ void cutDates(ReportTable& table) {
   table.title += "; times of " + day;
 }
 
+/// Which files and addresses it is that grow.
+ReportTable targetTable(const ProcessReport& process) {
+  ReportTable table{.id = "targets",
+                    .title = "what grows, by path or address (* stands for digits)"};
+  table.rows.columns = {"fds", "kind", "target", "first seen"};
+  for (const TargetGroup& group : process.targets)
+    table.rows.rows.push_back({group.fds, group.name, group.target, shortTime(group.first_seen)});
+  table.left_out = static_cast<size_t>(
+      std::max<int64_t>(process.targets_total - static_cast<int64_t>(process.targets.size()), 0));
+  cutDates(table);
+  table.all_rows = "the query";
+  table.query = fmt::format(
+      "SELECT name, target, fds, first_seen FROM target_group WHERE process = {} ORDER BY fds DESC",
+      process.process);
+  return table;
+}
+
 ReportTable peerTable(const ProcessReport& process, std::string_view verdict, std::string title) {
   ReportTable table{.id = std::string(verdict), .title = std::move(title)};
   const bool is_outlived = verdict == "outlived";
@@ -104,6 +121,7 @@ std::vector<ReportTable> processTables(const ProcessReport& process) {
   add(countTable(process, "kinds", "kinds of fds at the end", "kind_at_end", process.kinds));
   add(countTable(process, "verdicts", "sockets by verdict at the end", "verdict_at_end",
                  process.verdicts));
+  add(targetTable(process));
   add(peerTable(process, "outlived",
                 "fds that outlived their connections, by peer, port and last state"));
   add(peerTable(process, "peer-closed", "connections in CLOSE_WAIT, by peer and port"));

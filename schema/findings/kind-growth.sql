@@ -50,10 +50,13 @@ SELECT
       || 'connect() failed: the kernel keeps nothing of that.', '') AS explanation,
   coalesce((SELECT text FROM advice a WHERE a.name = g.name),
     'Look where they are opened and on which path they are not closed.') AS advice,
+  iif(g.class = 'socket', printf('SELECT s.fd, s.inode, s.protocol, s.local, s.remote, s.fd_first_seen AS first_seen '
+    || 'FROM fd_class c JOIN sockets s USING (id, process) WHERE c.class = ''socket'' AND c.name = ''%q'' AND process '
+    || '= %d AND s.open_at_end ORDER BY s.first_snapshot, s.fd', g.name, g.process),
   printf('SELECT f.fd, f.target, a.taken_at AS first_seen FROM fd_class c JOIN fd_span f USING (id, process) '
-    || 'JOIN snapshot a ON a.id = f.first_snapshot JOIN processes p USING (process) WHERE c.class = ''%s'' '
+    || 'JOIN snapshot a ON a.id = f.first_snapshot JOIN processes p USING (process) WHERE c.class = ''kind'' '
     || 'AND c.name = ''%q'' AND process = %d AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by) ORDER BY '
-    || 'f.first_snapshot, f.fd', g.class, g.name, g.process) AS evidence
+    || 'f.first_snapshot, f.fd', g.name, g.process)) AS evidence
 FROM group_growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)

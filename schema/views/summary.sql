@@ -103,6 +103,48 @@ FROM socket
 -- Most differ in their peer: sorting is soon done with that first.
 GROUP BY peer, process, verdict, proof, last_state, direction, local_port;
 
+-- What the fds of a process at the end point to: paths, and addresses of sockets that are not TCP, those that differ in
+-- their numbers only together.
+--   process
+--   name               the kind, or the protocol of a socket: as fd_class.name
+--   target             /var/log/app-*.log (deleted), 0.0.0.0:* -> 192.0.2.1:53; a * is digits, in those that differ by them
+--   fds                how many
+--   first_seen         of the oldest of them; UTC, ISO 8601
+CREATE VIEW target_group AS
+WITH open AS (
+  SELECT f.process, f.kind AS name, f.target, NULL AS stem, f.first_snapshot
+  FROM fd_span f
+  JOIN processes p USING (process)
+  WHERE (f.closed_by IS NULL OR f.closed_by IS p.ended_by)
+    AND f.kind IN ('file', 'deleted-file', 'directory', 'char-device', 'block-device', 'fifo', 'memfd', 'other')
+  UNION ALL
+  SELECT process, coalesce(protocol, 'other'), coalesce(local, '(no name)') || coalesce(' -> ' || remote, ''),
+    -- Of an address the port alone is a number that is not worth to be told each time.
+    CASE WHEN local_port IS NOT NULL AND local LIKE '%:' || local_port
+      THEN substr(local, 1, length(local) - length(local_port)) || '*' || coalesce(' -> ' || remote, '') END,
+    first_snapshot
+  FROM _socket
+  WHERE open_at_end AND verdict = 'other'
+), digits AS (
+  SELECT process, name, target, first_snapshot, coalesce(stem,
+    replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(target,
+      '0', '*'), '1', '*'), '2', '*'), '3', '*'), '4', '*'), '5', '*'), '6', '*'), '7', '*'), '8', '*'), '9', '*')) AS stem
+  FROM open
+), stemmed AS (
+  -- Runs of up to 64 of them become one.
+  SELECT process, name, target, first_snapshot, replace(replace(replace(replace(replace(replace(stem,
+    '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*') AS stem
+  FROM digits
+)
+SELECT g.process, g.name, g.target, g.fds, s.taken_at AS first_seen
+FROM (
+  SELECT process, name, iif(min(target) = max(target), min(target), stem) AS target, count(*) AS fds,
+    min(first_snapshot) AS first_snapshot
+  FROM stemmed
+  GROUP BY process, name, stem
+) g
+JOIN snapshot s ON s.id = g.first_snapshot;
+
 -- Where an fd belongs when fds are counted: by what `fdanalyze diff --by` groups.
 --   id                 fd_span.id
 --   process, kind      as in fd_span

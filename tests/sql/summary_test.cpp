@@ -201,6 +201,37 @@ TEST(ListedIn, CountsByTable) {
   EXPECT_EQ(timeline.rows("SELECT tcp, tcp6, alive FROM listed_in"), "0 2 1\n");
 }
 
+TEST(TargetGroup, WhatDiffersInNumbersOnlyIsOne) {
+  Timeline timeline(R"(
+    snapshots:                                     R   .
+    process a:                                     ok  .
+    fd a/3 type=8 links=0:                         /l/app-9.log_(deleted)   .
+    fd a/4 type=8 links=0:                         _   /l/app-10.log_(deleted)
+    fd a/5 type=8 links=1:                         /etc/hosts2  .
+    fd a/6 type=8 links=1:                         /etc/hosts2  .
+    fd a/7 type=8 links=1:                         /gone   -
+    fd a/8 protocol=UDP:                           s500 .
+    fd a/9 protocol=UDP:                           s501 .
+    fd a/10 protocol=UDP:                          s502 .
+    fd a/11 protocol=UNIX-STREAM:                  s503 .
+    fd a/12 protocol=UNIX-STREAM:                  s504 .
+    fd a/13:                                       p9  .
+    udp 500 local=0.0.0.0:41000 remote=0.0.0.0:0:  CLOSE .
+    udp 501 local=0.0.0.0:41001 remote=0.0.0.0:0:  CLOSE .
+    udp 502 local=0.0.0.0:53 remote=192.0.2.1:53:  EST .
+    unix 503 path=/run/x2.sock:                    on .
+    unix 504:                                      on .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT name, target, fds, first_seen FROM target_group"
+                          " ORDER BY name, target"),
+            "UDP 0.0.0.0:* 2 2026-01-01T00:00:00.000Z\n"
+            "UDP 0.0.0.0:53 -> 192.0.2.1:53 1 2026-01-01T00:00:00.000Z\n"
+            "UNIX-STREAM (no name) 1 2026-01-01T00:00:00.000Z\n"
+            "UNIX-STREAM /run/x2.sock 1 2026-01-01T00:00:00.000Z\n"
+            "deleted-file /l/app-*.log_(deleted) 2 2026-01-01T00:00:00.000Z\n"
+            "file /etc/hosts2 2 2026-01-01T00:00:00.000Z\n");
+}
+
 TEST(Unreadable, EachThingOnce) {
   Timeline timeline(R"(
     snapshots:                     R  .  .
