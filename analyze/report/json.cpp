@@ -56,7 +56,8 @@ Json coverageObject(const Report& report) {
                  {"missed_is_estimate", false},
                  {"late", 0},
                  {"unreadable", Json::array()},
-                 {"recorder", Json::array()}};
+                 {"recorder", Json::array()},
+                 {"logs", Json(report.log_notes)}};
   for (const Coverage& coverage : report.coverage) {
     for (const std::string& note : coverage.recorder_notes)
       object["recorder"].push_back({{"database", coverage.database}, {"text", note}});
@@ -168,6 +169,7 @@ Json processObject(const ProcessReport& process) {
           {"cmdline", orNull(process.cmdline)},
           {"first_seen", process.first_seen},
           {"last_seen", process.last_seen},
+          {"netns", orNull(process.netns)},
           {"has_ended", process.has_ended},
           {"unread_snapshots", process.unread_snapshots},
           {"unread_reason", textOrNull(process.unread_reason)},

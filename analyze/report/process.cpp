@@ -264,6 +264,7 @@ ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
                         .last_seen = row.text("last_seen"),
                         .first_snapshot = row.integer("first_seen_in"),
                         .last_snapshot = row.integer("last_seen_in"),
+                        .netns = row.optionalInteger("netns"),
                         .has_ended = row.optionalInteger("ended_by").has_value(),
                         .unread_snapshots = row.integer("unread_snapshots"),
                         .unread_reason = row.text("unread_reason"),

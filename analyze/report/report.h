@@ -126,6 +126,7 @@ struct ProcessReport {
   std::string last_seen;
   int64_t first_snapshot = 0;
   int64_t last_snapshot = 0;
+  std::optional<int64_t> netns;  ///< inode number of its network namespace; empty: not known
   bool has_ended = false;
   double seconds = 0;            ///< from the first to the last snapshot in which its fds were read
   int64_t unread_snapshots = 0;  ///< in which its fds could not be read
@@ -231,6 +232,7 @@ struct Report {
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
   std::vector<MarkReport> marks;         ///< in the order of time
+  std::vector<std::string> log_notes;    ///< what the logs leave open, one line each
   std::vector<Logs> logs;                ///< of those databases that were given any
 };
 

@@ -332,9 +332,12 @@ class ProcessStatements {
     const int64_t unlisted = verdictCount("unlisted");
     if (unlisted > 0) {
       say(Basis::NotKnown,
-          fmt::format("What {} {}: no table lists them, and nothing tells whether "
-                      "they ever had a connection.",
-                      plural(unlisted, "socket", "sockets"), unlisted == 1 ? "is" : "are"));
+          unlisted == 1
+              ? "What 1 socket is: no table lists it, and nothing tells whether it ever had a "
+                "connection."
+              : fmt::format("What {} sockets are: no table lists them, and nothing tells whether "
+                            "they ever had a connection.",
+                            unlisted));
     }
     const bool is_single = process_.first_snapshot == process_.last_snapshot;
     if (verdictCount("outlived") > 0 && isShort() && !is_single) {

@@ -151,6 +151,8 @@ class TextReport {
     bool is_whole = report_.unread.empty();
     for (const std::string& line : unreadLines(report_))
       writer_.paragraph(line, 2);
+    for (const std::string& note : report_.log_notes)
+      writer_.paragraph(note, 2);
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts) {
         writer_.paragraph(fmt::format("{}: {}", database.path, doubt), 2);

@@ -85,6 +85,15 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
           ? timeAndSnapshot(process.first_seen, process.first_snapshot) + ended(process)
           : fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
                         timeAndSnapshot(process.last_seen, process.last_snapshot), ended(process)));
+  if (process.netns) {
+    // Another namespace than that of a shell shows nothing of it in /proc/net/tcp or ss.
+    facts.emplace_back(
+        "network", fmt::format("namespace {}{}", *process.netns,
+                               process.has_ended
+                                   ? ""
+                                   : fmt::format("; its tables by hand: nsenter -t {} -n ss -tanp",
+                                                 process.pid)));
+  }
   if (process.unread_snapshots > 0) {
     facts.emplace_back("not read", "its fds could not be read in " +
                                        plural(process.unread_snapshots, "snapshot", "snapshots"));

@@ -237,7 +237,7 @@ std::string accepted() {
 TEST(GrowthFindings, IdleConnectionsWithoutKeepalive) {
   EXPECT_EQ(findingsOf(accepted()), "idle-connections warning 100\n");
   EXPECT_EQ(titleOf(accepted(), "idle-connections"),
-            "idle connections without keepalive at port 9091 only grow, from 1 to 12");
+            "connections without keepalive at port 9091 only grow, from 1 to 12");
 }
 
 TEST(GrowthFindings, ConnectionsWithKeepaliveAreNotIdle) {

@@ -20,6 +20,7 @@ ProcessReport leakingProcess() {
                         .last_seen = "2026-01-01T01:00:00.000Z",
                         .first_snapshot = 1,
                         .last_snapshot = 360,
+                        .netns = 4026532177,
                         .seconds = 3600,
                         .has_fds = true,
                         .fds_first = 10,

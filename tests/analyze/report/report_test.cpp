@@ -227,6 +227,40 @@ TEST(ReportText, SpansAreInTheLargestUnit) {
   EXPECT_EQ(spanInWords(864'000'000), "10 d");
 }
 
+// Who looks in another network namespace sees nothing of it.
+TEST(ReportText, TellsTheNetworkNamespaceAndHowToGetThere) {
+  Report report = leakReport();
+  EXPECT_TRUE(contains(
+      renderReportText(report),
+      "network     namespace 4026532177; its tables by hand: nsenter -t 4711 -n ss -tanp\n"));
+  report.processes[0].has_ended = true;
+  EXPECT_TRUE(contains(renderReportText(report), "network     namespace 4026532177\n"));
+}
+
+TEST(ReportText, OneSocketIsSaidOfInTheSingular) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"unlisted", 1}};
+  EXPECT_TRUE(contains(
+      renderReportText(report, {.width = 200}),
+      "What 1 socket is: no table lists it, and nothing tells whether it ever had a connection."));
+}
+
+// What a log says at an unknown time must not vanish.
+TEST(ReportFormats, LinesOfALogWithoutATimeAreTold) {
+  Report report = leakReport();
+  report.logs = {
+      {.database = "leak.db",
+       .logs = {.columns = {"path", "without_time"}, .rows = {{"app.log", int64_t{1}}}}}};
+  EXPECT_TRUE(contains(
+      renderReportText(report, {.width = 200}),
+      "Not known  When 1 line of the log complained: it has no date or time that is known."));
+  report.log_notes = {"app.log: 1 line that tells of it has no known time"};
+  for (const std::string& text : {renderReportText(report, {.width = 200}),
+                                  renderReportMarkdown(report), renderReportHtml(report)})
+    EXPECT_TRUE(contains(text, "1 line that tells of it has no known time")) << text;
+  EXPECT_EQ(Json::parse(renderReportJson(report))["coverage"]["logs"][0], report.log_notes[0]);
+}
+
 // A line break would end the command, or get into the name.
 TEST(ReportText, CommandsAreNeverWrapped) {
   Report report = leakReport();
