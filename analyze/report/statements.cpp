@@ -369,7 +369,7 @@ class ProcessStatements {
       say(Basis::ToDo,
           fmt::format("Find the path in the program on which a connection ends without close(). {}",
                       process_.has_ended ? "The fds are gone with the process; one that is started "
-                                           "again goes the same way."
+                                           "again may go the same way."
                                          : "A restart frees the fds for a time."));
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       say(Basis::ToDo, behind->advice);

@@ -158,8 +158,15 @@ std::vector<std::string> notesOf(const Report& report) {
   notes.emplace_back(
       "Observed is what a snapshot holds; inferred is what follows from it, with a rate or a rule; "
       "what neither tells is named as not known.");
+  int64_t snapshots = 0;
+  for (const Coverage& coverage : report.coverage)
+    snapshots += coverage.snapshots;
   notes.emplace_back(
-      "Between two snapshots nothing is seen: what opened and closed in between left no trace.");
+      snapshots == 1
+          ? "One snapshot shows one moment: of what was before and after it there is only what the "
+            "kernel still knew then."
+          : "Between two snapshots nothing is seen: what opened and closed in between left no "
+            "trace.");
   notes.push_back(fmt::format(
       "An fd that has outlived its connection for longer than the grace period of {} counts as a "
       "leak; '--grace' changes that.",

@@ -77,7 +77,7 @@ SELECT
       || 'the fd is dropped there without close(). ESTABLISHED as the last state means that the connection '
       || 'went from one snapshot to the next, as after a reset by the peer. ') || 'Closing the fd is always safe, since '
     || 'the connection is gone. ' || iif(p.ended_by IS NULL, 'A restart frees the fds for a time.',
-    'The end of the process has freed them; one that is started again goes the same way.') AS advice,
+    'The end of the process has freed them; one that is started again may go the same way.') AS advice,
   printf('SELECT fd, inode, local, remote, last_state, last_data_at, outlived_seconds, proof, watched_by '
     || 'FROM outlived WHERE open_at_end%s AND pid = %d AND start_ticks = %d ORDER BY fd',
     iif(c.is_short, '', ' AND leak'), p.pid, p.start_ticks) AS evidence,
