@@ -58,6 +58,12 @@ std::vector<PeerGroup> peerGroups(const Analysis& analysis, int64_t process) {
 }
 
 void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
+  // Most processes have nothing that grows, and all of their fds to go through.
+  const ResultTable growing = analysis.query(
+      "SELECT 1 FROM group_growth WHERE process = ? AND only_grows AND class IN ('kind', 'socket')"
+      " LIMIT 1",
+      {id});
+  if (growing.rows.empty()) return;
   const ResultTable rows = analysis.query(
       "SELECT name, target, fds, first_seen, count(*) OVER () AS total FROM target_group t"
       " WHERE process = ?1 AND EXISTS (SELECT 1 FROM group_growth g WHERE g.process = ?1"

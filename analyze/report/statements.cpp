@@ -342,9 +342,10 @@ class ProcessStatements {
     const bool is_single = process_.first_snapshot == process_.last_snapshot;
     if (verdictCount("outlived") > 0 && isShort() && !is_single) {
       say(Basis::NotKnown,
-          fmt::format("For how long these fds have outlived their connections: they were recorded "
+          fmt::format("For how long these fds {} outlived their connections: they were recorded "
                       "for {:.{}f} s only, and the grace period is {}.",
-                      process_.seconds, process_.seconds < 10 ? 1 : 0, grace(report_)));
+                      process_.has_ended ? "had" : "have", process_.seconds,
+                      process_.seconds < 10 ? 1 : 0, grace(report_)));
     }
     if (is_single) {
       say(Basis::NotKnown, verdictCount("outlived") > 0
