@@ -7,6 +7,7 @@
 
 #include "schema/command_line/duration.h"
 #include "schema/command_line/exit_status.h"
+#include "schema/command_line/pid.h"
 #include "schema/command_line/size.h"
 #include "schema/command_line/usage_error.h"
 #include "schema/command_line/versions.h"
@@ -36,7 +37,7 @@ struct Parsed {
   std::string from;
   std::string to;
   MarkOptions marks;
-  std::string log_zone = "UTC";
+  std::string log_zone;  ///< empty: UTC
   std::vector<std::string> mark_texts;
   std::optional<uint64_t> max_memory_bytes;
   std::optional<uint64_t> max_time_ms;
@@ -107,6 +108,7 @@ void addProcesses(CLI::App& command, ProcessFilter& filter) {
   command.add_option("--pid", filter.pids, "Only this process, or these: 4711,4712")
       ->type_name("PID")
       ->delimiter(',')
+      ->check(pidNumber())
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--comm", filter.comms, "Only processes of this name (repeatable)")
@@ -384,7 +386,8 @@ void addShow(CLI::App& app, Parsed& parsed) {
 AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
   for (const std::string& text : parsed.mark_texts)
     parsed.marks.marks.push_back(*parseMark(text));
-  parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
+  parsed.marks.has_log_zone = !parsed.log_zone.empty();
+  parsed.marks.log_offset_s = *parseZone(parsed.marks.has_log_zone ? parsed.log_zone : "UTC");
   const TimeRange range = rangeOf(parsed);
   if (range.from_ns && range.to_ns && *range.from_ns > *range.to_ns) {
     std::cerr << "fdanalyze: "

@@ -62,9 +62,9 @@ Coverage describeCoverage(const Analysis& analysis) {
       " JOIN recording r ON r.id = s.recording GROUP BY s.recording");
   forEachRow(spans, [&](const Row& span) { coverage.seconds += span.real("seconds"); });
   coverage.unreadable = analysis.query(
-      "SELECT operation, subject, pid, errno, detail, count, snapshots, first_snapshot, "
-      "last_snapshot"
-      " FROM unreadable ORDER BY snapshots DESC, subject, operation, errno, detail");
+      "SELECT operation, file, subject, pid, errno, reason, detail, count, snapshots,"
+      " first_snapshot, last_snapshot"
+      " FROM unreadable ORDER BY snapshots DESC, file, operation, errno, detail");
   const ResultTable notes = analysis.query("SELECT text FROM recorder_note ORDER BY place");
   forEachRow(notes, [&](const Row& note) { coverage.recorder_notes.push_back(note.text("text")); });
   return coverage;

@@ -34,7 +34,8 @@ bool has(const Report& report, const ProcessReport& process, std::string_view id
 /// What a verdict adds on the limit.
 std::string limitClause(const ProcessReport& process) {
   if (process.is_full)
-    return fmt::format("; its limit of {} open files is used up", limitOf(process));
+    return fmt::format("; its limit of {} open files {} used up", limitOf(process),
+                       process.has_ended ? "was" : "is");
   if (process.limit_reached_at)
     return fmt::format("; its limit of {} open files was reached", process.reached_limit);
   if (process.has_ended) return ", and ended";
@@ -168,15 +169,17 @@ std::string outlivedVerdict(const ProcessReport& process, const Finding& finding
                   "sockets whose connections are gone");
   };
   if (isLate(&finding))
-    return fmt::format("{} holds {} and closes such ones late{}", name, sockets(),
-                       limitClause(process));
+    return fmt::format("{} {} {} and {} such ones late{}", name,
+                       process.has_ended ? "held" : "holds", sockets(),
+                       process.has_ended ? "closed" : "closes", limitClause(process));
   if (isHeld(&finding)) {
-    return fmt::format(
-        "{} holds {}; their number did not grow in the second half of the recording{}", name,
-        sockets(), limitClause(process));
+    return fmt::format("{} {} {}; their number did not grow in the second half of the recording{}",
+                       name, process.has_ended ? "held" : "holds", sockets(), limitClause(process));
   }
-  return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
-                     leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
+  return fmt::format("fd leak{}: {} {} gone{}", leaksOf(process) > 0 ? "" : ", most likely", name,
+                     process.has_ended ? "did not close sockets whose connections were"
+                                       : "does not close sockets whose connections are",
+                     limitClause(process));
 }
 
 std::string undecidedVerdict(const Report& report, const ProcessReport& process,
@@ -193,15 +196,26 @@ std::string closeWaitVerdict(const ProcessReport& process, const Finding& findin
                              const std::string& name) {
   if (finding.judgement == "leak") {
     return fmt::format(
-        "fd leak, most likely: {} does not close connections whose peers have ended them "
+        "fd leak, most likely: {} {} not close connections whose peers {} ended them "
         "(CLOSE_WAIT){}",
-        name, limitClause(process));
+        name, process.has_ended ? "did" : "does", process.has_ended ? "had" : "have",
+        limitClause(process));
   }
   return fmt::format(
-      "{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}{}", name,
+      "{} {} {} in CLOSE_WAIT, whose peers {} ended their side{}{}", name,
+      process.has_ended ? "kept" : "keeps",
       plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
+      process.has_ended ? "had" : "have",
       isHeld(&finding) ? "; their number did not grow in the second half of the recording" : "",
       limitClause(process));
+}
+
+/// What a verdict adds where fds could not be read.
+std::string unreadClause(const ProcessReport& process) {
+  const int64_t unread = unreadFdsOf(process);
+  if (unread == 0) return {};
+  return fmt::format("; what {} of its {} fds are is not known, they could not be read{}", unread,
+                     process.fds_last, whyUnread(process));
 }
 
 }  // namespace
@@ -228,18 +242,24 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
       return fmt::format("in {} {}{}", name, finding->title, limitClause(process));
     case Cause::LiveClients:
       return fmt::format(
-          "{} has too many live clients for a limit of {} open files; it is no fd leak of dead "
+          "{} {} too many live clients for a limit of {} open files; it is no fd leak of dead "
           "sockets",
-          name, limitOf(process));
+          name, process.has_ended ? "had" : "has", limitOf(process));
     case Cause::Limit:
-      return process.is_full
-                 ? fmt::format("{} has used up its limit of {} open files", name, limitOf(process))
-                 : fmt::format("{} reached its limit of {} open files", name,
-                               process.reached_limit);
+      return process.is_full ? fmt::format("{} {} used up its limit of {} open files{}", name,
+                                           process.has_ended ? "had" : "has", limitOf(process),
+                                           unreadClause(process))
+                             : fmt::format("{} reached its limit of {} open files{}", name,
+                                           process.reached_limit, unreadClause(process));
     case Cause::Growth:
-      return fmt::format(
-          "the fds of {} grow; which they are is below, why they stay is not known{}", name,
-          limitClause(process));
+      if (unreadFdsOf(process) > 0) {
+        return fmt::format("the fds of {} {}{}{}", name, process.has_ended ? "grew" : "grow",
+                           limitClause(process), unreadClause(process));
+      }
+      return fmt::format("the fds of {} {}; which they {} is below, why they {} is not known{}",
+                         name, process.has_ended ? "grew" : "grow",
+                         process.has_ended ? "were" : "are", process.has_ended ? "stayed" : "stay",
+                         limitClause(process));
     case Cause::None:
       break;
   }

@@ -81,6 +81,14 @@ struct PeerGroup {
   std::optional<std::string> last_data;
 };
 
+/// What fds of a kind that grows point to, those alike together.
+struct TargetGroup {
+  std::string name;    ///< the kind, or the protocol of a socket
+  std::string target;  ///< a path or an address; a * is digits
+  int64_t fds = 0;
+  std::string first_seen;  ///< of the oldest
+};
+
 /// How many dead sockets last carried data in a stretch of time.
 struct LastDataBucket {
   std::string from;
@@ -122,12 +130,16 @@ struct ProcessReport {
   std::string last_seen;
   int64_t first_snapshot = 0;
   int64_t last_snapshot = 0;
+  std::optional<int64_t> netns;  ///< inode number of its network namespace; empty: not known
   bool has_ended = false;
   double seconds = 0;            ///< from the first to the last snapshot in which its fds were read
   int64_t unread_snapshots = 0;  ///< in which its fds could not be read
+  std::string unread_reason;     ///< why they, or what they are, could not be read; may be empty
+  bool is_refused = false;       ///< for want of a right
   bool has_fds = false;  ///< they could be read at least once; else the numbers below mean nothing
   int64_t fds_first = 0;
   int64_t fds_last = 0;
+  int64_t fds_above = 0;  ///< at the end, with numbers not below the soft limit
   int64_t fds_peak = 0;
   std::string peak_at;
   int64_t peak_snapshot = 0;
@@ -156,6 +168,8 @@ struct ProcessReport {
   std::vector<NamedCount> kinds;          ///< at the end, most first
   std::vector<NamedCount> verdicts;       ///< at the end, most first
   std::vector<PeerGroup> peers;           ///< most first
+  std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
+  int64_t targets_total = 0;              ///< how many there are in all
   std::vector<LastDataBucket> last_data;  ///< of dead sockets, in the order of time
   std::vector<Lifetime> lifetimes;        ///< those that outlived longest
   int64_t lifetimes_total = 0;            ///< how many there are in all
@@ -228,6 +242,7 @@ struct Report {
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
   std::vector<MarkReport> marks;         ///< in the order of time
+  std::vector<std::string> log_notes;    ///< what the logs leave open, one line each
   std::vector<Logs> logs;                ///< of those databases that were given any
 };
 

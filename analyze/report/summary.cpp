@@ -53,6 +53,34 @@ void addLog(const Report& report, const DatabaseReport& database,
                          shortTime(first->at), shortTime(last->at), first->text)});
 }
 
+/// How many lines of an archive's logs complain at a time that is not known.
+int64_t linesWithoutTime(const Report& report, const DatabaseReport& database) {
+  int64_t lines = 0;
+  for (const Logs& logs : report.logs) {
+    if (logs.database != database.path) continue;
+    const auto& columns = logs.logs.columns;
+    const auto column = static_cast<size_t>(
+        std::find(columns.begin(), columns.end(), "without_time") - columns.begin());
+    for (const auto& row : logs.logs.rows) {
+      const auto* count = column < row.size() ? std::get_if<int64_t>(&row[column]) : nullptr;
+      if (count != nullptr) lines += *count;
+    }
+  }
+  return lines;
+}
+
+void addLinesWithoutTime(const Report& report, const DatabaseReport& database,
+                         std::vector<Statement>& statements) {
+  const int64_t lines = linesWithoutTime(report, database);
+  if (lines == 0) return;
+  statements.push_back(
+      {Basis::NotKnown,
+       fmt::format("When {} of the log{} complained: {} no date or time that is known.",
+                   plural(lines, "line", "lines"),
+                   report.databases.size() > 1 ? " of " + hostOf(report, database.path) : "",
+                   lines == 1 ? "it has" : "they have")});
+}
+
 /// Whether a restart has to do with what the report is about: of the process of the verdict, of one
 /// of its name, or of one with a finding of its own.
 bool isRelevant(const Report& report, const Finding& restart) {
@@ -142,7 +170,7 @@ void addHosts(const Report& report, std::vector<Statement>& statements) {
       statements.push_back({Basis::Observed, fmt::format("Of {}: {}.", host, finding.title)});
     } else if (finding.id == "recording-gaps") {
       statements.push_back(
-          {Basis::NotKnown, fmt::format("What happened in between{}: {}.",
+          {Basis::NotKnown, fmt::format("What happened while no snapshot was taken{}: {}.",
                                         report.databases.size() > 1 ? " on " + host : std::string(),
                                         finding.title)});
     }
@@ -196,10 +224,21 @@ std::string verdictWithoutCause(const Report& report) {
   const auto of_host = std::find_if(report.findings.begin(), report.findings.end(), isHostFinding);
   if (of_host != report.findings.end()) return of_host->title;
   const ProcessReport& process = report.processes.front();
-  if (!process.has_fds)
-    return fmt::format("nothing is known: the fds of {} could not be read", nameOf(process));
+  if (!process.has_fds) {
+    return fmt::format("nothing is known: the fds of {} could not be read{}", nameOf(process),
+                       whyUnread(process));
+  }
   // Another process can have a worse number of the same kind: only its own is said of it.
   const auto findings = findingsOf(report, process);
+  const int64_t unread = unreadFdsOf(process);
+  if (unread > 0 && (findings.empty() || findings.front()->id == "unread" ||
+                     findings.front()->severity == "info")) {
+    return unread == process.fds_last
+               ? fmt::format("nothing is known: {} of {} could not be read{}",
+                             plural(unread, "fd", "fds"), nameOf(process), whyUnread(process))
+               : fmt::format("of {} of the {} fds of {} nothing is known: they could not be read{}",
+                             unread, process.fds_last, nameOf(process), whyUnread(process));
+  }
   if (!findings.empty() && findings.front()->severity != "info")
     return nameOf(process) + ": " + findings.front()->title;
   std::string loss;
@@ -274,8 +313,10 @@ Summary summarize(const Report& report) {
   addArchives(report, summary.statements);
   for (Statement& statement : statementsOn(report, process))
     summary.statements.push_back(std::move(statement));
-  for (const DatabaseReport& database : report.databases)
+  for (const DatabaseReport& database : report.databases) {
     addLog(report, database, summary.statements);
+    addLinesWithoutTime(report, database, summary.statements);
+  }
   addRestarts(report, summary.statements);
   addOthers(report, summary.statements);
   addHosts(report, summary.statements);

@@ -97,6 +97,15 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
           ? timeAndSnapshot(process.first_seen, process.first_snapshot) + ended(process)
           : fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
                         timeAndSnapshot(process.last_seen, process.last_snapshot), ended(process)));
+  if (process.netns) {
+    // Another namespace than that of a shell shows nothing of it in /proc/net/tcp or ss.
+    facts.emplace_back(
+        "network", fmt::format("namespace {}{}", *process.netns,
+                               process.has_ended
+                                   ? ""
+                                   : fmt::format("; its tables by hand: nsenter -t {} -n ss -tanp",
+                                                 process.pid)));
+  }
   if (process.unread_snapshots > 0) {
     facts.emplace_back("not read", "its fds could not be read in " +
                                        plural(process.unread_snapshots, "snapshot", "snapshots"));
@@ -159,8 +168,15 @@ std::vector<std::string> notesOf(const Report& report) {
   notes.emplace_back(
       "Observed is what a snapshot holds; inferred is what follows from it, with a rate or a rule; "
       "what neither tells is named as not known.");
+  int64_t snapshots = 0;
+  for (const Coverage& coverage : report.coverage)
+    snapshots += coverage.snapshots;
   notes.emplace_back(
-      "Between two snapshots nothing is seen: what opened and closed in between left no trace.");
+      snapshots == 1
+          ? "One snapshot shows one moment: of what was before and after it there is only what the "
+            "kernel still knew then."
+          : "Between two snapshots nothing is seen: what opened and closed in between left no "
+            "trace.");
   notes.push_back(fmt::format(
       "An fd that has outlived its connection for longer than the grace period of {} counts as a "
       "leak; '--grace' changes that.",
@@ -258,6 +274,16 @@ int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name) {
     if (key == name) return count;
   }
   return 0;
+}
+
+int64_t unreadFdsOf(const ProcessReport& process) {
+  return countOf(process.kinds, "unread");
+}
+
+std::string whyUnread(const ProcessReport& process) {
+  if (process.unread_reason.empty()) return {};
+  return fmt::format(" ({}{})", process.unread_reason,
+                     process.is_refused ? "; it takes root or CAP_SYS_PTRACE" : "");
 }
 
 std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport& process) {

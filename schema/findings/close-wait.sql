@@ -9,16 +9,19 @@ WITH counted AS (
 SELECT
   CASE WHEN j.judgement = 'late' THEN iif(x.pressure IS NULL, 'info', 'warning')
     ELSE iif(x.pressure IS NULL, 'warning', 'critical') END AS severity,
-  printf('%d %s in CLOSE_WAIT: the peer has ended its side, the program has not closed%s', c.sockets,
-         iif(c.sockets = 1, 'connection stays', 'connections stay'),
-         CASE j.judgement WHEN 'held' THEN '; their number did not grow in the second half of the recording'
-           WHEN 'late' THEN '; such ones are closed, but late' ELSE '' END) AS title,
+  printf('%d %s in CLOSE_WAIT: the peer %s ended its side, the program %s not closed%s', c.sockets,
+    CASE WHEN p.ended_by IS NULL THEN iif(c.sockets = 1, 'connection stays', 'connections stay')
+      ELSE iif(c.sockets = 1, 'connection stayed', 'connections stayed') END,
+    iif(p.ended_by IS NULL, 'has', 'had'), iif(p.ended_by IS NULL, 'has', 'had'),
+    CASE j.judgement WHEN 'held' THEN '; their number did not grow in the second half of the recording'
+      WHEN 'late' THEN iif(p.ended_by IS NULL, '; such ones are closed, but late', '; such ones were closed, but late')
+      ELSE '' END) AS title,
   p.pid, p.start_ticks,
-  printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %s, the '
-    || 'longest for %.0f s. ', (SELECT words FROM _grace), c.longest)
+  printf('Observed: the TCP table %s them in CLOSE_WAIT for longer than the grace period of %s, the '
+    || 'longest for %.0f s. ', iif(p.ended_by IS NULL, 'lists', 'listed'), (SELECT words FROM _grace), c.longest)
     || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last%s. ',
       d.count_first, d.count_middle, d.count_last, iif(d.count_middle = 0, '',
-      printf('; of those half-way %d are still so', d.count_kept))) FROM dead_count d
+      printf('; of those half-way %d %s still so', d.count_kept, iif(p.ended_by IS NULL, 'are', 'were')))) FROM dead_count d
       WHERE d.process = c.process AND d.verdict = 'peer-closed'), '')
     || CASE
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
@@ -33,8 +36,8 @@ SELECT
       WHEN c.unread = c.sockets THEN 'the program does not read them any more'
       ELSE 'some the program does not read any more, of others it has read all that came and does not close'
       END
-    || '. The kernel has no timeout for this state: it stays until the program closes its fd, or a reset or a '
-    || 'keepalive that fails ends it. Not '
+    || '. The kernel has no timeout for this state: it stays until the program closes its fd. A reset, or a '
+    || 'keepalive that fails, ends the connection and leaves the fd open without one. Not '
     || 'known: whether the peer has closed, or has only ended its sending (shutdown) and waits for an '
     || 'answer' || iif(c.unread = c.sockets, '.', '; whether the program has seen the end of the stream: with the last '
     || 'data the kernel counts it as read.') AS explanation,

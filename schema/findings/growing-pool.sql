@@ -11,9 +11,10 @@ WITH pool AS (
 SELECT
   CASE WHEN g.connections * 2 > f.fds_last AND x.pressure IS NOT NULL
     THEN 'critical' ELSE 'warning' END AS severity,
-  printf('connections to %s only grow, from %d to %d%s', g.peer, g.count_0, g.count_4,
-    CASE g.peers WHEN 1 THEN '' WHEN 2 THEN ', and so do those to another peer'
-      ELSE printf(', and so do those to %d other peers', g.peers - 1) END) AS title,
+  printf('connections to %s only %s, from %d to %d%s', g.peer, iif(p.ended_by IS NULL, 'grow', 'grew'), g.count_0, g.count_4,
+    CASE g.peers WHEN 1 THEN '' WHEN 2
+      THEN printf(', and so %s those to another peer', iif(p.ended_by IS NULL, 'do', 'did'))
+      ELSE printf(', and so %s those to %d other peers', iif(p.ended_by IS NULL, 'do', 'did'), g.peers - 1) END) AS title,
   p.pid, p.start_ticks,
   printf('Observed: the process connected to this peer itself. At five times, evenly spread over the '
     || '%s, there were %d, %d, %d, %d and %d connections. Of those made in each quarter %d, %d, %d '

@@ -10,6 +10,7 @@ WITH dead AS (
   SELECT process, judgement, is_short, old, count(*) AS fds, sum(leak) AS leaks,
     sum(proof = 'autopsy') AS autopsy, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
     sum(watched_by = '[]') AS forgotten, sum(watched_by <> '[]') AS ignored,
+    sum(connection_last_seen IS NOT NULL) AS listed, sum(last_data_at IS NOT NULL) AS with_data,
     min(connection_last_seen) AS first_lost,
     max(CASE WHEN connection_last_seen IS NOT NULL THEN outlived_since END) AS last_lost,
     min(last_data_at) AS first_data, max(last_data_at) AS last_data
@@ -30,7 +31,10 @@ SELECT
       WHEN 'leak' THEN ''
       ELSE '; for how long can''t be told from so short a recording' END) AS title,
   p.pid, p.start_ticks,
-  'Observed: these fds are open, and no TCP table of their network namespace lists their sockets'
+  iif(p.ended_by IS NULL,
+      'Observed: these fds are open, and no TCP table of their network namespace lists their sockets',
+      'Observed: these fds were open when the process was last seen, and no TCP table of their network namespace '
+    || 'listed their sockets')
     || iif(c.leaks = 0, '. ', printf(', for longer than the grace period of %s. ', g.words))
     || iif(c.autopsy > 0, printf('Of %s the kernel itself says that the socket is closed and was once '
       || 'connected (proof: autopsy). ', iif(c.autopsy = 1, 'one', c.autopsy)), '')
@@ -38,34 +42,55 @@ SELECT
       || 'looks at the tables do not (proof: history). ', iif(c.history = 1, 'one', c.history)), '')
     || iif(c.single > 0, printf('Of %s an earlier snapshot lists the connection and one later look does '
       || 'not (proof: single). ', iif(c.single = 1, 'one', c.single)), '')
-    || iif(c.first_lost IS NOT NULL, printf('Connections went between %sZ and %sZ while it was recorded. ',
-      substr(c.first_lost, 1, 19), substr(c.last_lost, 1, 19)), '')
-    || iif(c.first_data IS NOT NULL, printf('They last carried data between %sZ and %sZ. ',
+    || CASE WHEN c.listed = 0 THEN 'No snapshot lists a connection of any of them: each was gone before, or went '
+        || 'between two snapshots. '
+      ELSE CASE WHEN c.fds = 1 THEN 'Its connection' WHEN c.listed = c.fds THEN 'Their connections'
+          WHEN c.listed = 1 THEN printf('Of %d, 1 was still listed, and its connection', c.fds)
+          ELSE printf('Of %d, %d were still listed, and their connections', c.fds, c.listed) END
+        || printf(' went between %sZ and %sZ', substr(c.first_lost, 1, 19), substr(c.last_lost, 1, 19))
+        || CASE c.fds - c.listed WHEN 0 THEN '' WHEN 1 THEN '; no snapshot lists the connection of the other one'
+          ELSE printf('; no snapshot lists the connections of the other %d', c.fds - c.listed) END || '. ' END
+    || iif(c.first_data IS NOT NULL, printf('%s last carried data between %sZ and %sZ. ',
+      CASE WHEN c.fds = 1 THEN 'It' WHEN c.with_data = c.fds THEN 'They' WHEN c.with_data = 1 THEN 'One of them'
+        ELSE printf('%d of them', c.with_data) END,
       substr(c.first_data, 1, 19), substr(c.last_data, 1, 19)), '')
     || iif(c.judgement = 'likely', printf('Of %d that was longer than %s before the last look. ', c.old, g.words), '')
     || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last%s. ',
       d.count_first, d.count_middle, d.count_last, iif(d.count_middle = 0, '',
-      printf('; of those half-way %d are still open', d.count_kept))) FROM dead_count d
+      printf('; of those half-way %d %s still open', d.count_kept, iif(p.ended_by IS NULL, 'are', 'were')))) FROM dead_count d
       WHERE d.process = c.process AND d.verdict = 'outlived'), '')
     || CASE WHEN NOT EXISTS (SELECT 1 FROM fd_span e WHERE e.process = c.process AND e.kind = 'eventpoll')
       THEN ''
-      WHEN c.ignored = 0 THEN 'No epoll watches any of them. '
-      WHEN c.forgotten = 0 THEN 'An epoll still watches each of them. '
+      WHEN c.ignored = 0 THEN iif(p.ended_by IS NULL, 'No epoll watches any of them. ',
+        'No epoll watched any of them. ')
+      WHEN c.forgotten = 0 THEN iif(p.ended_by IS NULL, 'An epoll still watches each of them. ',
+        'An epoll still watched each of them. ')
       ELSE printf('%d %s watched by no epoll (forgotten), %d still %s (ignored). ', c.forgotten,
-        iif(c.forgotten = 1, 'is', 'are'), c.ignored, iif(c.ignored = 1, 'is', 'are')) END
+        CASE WHEN p.ended_by IS NULL THEN iif(c.forgotten = 1, 'is', 'are') ELSE iif(c.forgotten = 1, 'was', 'were')
+          END, c.ignored,
+        CASE WHEN p.ended_by IS NULL THEN iif(c.ignored = 1, 'is', 'are') ELSE iif(c.ignored = 1, 'was', 'were')
+          END) END
     || CASE
-      WHEN c.judgement IN ('undecided', 'few') THEN printf('Not known: whether the program will close them: a handler '
-        || 'that is at work and finds out late looks the same meanwhile. What decides it is whether they are still '
-        || 'open after %s, which a recording of at least %s shows. Nor why each connection ended: ', g.words, g.twice)
+      WHEN c.judgement IN ('undecided', 'few') THEN iif(p.ended_by IS NULL,
+        printf('Not known: whether the program will close them: a handler that is at work and finds out late looks '
+          || 'the same meanwhile. What decides it is whether they are still open after %s, which a recording of at '
+          || 'least %s shows. Nor why each connection ended: ', g.words, g.twice),
+        'Not known: whether the program would have closed them: a handler that is at work and finds out late looks '
+          || 'the same meanwhile. Nor why each connection ended: ')
       ELSE CASE
-        WHEN c.judgement = 'held' THEN 'Inferred: the program, or a pool in it, has not used them since and does '
-          || 'not see that they are dead'
-        WHEN c.judgement = 'late' THEN 'Inferred: the program closes them, but late, as a handler that is slow or '
-          || 'a reaper that looks now and then'
-        WHEN c.ignored = 0 THEN 'Inferred: the program has forgotten them'
-        WHEN c.forgotten = 0 THEN 'Inferred: the program ignores what the epoll reports of them'
-        ELSE 'Inferred: the program has forgotten them, or ignores them' END
-        || '; nothing but the program can close them. Not known: why each connection ended; ' END
+        WHEN c.judgement = 'held' THEN iif(p.ended_by IS NULL,
+          'Inferred: the program, or a pool in it, has not used them since and does not see that they are dead',
+          'Inferred: the program, or a pool in it, had not used them since and did not see that they were dead')
+        WHEN c.judgement = 'late' THEN iif(p.ended_by IS NULL,
+          'Inferred: the program closes them, but late, as a handler that is slow or a reaper that looks now and then',
+          'Inferred: the program closed them, but late, as a handler that is slow or a reaper that looks now and then')
+        WHEN c.ignored = 0 THEN printf('Inferred: the program %s forgotten them', w.has)
+        WHEN c.forgotten = 0 THEN iif(p.ended_by IS NULL, 'Inferred: the program ignores what the epoll reports of them',
+          'Inferred: the program ignored what the epoll reported of them')
+        ELSE printf('Inferred: the program %s forgotten them, or %s them', w.has,
+          iif(p.ended_by IS NULL, 'ignores', 'ignored')) END
+        || iif(p.ended_by IS NULL, '; nothing but the program can close them', '; its end closed them')
+        || '. Not known: why each connection ended; ' END
     || 'the kernel keeps no reason.' AS explanation,
   CASE
     WHEN c.judgement IN ('undecided', 'few') THEN printf('Record it for at least %s, twice the grace period '
@@ -81,8 +106,9 @@ SELECT
         || 'the fd is dropped there without close(). ESTABLISHED as the last state means that the connection '
         || 'went from one snapshot to the next, as after a reset by the peer. ') END
     || iif(c.judgement IN ('undecided', 'few'), '', 'What owns the fd (the pool, the client, the stream) has to close '
-      || 'it: a close() of the bare number behind its back is done twice, and the second can hit another file. A '
-      || 'restart frees the fds for a time.') AS advice,
+      || 'it: a close() of the bare number behind its back is done twice, and the second can hit another file. '
+      || iif(p.ended_by IS NULL, 'A restart frees the fds for a time.',
+      'The end of the process has freed them; one that is started again may go the same way.')) AS advice,
   printf('SELECT fd, inode, local, remote, last_state, last_data_at, outlived_seconds, proof, watched_by '
     || 'FROM outlived WHERE open_at_end%s AND pid = %d AND start_ticks = %d ORDER BY fd',
     iif(c.is_short, '', ' AND leak'), p.pid, p.start_ticks) AS evidence,
@@ -92,3 +118,4 @@ FROM counted c
 JOIN _grace g
 JOIN processes p USING (process)
 JOIN limit_pressure x USING (process)
+JOIN (SELECT process, iif(ended_by IS NULL, 'has', 'had') AS has FROM processes) w USING (process)

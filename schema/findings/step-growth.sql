@@ -15,7 +15,8 @@ WITH step AS (
 )
 SELECT
   iif(x.pressure IN ('full', 'reached'), 'critical', 'warning') AS severity,
-  printf('fds grow in %d steps of about %d and do not fall again', c.steps, c.middle) AS title,
+  printf(iif(p.ended_by IS NULL, 'fds grow in %d steps of about %d and do not fall again',
+    'fds grew in %d steps of about %d and did not fall again'), c.steps, c.middle) AS title,
   p.pid, p.start_ticks,
   printf('Observed: from %d to %d fds in %d snapshots; in %d of them it had %d to %d more than before, from '
     || '%sZ to %sZ, and stood nearly still in all others. Inferred: something that happens now and then '

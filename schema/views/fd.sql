@@ -47,7 +47,8 @@ ORDER BY r.place;
 --                      0: it was there when the process was first looked at, and may be old
 --   closed_by          the next snapshot in which the process's fds were read, or the process was gone;
 --                      NULL: it was open when last looked
---   kind               socket, pipe, file, deleted-file, directory, char-device, ..., eventpoll, ...
+--   kind               socket, pipe, file, deleted-file, directory, char-device, ..., eventpoll, ...;
+--                      unread: its link could not be read, so nothing is known of what it is
 --   target             what the link says: `socket:[94859722]`, `/var/log/x`; NULL: unreadable
 --   socket_inode       of a socket, else NULL
 --   protocol           of a socket: the kernel's name; NULL: not told
@@ -88,7 +89,7 @@ SELECT NULL, l.process, l.fd, l.first_snapshot, l.last_snapshot, l.first_change 
                 ORDER BY r.first_snapshot LIMIT 1), p.ended_by),
       coalesce(p.ended_by, 9223372036854775807)),
   CASE
-    WHEN c.link_type = 0 THEN 'other'
+    WHEN c.link_type = 0 THEN 'unread'
     WHEN c.link_type = 1 THEN 'socket'
     WHEN c.link_type = 2 THEN 'pipe'
     WHEN c.link_text LIKE 'anon_inode:[%]' THEN substr(c.link_text, 13, length(c.link_text) - 13)

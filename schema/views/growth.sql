@@ -118,7 +118,7 @@ CREATE UNIQUE INDEX _busy_inode_by_inode ON _busy_inode (inode);
 CREATE VIEW fd_class AS
 SELECT f.id, f.process, 'kind' AS class, f.kind AS name
 FROM fd_span f
-WHERE f.kind <> 'socket'
+WHERE f.kind NOT IN ('socket', 'unread')  -- what could not be read is of no kind
 UNION ALL
 SELECT s.id, s.process, 'socket', iif(s.verdict = 'other', coalesce(s.protocol, 'other'), s.verdict)
 FROM sockets s

@@ -109,6 +109,48 @@ FROM socket
 -- Most differ in their peer: sorting is soon done with that first.
 GROUP BY peer, process, verdict, proof, last_state, direction, local_port;
 
+-- What the fds of a process at the end point to: paths, and addresses of sockets that are not TCP, those that differ in
+-- their numbers only together.
+--   process
+--   name               the kind, or the protocol of a socket: as fd_class.name
+--   target             /var/log/app-*.log (deleted), 0.0.0.0:* -> 192.0.2.1:53; a * is digits, in those that differ by them
+--   fds                how many
+--   first_seen         of the oldest of them; UTC, ISO 8601
+CREATE VIEW target_group AS
+WITH open AS (
+  SELECT f.process, f.kind AS name, f.target, NULL AS stem, f.first_snapshot
+  FROM fd_span f
+  JOIN processes p USING (process)
+  WHERE (f.closed_by IS NULL OR f.closed_by IS p.ended_by)
+    AND f.kind IN ('file', 'deleted-file', 'directory', 'char-device', 'block-device', 'fifo', 'memfd', 'other')
+  UNION ALL
+  SELECT process, coalesce(protocol, 'other'), coalesce(local, '(no name)') || coalesce(' -> ' || remote, ''),
+    -- Of an address the port alone is a number that is not worth to be told each time.
+    CASE WHEN local_port IS NOT NULL AND local LIKE '%:' || local_port
+      THEN substr(local, 1, length(local) - length(local_port)) || '*' || coalesce(' -> ' || remote, '') END,
+    first_snapshot
+  FROM _socket
+  WHERE open_at_end AND verdict = 'other'
+), digits AS (
+  SELECT process, name, target, first_snapshot, coalesce(stem,
+    replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(target,
+      '0', '*'), '1', '*'), '2', '*'), '3', '*'), '4', '*'), '5', '*'), '6', '*'), '7', '*'), '8', '*'), '9', '*')) AS stem
+  FROM open
+), stemmed AS (
+  -- Runs of up to 64 of them become one.
+  SELECT process, name, target, first_snapshot, replace(replace(replace(replace(replace(replace(stem,
+    '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*') AS stem
+  FROM digits
+)
+SELECT g.process, g.name, g.target, g.fds, s.taken_at AS first_seen
+FROM (
+  SELECT process, name, iif(min(target) = max(target), min(target), stem) AS target, count(*) AS fds,
+    min(first_snapshot) AS first_snapshot
+  FROM stemmed
+  GROUP BY process, name, stem
+) g
+JOIN snapshot s ON s.id = g.first_snapshot;
+
 -- Where an fd belongs when fds are counted: by what `fdanalyze diff --by` groups.
 --   id                 fd_span.id
 --   process, kind      as in fd_span
@@ -141,16 +183,51 @@ WHERE open_at_end AND last_state IS NOT NULL
   AND verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
 GROUP BY process;
 
--- What could not be read, each thing once.
---   operation, subject, pid, errno, detail
+-- What could not be read, each file once; of a process those of all its fds together.
+--   operation
+--   file               4711/exe, net:[4026531840]/tcp; 4711/fd/N: the links of fds
+--   subject            one of the files: the first in the order of texts
+--   pid, errno, detail
+--   reason             errno in words: EACCES: permission denied; NULL: no call failed, see detail
 --   count              how often
 --   snapshots          in how many snapshots, from first_snapshot to last_snapshot
 CREATE VIEW unreadable AS
-SELECT operation, subject, pid, errno, detail, sum(count) AS count,
-  count(DISTINCT snapshot) AS snapshots, min(snapshot) AS first_snapshot,
-  max(snapshot) AS last_snapshot
-FROM failure
-GROUP BY operation, subject, pid, errno, detail;
+WITH named AS (
+  SELECT *, CASE WHEN subject GLOB '*/fd/[0-9]*' THEN substr(subject, 1, instr(subject, '/fd/') + 3) || 'N'
+    WHEN subject GLOB '*/fdinfo/[0-9]*' THEN substr(subject, 1, instr(subject, '/fdinfo/') + 7) || 'N'
+    ELSE subject END AS file
+  FROM failure
+)
+SELECT f.operation, f.file, min(f.subject) AS subject, f.pid, f.errno,
+  coalesce(e.words, 'error ' || f.errno) AS reason, f.detail, sum(f.count) AS count,
+  count(DISTINCT f.snapshot) AS snapshots, min(f.snapshot) AS first_snapshot,
+  max(f.snapshot) AS last_snapshot
+FROM named f
+LEFT JOIN errno_name e USING (errno)
+GROUP BY f.operation, f.file, f.pid, f.errno, f.detail;
+
+-- Processes that had fds at the end whose links could not be read, so that nothing is known of what they are.
+--   process
+--   fds                how many
+CREATE VIEW unread_link AS
+SELECT process, count AS fds FROM kind_at_end WHERE kind = 'unread';
+
+-- Why fds of processes could not be read: the list of them, or their links.
+--   process
+--   reason             in words; NULL: not told
+--   is_refused         1: for want of a right
+CREATE VIEW unread_reason AS
+SELECT process, coalesce(reason, detail) AS reason, errno IN (1, 13) IS 1 AS is_refused
+FROM (
+  -- The reading of fds first: of an old recorder one row can stand for several files.
+  SELECT p.process, u.reason, u.detail, u.errno, row_number() OVER (PARTITION BY p.process
+    ORDER BY u.file GLOB '*/fd' DESC, u.file GLOB '*/fd/N' DESC, u.count DESC, u.reason) AS rank
+  FROM processes p
+  JOIN unreadable u ON u.pid = p.pid AND u.first_snapshot <= p.last_snapshot
+    AND u.last_snapshot >= p.first_snapshot
+    AND (u.operation = 'readlink' OR u.file GLOB '*/fd')
+)
+WHERE rank = 1;
 
 -- The grace period as one says it: 30 s, 500 ms, 10 d.
 --   words

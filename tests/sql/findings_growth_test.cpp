@@ -35,6 +35,12 @@ TEST(GrowthFindings, ALineIsSteady) {
             "about 2026-01-01T00:05:00Z");
 }
 
+TEST(GrowthFindings, WhatHasEndedGrewAndDoesNotGrow) {
+  const std::string drawing = "snapshots: R . . . . . . . . .\nprocess a: ok . . . . . . . . -\n" +
+                              curve({2, 4, 6, 8, 10, 12, 14, 16, 18, 18});
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grew, from 2 to 18");
+}
+
 TEST(GrowthFindings, AFarLimitIsNoWarning) {
   EXPECT_NE(findingsOf(drawn(line(14, 10, 3), "2000000/2000000")).find("steady-growth info 100\n"),
             std::string::npos);
@@ -281,7 +287,7 @@ std::string accepted() {
 TEST(GrowthFindings, IdleConnectionsWithoutKeepalive) {
   EXPECT_EQ(findingsOf(accepted()), "idle-connections warning 100\n");
   EXPECT_EQ(titleOf(accepted(), "idle-connections"),
-            "idle connections without keepalive at port 9091 only grow, from 1 to 12");
+            "connections without keepalive at port 9091 only grow, from 1 to 12");
 }
 
 TEST(GrowthFindings, ConnectionsWithKeepaliveAreNotIdle) {

@@ -39,6 +39,44 @@ TEST(Findings, FdsThatOutlivedTheirConnections) {
             "outlived-connections warning 100\n");
 }
 
+// What is said of those that a snapshot listed must not be taken for all.
+TEST(Findings, ConnectionsThatNoSnapshotListsAreToldApart) {
+  const std::string explanation = explanationOf(R"(
+    snapshots:            R          .     .  .  .     .
+    process a:            ok         .     .  .  .     .
+    fd a/3:               s500       .     .  .  .     .
+    fd a/4:               s501       .     .  .  .     .
+    fd a/5:               s502       .     .  .  .     .
+    tcp 500:              EST        -     .  .  .     .
+    autopsy a/4 inode=501:  dead     .     .  .  .     .
+    autopsy a/5 inode=502:  dead     .     .  .  .     .
+  )",
+                                                "outlived-connections");
+  EXPECT_NE(explanation.find("Of 3, 1 was still listed, and its connection went between "
+                             "2026-01-01T00:00:00Z and 2026-01-01T00:00:10Z; no snapshot lists "
+                             "the connections of the other 2. "),
+            std::string::npos)
+      << explanation;
+}
+
+TEST(Findings, OfAProcessThatEndedNothingIsOpenAnyMore) {
+  const std::string drawing = R"(
+    snapshots:  R          .  .  .  .  .  .
+    process a:  ok         .  .  .  .  .  -
+    fd a/3:     s500       .  .  .  .  .  -
+    tcp 500:    EST        -  .  .  .  .  .
+  )";
+  const std::string explanation = explanationOf(drawing, "outlived-connections");
+  EXPECT_TRUE(explanation.starts_with(
+      "Observed: these fds were open when the process was last seen, and no TCP table of their "
+      "network namespace listed their sockets, "))
+      << explanation;
+  EXPECT_NE(explanation.find("Its connection went between "), std::string::npos) << explanation;
+  EXPECT_NE(explanation.find("the program had forgotten them; its end closed them."),
+            std::string::npos)
+      << explanation;
+}
+
 TEST(Findings, NotWithinTheGracePeriod) {
   EXPECT_EQ(findingsOf(R"(
     snapshots:  R          .  .  .  .  .

@@ -112,6 +112,29 @@ TEST(ReportJson, OfNothing) {
 
 // --- text ---
 
+// Of a process that has ended nothing is open, and no restart frees anything.
+TEST(ReportText, SpeaksOfWhatHasEndedInThePast) {
+  Report report = leakReport();
+  report.processes[0].has_ended = true;
+  const std::string text = renderReportText(report, {.width = 1000});
+  for (const std::string_view part :
+       {"gateway (pid 4711) did not close sockets whose connections were gone, and ended.",
+        "; its limit was 128.",
+        "50 of its 70 fds at the end were sockets whose connections were gone",
+        "they are gone with it", "The fds are gone with the process;"})
+    EXPECT_TRUE(contains(text, part)) << part << '\n' << text.substr(0, 2000);
+  EXPECT_FALSE(contains(text, "A restart frees")) << text.substr(0, 2000);
+}
+
+TEST(ReportText, FdsAboveTheLimitAreCountedExactly) {
+  Report report = leakReport();
+  report.processes[0].soft_limit = 60;
+  report.processes[0].fds_above = 12;
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}),
+                       "; its limit is 60 (12 fds have numbers not below it: opened before the "
+                       "limit was lowered, or inherited)."));
+}
+
 TEST(ReportText, SaysInTheFirstLinesWhatHappened) {
   const std::string text = renderReportText(leakReport());
   EXPECT_EQ(
@@ -161,9 +184,10 @@ TEST(ReportText, FitsTheTerminal) {
     for (size_t start = 0; start < text.size();) {
       const size_t end = text.find('\n', start);
       const std::string line = text.substr(start, end - start);
-      // Tables are as wide as they are, and a digest is one word.
+      // Tables are as wide as they are, a digest is one word, and commands are to be copied.
       const bool is_wide = contains(line, "  history  ") || contains(line, "last state") ||
-                           contains(line, "aaaaaa") || contains(line, "cccccc");
+                           contains(line, "aaaaaa") || contains(line, "cccccc") ||
+                           contains(line, "Proof: ") || contains(line, "Command: ");
       if (!is_wide) {
         EXPECT_LE(line.size(), width) << line;
       }
@@ -201,6 +225,54 @@ TEST(ReportText, SpansAreInTheLargestUnit) {
   EXPECT_EQ(spanInWords(90'000), "90 s");
   EXPECT_EQ(spanInWords(300'000), "5 min");
   EXPECT_EQ(spanInWords(864'000'000), "10 d");
+}
+
+// Who looks in another network namespace sees nothing of it.
+TEST(ReportText, TellsTheNetworkNamespaceAndHowToGetThere) {
+  Report report = leakReport();
+  EXPECT_TRUE(contains(
+      renderReportText(report),
+      "network     namespace 4026532177; its tables by hand: nsenter -t 4711 -n ss -tanp\n"));
+  report.processes[0].has_ended = true;
+  EXPECT_TRUE(contains(renderReportText(report), "network     namespace 4026532177\n"));
+}
+
+TEST(ReportText, OneSocketIsSaidOfInTheSingular) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"unlisted", 1}};
+  EXPECT_TRUE(contains(
+      renderReportText(report, {.width = 200}),
+      "What 1 socket is: no table lists it, and nothing tells whether it ever had a connection."));
+}
+
+// What a log says at an unknown time must not vanish.
+TEST(ReportFormats, LinesOfALogWithoutATimeAreTold) {
+  Report report = leakReport();
+  report.logs = {
+      {.database = "leak.db",
+       .logs = {.columns = {"path", "without_time"}, .rows = {{"app.log", int64_t{1}}}}}};
+  EXPECT_TRUE(contains(
+      renderReportText(report, {.width = 200}),
+      "Not known  When 1 line of the log complained: it has no date or time that is known."));
+  report.log_notes = {"app.log: 1 line that tells of it has no known time"};
+  for (const std::string& text : {renderReportText(report, {.width = 200}),
+                                  renderReportMarkdown(report), renderReportHtml(report)})
+    EXPECT_TRUE(contains(text, "1 line that tells of it has no known time")) << text;
+  EXPECT_EQ(Json::parse(renderReportJson(report))["coverage"]["logs"][0], report.log_notes[0]);
+}
+
+// A line break would end the command, or get into the name.
+TEST(ReportText, CommandsAreNeverWrapped) {
+  Report report = leakReport();
+  for (auto* database : {&report.databases[0].path, &report.coverage[0].database,
+                         &report.processes[0].database, &report.findings[0].database}) {
+    *database = "my leak's  $x.db";
+  }
+  const std::string text = renderReportText(report, {.width = 60});
+  EXPECT_TRUE(
+      contains(text, "Proof: fdanalyze sql 'my leak'\\''s  $x.db' \"SELECT fd FROM outlived\"\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "Command: fdcapture record -o '/var/lib/leak db' --all\n")) << text;
 }
 
 // Lines of a second are one mark; the others may say something else.
