@@ -137,7 +137,7 @@ class ProcessStatements {
 
   std::string limitClause() const {
     if (!process_.soft_limit) return {};
-    const std::string limit =
+    std::string limit =
         fmt::format("; its limit {} {}", process_.has_ended ? "was" : "is", *process_.soft_limit);
     const int64_t above = process_.fds_above;
     if (above == 0) return limit;
