@@ -72,7 +72,7 @@ TEST(Findings, OfAProcessThatEndedNothingIsOpenAnyMore) {
       "network namespace listed their sockets, "))
       << explanation;
   EXPECT_NE(explanation.find("Its connection went between "), std::string::npos) << explanation;
-  EXPECT_NE(explanation.find("the program had forgotten them; its end closed them."),
+  EXPECT_NE(explanation.find("did not see that they were dead; its end closed them."),
             std::string::npos)
       << explanation;
 }
