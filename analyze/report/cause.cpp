@@ -31,14 +31,18 @@ bool has(const Report& report, const ProcessReport& process, std::string_view id
   return found != nullptr && found->severity != "info";
 }
 
+/// What it adds on the end of a process that its last clause is not about.
+constexpr const char* kHasEnded = "; the process has ended";
+
 /// What a verdict adds on the limit.
-std::string limitClause(const ProcessReport& process) {
+std::string limitClause(const ProcessReport& process,
+                        const std::string& when_ended = ", and ended") {
   if (process.is_full)
     return fmt::format("; its limit of {} open files {} used up", limitOf(process),
                        process.has_ended ? "was" : "is");
   if (process.limit_reached_at)
     return fmt::format("; its limit of {} open files was reached", process.reached_limit);
-  if (process.has_ended) return ", and ended";
+  if (process.has_ended) return when_ended;
   constexpr double kSoonHours = 7 * 24;
   if (process.hours_left && *process.hours_left < kSoonHours && process.exhaustion_from) {
     return fmt::format("; its limit of {} is reached {} if that goes on", limitOf(process),
@@ -174,7 +178,8 @@ std::string outlivedVerdict(const ProcessReport& process, const Finding& finding
                        process.has_ended ? "closed" : "closes", limitClause(process));
   if (isHeld(&finding)) {
     return fmt::format("{} {} {}; their number did not grow in the second half of the recording{}",
-                       name, process.has_ended ? "held" : "holds", sockets(), limitClause(process));
+                       name, process.has_ended ? "held" : "holds", sockets(),
+                       limitClause(process, kHasEnded));
   }
   return fmt::format("fd leak{}: {} {} gone{}", leaksOf(process) > 0 ? "" : ", most likely", name,
                      process.has_ended ? "did not close sockets whose connections were"
@@ -189,7 +194,7 @@ std::string undecidedVerdict(const Report& report, const ProcessReport& process,
       "{} of {} fds of {} outlived their connections, none known for longer than {}: a leak, or "
       "handlers that are slow to close; {} can't tell which{}",
       countOf(process.verdicts, "outlived"), process.fds_last, name, grace(report),
-      is_single ? "one snapshot" : "so short a recording", limitClause(process));
+      is_single ? "one snapshot" : "so short a recording", limitClause(process, kHasEnded));
 }
 
 std::string closeWaitVerdict(const ProcessReport& process, const Finding& finding,
@@ -207,7 +212,7 @@ std::string closeWaitVerdict(const ProcessReport& process, const Finding& findin
       plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
       process.has_ended ? "had" : "have",
       isHeld(&finding) ? "; their number did not grow in the second half of the recording" : "",
-      limitClause(process));
+      limitClause(process, kHasEnded));
 }
 
 /// What a verdict adds where fds could not be read.

@@ -390,7 +390,8 @@ class ProcessStatements {
                                            "again may go the same way."
                                          : "A restart frees the fds for a time."));
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
-      say(Basis::ToDo, behind->advice);
+      // Most advice is to look what the fds are.
+      if (unreadFdsOf(process_) < process_.fds_last) say(Basis::ToDo, behind->advice);
     }
     if (unreadFdsOf(process_) > 0 && process_.is_refused)
       say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE.");
