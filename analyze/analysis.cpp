@@ -14,6 +14,7 @@
 #include "analyze/growth_table.h"
 #include "analyze/import/archive_reader.h"
 #include "analyze/import/doubts.h"
+#include "analyze/import/file_check.h"
 #include "analyze/import/import.h"
 #include "analyze/import/private_copy.h"
 #include "analyze/import/salvage.h"
@@ -132,8 +133,10 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
   const PrivateCopy copy(path, options.is_salvage);
   limits_ = std::make_unique<LimitGuard>(
       Limits(options.limits, static_cast<uint64_t>(copy.fileBytes() + copy.missingBytes())));
-  sha256_ = sha256OfFile(copy.path());
-  copy.fill();
+  if (options.is_salvage) {
+    sha256_ = sha256OfFile(copy.path());
+    copy.fill();
+  }
   database_ = openInMemory();
   limits_->watch(*database_);
   runAll(*database_, sql::analysis());
@@ -169,15 +172,9 @@ void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
 void Analysis::importOrSave(const PrivateCopy& copy, const AnalysisOptions& options) {
   ArchiveReader archive(copy.path(), *limits_);
   if (!options.is_salvage) {
-    const auto damage = archive.damage(1);
-    if (!damage.empty()) throw std::runtime_error(damage.front());
-    // A part of the time is cut out by its keyframe.
-    const bool keeps_all = options.shows_changes || options.range.from_ns || options.range.to_ns;
-    importArchive(archive.database(), *database_, {}, options.on_progress,
-                  keeps_all              ? RowsKept::All
-                  : options.shows_closed ? RowsKept::NoRepetitions
-                                         : RowsKept::Unsettled);
+    importWhole(copy, archive, options);
     doubts_ = doubtsOf(copy, *database_);
+    loss_ = lossOf(copy);
     return;
   }
   Salvage salvage(archive);
@@ -189,6 +186,26 @@ void Analysis::importOrSave(const PrivateCopy& copy, const AnalysisOptions& opti
   is_damaged_ = !losses.empty();
   doubts_ = doubtsOf(copy, *database_);
   doubts_.insert(doubts_.begin(), losses.begin(), losses.end());
+  loss_ = is_damaged_ ? "it is damaged, and a part of it is missing" : lossOf(copy);
+}
+
+/// The rows are read while the file is checked; what is wrong with the file counts for more than
+/// what was stumbled over in them.
+void Analysis::importWhole(const PrivateCopy& copy, ArchiveReader& archive,
+                           const AnalysisOptions& options) {
+  // A part of the time is cut out by its keyframe.
+  const bool keeps_all = options.shows_changes || options.range.from_ns || options.range.to_ns;
+  FileCheck check(copy.path(), *limits_);
+  try {
+    importArchive(archive.database(), *database_, {}, options.on_progress,
+                  keeps_all              ? RowsKept::All
+                  : options.shows_closed ? RowsKept::NoRepetitions
+                                         : RowsKept::Unsettled);
+  } catch (...) {
+    check.finish();
+    throw;
+  }
+  sha256_ = check.finish();
 }
 
 Analysis::~Analysis() = default;

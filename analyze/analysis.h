@@ -20,6 +20,7 @@ class Database;
 
 namespace fdmortem {
 
+class ArchiveReader;
 class PrivateCopy;
 
 /// A value that a query gave.
@@ -59,6 +60,8 @@ class Analysis {
   const std::string& sha256() const { return sha256_; }
   /// What the file itself gives reason to doubt: one line each. "it is still being recorded, ..."
   const std::vector<std::string>& doubts() const { return doubts_; }
+  /// Which of them says that snapshots or rows may be missing, in short; empty: none does.
+  const std::string& loss() const { return loss_; }
   /// It is damaged, and `doubts` begin with what is missing.
   bool isDamaged() const { return is_damaged_; }
 
@@ -77,6 +80,7 @@ class Analysis {
  private:
   void import(const PrivateCopy& copy, const AnalysisOptions& options);
   void importOrSave(const PrivateCopy& copy, const AnalysisOptions& options);
+  void importWhole(const PrivateCopy& copy, ArchiveReader& archive, const AnalysisOptions& options);
   void run(const std::string& sql, const std::vector<Value>& parameters,
            const OnColumns& on_columns, const OnRow& on_row) const;
   /// Runs `step`; what it throws becomes one line with the path.
@@ -86,6 +90,7 @@ class Analysis {
   std::string path_;
   std::string sha256_;
   std::vector<std::string> doubts_;
+  std::string loss_;
   bool is_damaged_ = false;
   std::unique_ptr<LimitGuard> limits_;  ///< outlives the database
   std::unique_ptr<SQLite::Database> database_;

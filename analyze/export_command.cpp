@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 
@@ -18,6 +19,7 @@
 #include <sqlite3.h>
 
 #include "analyze/archives.h"
+#include "analyze/temporary.h"
 #include "schema/file_handle.h"
 #include "schema/printable.h"
 
@@ -38,22 +40,16 @@ void sync(const std::string& path) {
 /// Where the output is written until it is whole: a folder beside it that goes with this object.
 class Workplace {
  public:
-  explicit Workplace(std::string output) : output_(std::move(output)), folder_(output_) {
-    while (folder_.size() > 1 && folder_.ends_with('/'))
-      folder_.pop_back();
-    output_ = folder_;
+  explicit Workplace(std::string output) : output_(std::move(output)) {
+    while (output_.size() > 1 && output_.ends_with('/'))
+      output_.pop_back();
     if (fs::symlink_status(output_).type() != fs::file_type::not_found) fail(EEXIST, output_);
-    folder_ += ".partial-XXXXXX";
-    if (mkdtemp(folder_.data()) == nullptr) fail(errno, output_);
+    std::string folder = output_ + ".partial-XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) fail(errno, output_);
+    folder_.emplace(folder);
   }
-  ~Workplace() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Workplace(const Workplace&) = delete;
-  Workplace& operator=(const Workplace&) = delete;
 
-  std::string path() const { return folder_ + "/export"; }
+  std::string path() const { return folder_->path() + "/export"; }
 
   /// Puts it in its place.
   void publish() const {
@@ -74,7 +70,7 @@ class Workplace {
 
  private:
   std::string output_;
-  std::string folder_;
+  std::optional<Temporary> folder_;
 };
 
 /// What `fdanalyze sql` offers and is documented. `diff` is of any two snapshots:

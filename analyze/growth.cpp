@@ -20,6 +20,18 @@ constexpr double kMaximumForecastHours = 24.0 * 365;
 constexpr double kNsPerHour = 3600e9;
 /// Nor is one over so many times what was recorded.
 constexpr double kMaximumStretch = 100;
+/// A growth has stopped when less than one part in so many of it goes on, where it would be so many
+/// fds by now, for so many times as long as it ever stood still before.
+constexpr double kStillPart = 10;
+constexpr double kVisibleGrowth = 10;
+/// Less than that before is traffic, not a growth.
+constexpr double kMinimumGrowth = 20;
+constexpr double kStillTimes = 2;
+constexpr size_t kMinimumStillPoints = 3;
+/// The level at a time is the median of so many points.
+constexpr size_t kLevelPoints = 3;
+/// From fewer points the last third is not looked at by itself.
+constexpr size_t kMinimumEndPoints = 12;
 constexpr int64_t kMinuteNs = 60'000'000'000;
 /// How exact a time of a forecast can be.
 constexpr std::array<int64_t, 6> kForecastUnitsNs = {
@@ -58,6 +70,82 @@ double quantile(std::vector<double>& values, double part) {
   if (rest == 0) return low;
   const double high = *std::min_element(values.begin() + below + 1, values.end());
   return low + (high - low) * rest;
+}
+
+/// The place of the first of the points at which the number stands still to the end.
+struct Stop {
+  size_t place = 0;
+  double tolerance = 0;  ///< what still counts as standing still
+};
+
+/// Whether it stands still from a place on, after a growth that would be visible since then.
+std::optional<Stop> standsStillFrom(const std::vector<CountPoint>& points, size_t place,
+                                    double range) {
+  const CountPoint& at = points[place];
+  const double growth = at.count - points.front().count;
+  const double before = at.seconds - points.front().seconds;
+  if (growth < kMinimumGrowth || before <= 0) return std::nullopt;
+  const double expected = growth / before * (points.back().seconds - at.seconds);
+  const double tolerance = std::min(expected, growth) / kStillPart;
+  if (expected < kVisibleGrowth || range > tolerance) return std::nullopt;
+  return Stop{.place = place, .tolerance = tolerance};
+}
+
+/// The longest time before a stop in which it stood as still, as between two steps.
+double longestStill(const std::vector<CountPoint>& points, const Stop& stop) {
+  double longest = 0;
+  for (size_t first = 0; first < stop.place; ++first) {
+    double low = points[first].count, high = low;
+    for (size_t i = first + 1; i <= stop.place; ++i) {
+      low = std::min(low, points[i].count);
+      high = std::max(high, points[i].count);
+      if (high - low > stop.tolerance) break;
+      longest = std::max(longest, points[i].seconds - points[first].seconds);
+    }
+  }
+  return longest;
+}
+
+/// When a growth stopped that went on before; empty: it did not, or nobody can see it yet.
+std::optional<double> stopOf(const std::vector<CountPoint>& points) {
+  if (points.size() <= kMinimumStillPoints) return std::nullopt;
+  std::vector<double> ranges(points.size());
+  double low = points.back().count, high = low;
+  for (size_t i = points.size(); i-- > 0;) {
+    low = std::min(low, points[i].count);
+    high = std::max(high, points[i].count);
+    ranges[i] = high - low;
+  }
+  for (size_t place = kMinimumStillPoints; place + kMinimumStillPoints < points.size(); ++place) {
+    const auto stop = standsStillFrom(points, place, ranges[place]);
+    if (!stop) continue;
+    const double still = points.back().seconds - points[place].seconds;
+    if (still < kStillTimes * longestStill(points, *stop)) return std::nullopt;
+    return points[place].seconds;
+  }
+  return std::nullopt;
+}
+
+/// The slope of the last third, between the medians of some points at its ends; empty: too few of
+/// them are in it.
+std::optional<double> endSlope(const std::vector<CountPoint>& points) {
+  const double from = points.back().seconds - (points.back().seconds - points.front().seconds) / 3;
+  size_t place = points.size() - 1;
+  while (place > 0 && points[place].seconds > from)
+    --place;
+  const auto level = [&](size_t first) {
+    std::vector<double> counts;
+    for (size_t i = first; i < std::min(first + kLevelPoints, points.size()); ++i)
+      counts.push_back(points[i].count);
+    return quantile(counts, 0.5);
+  };
+  const size_t last = points.size() - kLevelPoints;
+  if (place + kLevelPoints > last) return std::nullopt;
+  // Each level is that of the middle of its points.
+  const double seconds =
+      points[last + kLevelPoints / 2].seconds - points[place + kLevelPoints / 2].seconds;
+  if (seconds <= 0) return std::nullopt;
+  return (level(last) - level(place)) / seconds;
 }
 
 struct Unit {
@@ -103,6 +191,16 @@ Forecast rounded(const Forecast& exact, int64_t now_ns) {
   return forecast;
 }
 
+/// Most of the slopes are of the time before: what goes on is what there was last.
+void includeTheEnd(const std::vector<CountPoint>& points, Growth& growth) {
+  if (growth.stopped_seconds) growth.low_per_hour = std::min(growth.low_per_hour, 0.0);
+  if (points.size() < kMinimumEndPoints) return;
+  const auto end = endSlope(points);
+  if (!end) return;
+  growth.low_per_hour = std::min(growth.low_per_hour, *end * 3600);
+  growth.high_per_hour = std::max(growth.high_per_hour, *end * 3600);
+}
+
 }  // namespace
 
 Growth estimateGrowth(const std::vector<CountPoint>& points) {
@@ -122,12 +220,15 @@ Growth estimateGrowth(const std::vector<CountPoint>& points) {
   const double median = quantile(all, 0.5);
   const double total = sample.back().seconds - sample.front().seconds;
   std::vector<double> apart = slopes(sample, total / 3);
-  return {.points = sample.size(),
-          .per_hour = median * 3600,
-          .low_per_hour = std::min(median, quantile(apart, 0.05)) * 3600,
-          .high_per_hour = std::max(median, quantile(apart, 0.95)) * 3600,
-          .reason = {},
-          .seconds = total};
+  Growth growth{.points = sample.size(),
+                .per_hour = median * 3600,
+                .low_per_hour = std::min(median, quantile(apart, 0.05)) * 3600,
+                .high_per_hour = std::max(median, quantile(apart, 0.95)) * 3600,
+                .reason = {},
+                .seconds = total,
+                .stopped_seconds = stopOf(sample)};
+  includeTheEnd(sample, growth);
+  return growth;
 }
 
 std::string rateInWords(const Growth& growth) {
@@ -149,10 +250,10 @@ std::string rateInWords(const Growth& growth) {
 Forecast forecastExhaustion(const Growth& growth, const Filling& filling) {
   const auto refuse = [](std::string reason) { return Forecast{.reason = std::move(reason)}; };
   if (filling.has_ended) return refuse("the process ended");
-  if (filling.limit_changed) return refuse("the limit was changed while it was recorded");
   if (!filling.limit) return refuse("no limit is known");
   if (!growth.per_hour) return refuse(growth.reason);
   if (growth.points < kMinimumForecastPoints) return refuse("fewer than 5 snapshots");
+  if (!filling.stopped_at.empty()) return refuse("the growth stopped at " + filling.stopped_at);
   if (growth.high_per_hour <= 0) return refuse("it does not grow");
   if (growth.low_per_hour <= 0) {
     return refuse(fmt::format("the range of its growth includes zero: {}", rateInWords(growth)));

@@ -20,15 +20,19 @@ struct Growth {
   std::optional<double> per_hour;
   double low_per_hour = 0;  ///< low <= per_hour <= high
   double high_per_hour = 0;
-  std::string reason;  ///< printable; empty where there is a rate
-  double seconds = 0;  ///< from the first point to the last
+  std::string reason;                     ///< printable; empty where there is a rate
+  double seconds = 0;                     ///< from the first point to the last
+  std::optional<double> stopped_seconds;  ///< it grew, and stands still since this point
 };
 
 /// The median of the slopes between all pairs of at most 500 points (Theil and Sen): a burst or a
 /// few odd points do not move it. The range goes from the 5th to the 95th percentile of the slopes
 /// between points that are at least a third of the time apart (neighbours tell of the noise and not
-/// of the growth), and holds the median. `points` are in the order of time. No rate with fewer than
-/// 3 points or no time between them.
+/// of the growth), and holds the median and the slope of the last third. It has stopped where at
+/// the end at least 3 points are no more than a tenth of what the pace before would have given (10
+/// fds at least, after 20) apart, for twice as long as it ever stood still before: then the range
+/// reaches down to zero. `points` are in the order of time. No rate with fewer than 3 points or no
+/// time between them.
 Growth estimateGrowth(const std::vector<CountPoint>& points);
 
 /// The range in words: "+1.2 to +1.4 fds a second", "none" if it rounds to nothing.
@@ -39,8 +43,8 @@ struct Filling {
   double count = 0;  ///< fds at the end that use up the limit
   std::optional<int64_t> limit;
   int64_t now_ns = 0;  ///< wall clock at the end
-  bool limit_changed = false;
   bool has_ended = false;
+  std::string stopped_at;  ///< when the growth stopped, in words; empty: it did not
 };
 
 /// When the limit is reached if the growth goes on: at the highest, the median and the lowest rate,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -17,18 +18,26 @@ namespace {
 /// So many snapshots of each process, evenly spread; estimateGrowth() takes no more.
 constexpr int64_t kMaximumPoints = 500;
 constexpr double kNsPerHour = 3600e9;
+/// Of a time in words.
+constexpr size_t kToSeconds = 19;
+
+/// Nor does a forecast come from fewer, so the rate is then of all.
+constexpr size_t kMinimumPointsSinceChange = 5;
+constexpr const char* kLimitChanged =
+    "the limit was changed while it was recorded, and there are fewer than 5 snapshots since";
 
 struct Counted {
   int64_t process = 0;
   bool reached_limit = false;    ///< and none was set since
   std::optional<int64_t> until;  ///< snapshot: where the limit ended the growth
+  std::optional<int64_t> since;  ///< snapshot: since when the limit is that of the end
   Filling filling;
 };
 
 std::vector<Counted> countedProcesses(SQLite::Database& database) {
   SQLite::Statement query(
       database,
-      "SELECT f.process, f.growth_until, f.limit_used, f.soft_limit, s.wall_ns, f.limit_changed,"
+      "SELECT f.process, f.growth_until, f.limit_used, f.soft_limit, s.wall_ns, f.limit_since,"
       " p.ended_by IS NOT NULL,"
       " f.is_full OR (f.limit_reached IS NOT NULL AND NOT f.limit_changed) FROM process_fds f JOIN "
       "processes p USING (process)"
@@ -41,7 +50,7 @@ std::vector<Counted> countedProcesses(SQLite::Database& database) {
     counted.filling.count = static_cast<double>(query.getColumn(2).getInt64());
     if (!query.getColumn(3).isNull()) counted.filling.limit = query.getColumn(3).getInt64();
     counted.filling.now_ns = query.getColumn(4).getInt64();
-    counted.filling.limit_changed = query.getColumn(5).getInt() != 0;
+    if (!query.getColumn(5).isNull()) counted.since = query.getColumn(5).getInt64();
     counted.filling.has_ended = query.getColumn(6).getInt() != 0;
     counted.reached_limit = query.getColumn(7).getInt() != 0;
   }
@@ -50,11 +59,13 @@ std::vector<Counted> countedProcesses(SQLite::Database& database) {
 
 /// The number of fds at evenly spread snapshots in which they were read. At the limit it stands
 /// still, which is no sign that the growth has ended: what comes after is left out.
-std::vector<CountPoint> pointsOf(SQLite::Statement& query, const Counted& counted) {
+std::vector<CountPoint> pointsOf(SQLite::Statement& query, const Counted& counted, int64_t since) {
   query.reset();
   query.bind(1, counted.process);
-  query.bind(2, counted.until.value_or(INT64_MAX));
+  const bool is_before = counted.until && *counted.until < since;
+  query.bind(2, is_before ? INT64_MAX : counted.until.value_or(INT64_MAX));
   query.bind(3, kMaximumPoints);
+  query.bind(4, since);
   std::vector<CountPoint> points;
   while (query.executeStep()) {
     points.push_back(
@@ -79,8 +90,57 @@ void bindReason(SQLite::Statement& insert, int index, const std::string& reason)
   }
 }
 
-void store(SQLite::Statement& insert, const Counted& counted, const Growth& growth,
-           const Forecast& forecast) {
+/// The growth of a process, and what is to be known of it besides.
+struct Judged {
+  Growth growth;
+  Forecast forecast;
+  std::optional<int64_t> since;           ///< snapshot: the first that it is of, if not of all
+  std::optional<std::string> stopped_at;  ///< UTC
+};
+
+/// UTC of the last snapshot that is not after a time of the boot clock.
+std::string timeAt(SQLite::Database& database, int64_t process, double boottime_seconds) {
+  SQLite::Statement query(
+      database,
+      "SELECT s.taken_at FROM _fd_read_span r JOIN snapshot s ON s.id BETWEEN r.first_snapshot AND"
+      " r.last_snapshot WHERE r.process = ?1 AND s.boottime_ns / 1e9 <= ?2 ORDER BY s.id DESC"
+      " LIMIT 1");
+  query.bind(1, process);
+  query.bind(2, boottime_seconds);
+  return query.executeStep() ? query.getColumn(0).getString() : std::string();
+}
+
+/// What went before a change of the limit is of another time, if there is enough since.
+Judged judge(SQLite::Database& database, SQLite::Statement& points, const Counted& counted) {
+  Judged judged;
+  std::vector<CountPoint> taken = pointsOf(points, counted, 0);
+  if (counted.since) {
+    std::vector<CountPoint> later = pointsOf(points, counted, *counted.since);
+    if (later.size() >= kMinimumPointsSinceChange) {
+      taken = std::move(later);
+      judged.since = counted.since;
+    }
+  }
+  judged.growth = estimateGrowth(taken);
+  Growth& growth = judged.growth;
+  if (!growth.per_hour && counted.until) growth.reason += " until the limit was reached";
+  Filling filling = counted.filling;
+  if (growth.stopped_seconds) {
+    judged.stopped_at = timeAt(database, counted.process, *growth.stopped_seconds);
+    filling.stopped_at = judged.stopped_at->substr(0, kToSeconds) + "Z";
+  }
+  if (counted.reached_limit) {
+    judged.forecast.reason = "it was reached";
+  } else if (counted.since && !judged.since && !filling.has_ended) {
+    judged.forecast.reason = kLimitChanged;
+  } else {
+    judged.forecast = forecastExhaustion(growth, filling);
+  }
+  return judged;
+}
+
+void store(SQLite::Statement& insert, const Counted& counted, const Judged& judged) {
+  const auto& [growth, forecast, since, stopped_at] = judged;
   insert.reset();
   insert.clearBindings();
   insert.bind(1, counted.process);
@@ -99,6 +159,8 @@ void store(SQLite::Statement& insert, const Counted& counted, const Growth& grow
     insert.bind(11, static_cast<double>(forecast.from_ns - counted.filling.now_ns) / kNsPerHour);
   }
   bindReason(insert, 12, forecast.reason);
+  if (since) insert.bind(13, *since);
+  if (stopped_at) insert.bind(14, *stopped_at);
   insert.exec();
 }
 
@@ -110,21 +172,17 @@ void fillGrowth(SQLite::Database& database, const LimitGuard* limits) {
       "WITH read AS (SELECT s.id, s.boottime_ns, row_number() OVER (ORDER BY s.id) - 1 AS place,"
       "   count(*) OVER () AS total"
       "   FROM _fd_read_span r JOIN snapshot s ON s.id BETWEEN r.first_snapshot AND r.last_snapshot"
-      "   WHERE r.process = ?1 AND s.id <= ?2)"
+      "   WHERE r.process = ?1 AND s.id BETWEEN ?4 AND ?2)"
       " SELECT boottime_ns / 1e9, (SELECT fds FROM fd_count c WHERE c.process = ?1"
       "   AND c.snapshot <= id ORDER BY c.snapshot DESC LIMIT 1)"
       " FROM read WHERE total <= ?3 OR place = total - 1 OR place % ((total + ?3 - 1) / ?3) = 0"
       " ORDER BY id");
   SQLite::Statement insert(database,
                            "INSERT INTO growth VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-                           " ?11, ?12)");
+                           " ?11, ?12, ?13, ?14)");
   for (const Counted& counted : countedProcesses(database)) {
     if (limits != nullptr) limits->check();
-    Growth growth = estimateGrowth(pointsOf(points, counted));
-    if (!growth.per_hour && counted.until) growth.reason += " until the limit was reached";
-    const Forecast forecast = counted.reached_limit ? Forecast{.reason = "it was reached"}
-                                                    : forecastExhaustion(growth, counted.filling);
-    store(insert, counted, growth, forecast);
+    store(insert, counted, judge(database, points, counted));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "analyze/options.h"
 #include "analyze/report/command.h"
 #include "analyze/show_command.h"
+#include "analyze/temporary.h"
 #include "schema/command_line/exit_status.h"
 #include "schema/command_line/standard_streams.h"
 #include "schema/printable.h"
@@ -41,6 +42,7 @@ int run(int exit_status) {
 
 int main(int argc, char** argv) {
   fdmortem::occupyStandardStreams();
+  fdmortem::removeTemporariesAtSignals();
   try {
     const int status = std::visit([](const auto& command) { return run(command); },
                                   fdmortem::parseAnalyzeOptions(argc, argv));

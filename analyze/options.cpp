@@ -7,6 +7,7 @@
 
 #include "schema/command_line/duration.h"
 #include "schema/command_line/exit_status.h"
+#include "schema/command_line/pid.h"
 #include "schema/command_line/size.h"
 #include "schema/command_line/usage_error.h"
 #include "schema/command_line/versions.h"
@@ -36,10 +37,10 @@ struct Parsed {
   std::string from;
   std::string to;
   MarkOptions marks;
-  std::string log_zone = "UTC";
+  std::string log_zone;  ///< empty: UTC
   std::vector<std::string> mark_texts;
-  uint64_t max_memory_bytes = 0;  ///< 0: not given
-  uint64_t max_time_ms = 0;       ///< 0: not given
+  std::optional<uint64_t> max_memory_bytes;
+  std::optional<uint64_t> max_time_ms;
   bool is_salvage = false;
 };
 
@@ -107,6 +108,7 @@ void addProcesses(CLI::App& command, ProcessFilter& filter) {
   command.add_option("--pid", filter.pids, "Only this process, or these: 4711,4712")
       ->type_name("PID")
       ->delimiter(',')
+      ->check(pidNumber())
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--comm", filter.comms, "Only processes of this name (repeatable)")
@@ -139,8 +141,8 @@ void addReading(CLI::App& command, Parsed& parsed) {
 
 LimitOptions limitsOf(const Parsed& parsed) {
   LimitOptions limits;
-  if (parsed.max_memory_bytes > 0) limits.memory_bytes = parsed.max_memory_bytes;
-  if (parsed.max_time_ms > 0) limits.time = std::chrono::milliseconds(parsed.max_time_ms);
+  limits.memory_bytes = parsed.max_memory_bytes;
+  if (parsed.max_time_ms) limits.time = std::chrono::milliseconds(*parsed.max_time_ms);
   return limits;
 }
 
@@ -259,7 +261,7 @@ void addHistory(CLI::App& app, Parsed& parsed) {
       "  fdanalyze history leak.db --inode 94859722 -f json\n");
 }
 
-void addOthers(CLI::App& app, Parsed& parsed) {
+void addSnapshots(CLI::App& app, Parsed& parsed) {
   CLI::App* snapshots = app.add_subcommand("snapshots", "List the recordings' snapshots");
   snapshots->callback([&parsed] { parsed.listing.what = What::Snapshots; });
   addDatabases(*snapshots, parsed.listing.databases);
@@ -271,7 +273,9 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       "Examples:\n"
       "  fdanalyze snapshots leak.db\n"
       "  fdanalyze snapshots leak.db --from 2026-11-22T08:00\n");
+}
 
+void addDiff(CLI::App& app, Parsed& parsed) {
   CLI::App* diff = app.add_subcommand("diff", "List what opened, closed and changed in between");
   diff->callback([&parsed] { parsed.listing.what = What::Diff; });
   addDatabase(*diff, parsed.database);
@@ -292,9 +296,9 @@ void addOthers(CLI::App& app, Parsed& parsed) {
       "Examples:\n"
       "  fdanalyze diff leak.db first last\n"
       "  fdanalyze diff leak.db 2026-11-22T08:00Z 2026-11-22T09:00Z --by peer\n");
+}
 
-  addHistory(app, parsed);
-
+void addSql(CLI::App& app, Parsed& parsed) {
   CLI::App* sql = app.add_subcommand("sql", "Run a query on the derived tables and views");
   sql->callback([&parsed] { parsed.listing.what = What::Sql; });
   addDatabase(*sql, parsed.database);
@@ -382,7 +386,8 @@ void addShow(CLI::App& app, Parsed& parsed) {
 AnalyzeCommand commandOf(const CLI::App& app, Parsed& parsed) {
   for (const std::string& text : parsed.mark_texts)
     parsed.marks.marks.push_back(*parseMark(text));
-  parsed.marks.log_offset_s = *parseZone(parsed.log_zone);
+  parsed.marks.has_log_zone = !parsed.log_zone.empty();
+  parsed.marks.log_offset_s = *parseZone(parsed.marks.has_log_zone ? parsed.log_zone : "UTC");
   const TimeRange range = rangeOf(parsed);
   if (range.from_ns && range.to_ns && *range.from_ns > *range.to_ns) {
     std::cerr << "fdanalyze: "
@@ -443,7 +448,10 @@ AnalyzeCommand parseAnalyzeOptions(int argc, const char* const* argv) {
   Parsed parsed;
   addReport(app, parsed);
   addSockets(app, parsed);
-  addOthers(app, parsed);
+  addSnapshots(app, parsed);
+  addDiff(app, parsed);
+  addHistory(app, parsed);
+  addSql(app, parsed);
   addExport(app, parsed);
   addShow(app, parsed);
   addCheck(app, parsed);

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <system_error>
 
+#include "analyze/temporary.h"
+
 namespace fdmortem {
 namespace {
 
@@ -58,13 +60,12 @@ void writeToFile(const std::string& path, std::string_view bytes) {
     if (const int error = write(path, bytes)) fail(error, path);
     return;
   }
+  const Temporary temporary(partial);
   fchmod(fd, modeFor(path));
   close(fd);
   int error = write(partial, bytes);
   if (error == 0 && rename(partial.c_str(), path.c_str()) != 0) error = errno;
-  if (error == 0) return;
-  unlink(partial.c_str());
-  fail(error, path);
+  if (error != 0) fail(error, path);
 }
 
 }  // namespace fdmortem

@@ -8,6 +8,7 @@
 
 #include "schema/command_line/duration.h"
 #include "schema/command_line/exit_status.h"
+#include "schema/command_line/pid.h"
 #include "schema/command_line/size.h"
 #include "schema/command_line/usage_error.h"
 #include "schema/command_line/versions.h"
@@ -54,7 +55,7 @@ void addSelection(CLI::App& record, Selection& selection) {
   record.add_option("-p,--pid", selection.pids, "This process, or these: 4711,4712")
       ->type_name("PID")
       ->delimiter(',')
-      ->check(between(1, 4'194'304))
+      ->check(pidNumber())
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kSelectionGroup);

@@ -147,6 +147,7 @@ class Recorder {
     const char* reason = loop();
     // The end is to be stored in any case.
     previous_.reset();
+    collector_.giveUpMemory();
     const bool has_end = storeEnd(reason);
     unlessOutOfMemory([&] { tellEnd(reason); });
     return progress_.hadFailures() || has_lost_ || !has_end ? kPartlyRead : 0;
@@ -426,6 +427,7 @@ class Recorder {
       return notStored(id.error(), is_burst);
     }
     // First of all what the next one is compared with: what follows may run out of memory.
+    if (previous_) collector_.reuse(*previous_);
     previous_ = std::move(now);
     stored_cpu_us_ = cpu_us;
     schedule_.stored();
@@ -491,6 +493,7 @@ class Recorder {
     memory_failures_ = 0;
     most_memory_failures_ = std::min(2 * most_memory_failures_, kMostMemoryFailures);
     previous_.reset();
+    collector_.giveUpMemory();
     giveBackFreeMemory();
     has_to_begin_anew_ = true;
   }

@@ -341,6 +341,22 @@ INSERT INTO net_table_name VALUES
   (9, 'icmp', 'PING'), (10, 'icmp6', 'PINGv6'), (11, 'unix', 'UNIX'), (12, 'netlink', 'NETLINK'),
   (13, 'packet', 'PACKET'), (14, 'sockstat', NULL), (15, 'sockstat6', NULL);
 
+-- Why calls fail, as people say it.
+CREATE TABLE errno_name (
+  errno INTEGER PRIMARY KEY,
+  words TEXT
+);
+INSERT INTO errno_name VALUES
+  (1, 'EPERM: operation not permitted'), (2, 'ENOENT: no such file or directory'),
+  (3, 'ESRCH: no such process'), (4, 'EINTR: interrupted'), (5, 'EIO: input/output error'),
+  (9, 'EBADF: bad file descriptor'), (11, 'EAGAIN: try again'), (12, 'ENOMEM: out of memory'),
+  (13, 'EACCES: permission denied'), (20, 'ENOTDIR: not a directory'), (22, 'EINVAL: invalid argument'),
+  (23, 'ENFILE: too many open files on the host'), (24, 'EMFILE: too many open files'),
+  (27, 'EFBIG: too large'), (36, 'ENAMETOOLONG: name too long'), (38, 'ENOSYS: not in this kernel'),
+  (40, 'ELOOP: too many links'), (61, 'ENODATA: no data'), (75, 'EOVERFLOW: too large for its type'),
+  (92, 'ENOPROTOOPT: not known to the protocol'), (95, 'EOPNOTSUPP: not supported'),
+  (107, 'ENOTCONN: not connected'), (110, 'ETIMEDOUT: timed out'), (116, 'ESTALE: stale file handle');
+
 -- What `report --log` and `--mark` add. Other commands leave these empty.
 
 CREATE TABLE mark (

@@ -16,8 +16,8 @@ std::string formatTime(int64_t wall_ns);
 /// offset it is UTC all the same. Empty if it is none of these.
 std::optional<int64_t> parseTime(std::string_view text);
 
-/// The last moment that `text` can mean: as parseTime, but a time that formatTime wrote stands for all
-/// of its millisecond. For the end of a range, which includes what is shown with that time.
+/// The last moment that `text` can mean: as parseTime, but a time that formatTime wrote stands for
+/// all of its millisecond. For the end of a range, which includes what is shown with that time.
 std::optional<int64_t> parseTimeEnd(std::string_view text);
 
 /// A time at the beginning of a longer text.

@@ -1,5 +1,5 @@
-# The packages, which CPack makes of what was built (`cpack --preset release`): two of Debian's, with shared
-# libraries, and an archive with the fdcapture that needs none.
+# The packages, which CPack makes of the programs (`cpack --preset release`), built first where they are not:
+# two of Debian's, with shared libraries, and an archive with the fdcapture that needs none.
 set(folder ${CMAKE_CURRENT_LIST_DIR})
 set(CPACK_PACKAGE_NAME fdmortem)
 set(CPACK_PACKAGE_VENDOR "the authors of fdmortem")
@@ -13,6 +13,7 @@ set(CPACK_GENERATOR DEB)
 if(FDMORTEM_STATIC)
   list(APPEND CPACK_GENERATOR TGZ)
 endif()
+set(CPACK_INSTALL_COMMANDS "\"${CMAKE_COMMAND}\" --build \"${PROJECT_BINARY_DIR}\" --target product")
 set(CPACK_PROJECT_CONFIG_FILE ${folder}/of-generator.cmake)
 set(CPACK_PRE_BUILD_SCRIPTS ${folder}/finish.cmake)
 
@@ -53,7 +54,7 @@ foreach(component capture analyze)
           RENAME fdmortem-${component} COMPONENT ${component} EXCLUDE_FROM_ALL)
 endforeach()
 
-# --- the archive with the static program; it can be unpacked in /usr/local ---
+# --- the archive with the static program: a folder with what belongs in /usr/local ---
 
 if(FDMORTEM_STATIC)
   set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)

@@ -6,13 +6,19 @@
 
 namespace fdmortem {
 
+std::string lossOf(const PrivateCopy& copy) {
+  return copy.isWal() && !copy.hasWal()
+             ? "it was copied without its -wal, and its newest snapshots may be missing"
+             : "";
+}
+
 std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database) {
   std::vector<std::string> doubts;
   if (copy.hasWal()) {
     doubts.push_back(fmt::format("it was read together with its -wal, whose SHA-256 is {}",
                                  sha256OfFile(copy.path() + "-wal")));
   }
-  if (copy.isWal() && !copy.hasWal()) {
+  if (!lossOf(copy).empty()) {
     doubts.emplace_back(
         "the file was copied without its -wal, while it was recorded or after the recorder was "
         "killed: the newest snapshots, of a minute or more, may be missing ('fdcapture copy' makes "

@@ -14,4 +14,7 @@ namespace fdmortem {
 /// all of it.
 std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& database);
 
+/// In a few words, if the newest snapshots of a file may be missing; else empty.
+std::string lossOf(const PrivateCopy& copy);
+
 }  // namespace fdmortem

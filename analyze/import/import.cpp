@@ -80,6 +80,8 @@ class Importer {
 
   void run() {
     SQLite::Transaction transaction(analysis_);
+    // Else the file would be locked anew for each row that is looked for.
+    const SQLite::Transaction reading(archive_);
     countRows();
     importRecordings();
     importSnapshots();
@@ -439,6 +441,13 @@ class Importer {
       settled_->addProcess(rows.numberOr(0, 0), process->second, rows.numberOr(2, 0),
                            rows.numberOr(3, 0));
     });
+    forEachOf("limit_change", [&](const RowReader& rows) {
+      const auto process = processes_.find(rows.numberOr(1, kAny));
+      const auto resource = texts_.find(rows.numberOr(3, kAny));
+      if (process == processes_.end() || resource == texts_.end() || rows.isNull(4)) return;
+      if (resource->second == "Max open files")
+        settled_->addLimit(process->second, rows.numberOr(4, 0));
+    });
     forEachOf("net_table_change", [&](const RowReader& rows) {
       const auto netns = namespaces_.find(rows.numberOr(1, kAny));
       if (netns == namespaces_.end()) return;
@@ -521,10 +530,15 @@ class Importer {
   }
 
   int64_t checkValue(const RowReader& rows, const Column& column, int index) const {
+    if (column.kind == ColumnKind::Integer) {
+      return column.is_nullable
+                 ? rows.integerOrNull(index, column.minimum, column.maximum, kNoNumber)
+                 : rows.integer(index, column.minimum, column.maximum);
+    }
     if (column.is_nullable && rows.isNull(index)) return kNoNumber;
     switch (column.kind) {
       case ColumnKind::Integer:
-        return rows.integer(index, column.minimum, column.maximum);
+        break;
       case ColumnKind::Text:
         rows.checkText(index);
         return kNoNumber;

@@ -72,7 +72,7 @@ void LimitGuard::watch(SQLite::Database& database) {
 }
 
 bool LimitGuard::isOver() const {
-  return cpuTime() > deadline_;
+  return is_ended_ || cpuTime() > deadline_;
 }
 
 void LimitGuard::check() const {

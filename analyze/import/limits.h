@@ -1,6 +1,7 @@
 // What one archive may cost the laptop that reads it, however it was made.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -44,6 +45,8 @@ class LimitGuard {
   void watch(SQLite::Database& database);
   /// Throws std::runtime_error, one line, when the time is over.
   void check() const;
+  /// From now on the time is over. Any thread may say so.
+  void end() { is_ended_ = true; }
   /// What to say of an exception: which limit was reached, or else its own text.
   std::string reasonOf(const std::exception& error) const;
 
@@ -52,6 +55,7 @@ class LimitGuard {
 
   Limits limits_;
   std::chrono::nanoseconds deadline_;  ///< of CPU time
+  std::atomic<bool> is_ended_ = false;
 };
 
 }  // namespace fdmortem

@@ -15,6 +15,7 @@ struct MarkOptions {
   std::vector<std::string> logs;  ///< FILE or HOST=FILE; the file `-` is stdin
   bool needs_host = false;        ///< there are several archives: FILE alone is of none of them
   int log_offset_s = 0;           ///< east of UTC, of times in logs that say no zone
+  bool has_log_zone = false;      ///< that was said, and not left to be UTC
   std::vector<Mark> marks;        ///< by hand
 };
 

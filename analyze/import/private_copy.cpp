@@ -92,19 +92,8 @@ PrivateCopy::PrivateCopy(const std::string& path, bool is_salvage) {
   is_wal_ = header->is_wal;
   file_bytes_ = header->file_bytes;
   if (is_salvage) missing_bytes_ = std::max(header->whole_bytes - file_bytes_, int64_t{0});
-  folder_ = makeFolder();
-  try {
-    copy(path, file);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-    throw;
-  }
-}
-
-PrivateCopy::~PrivateCopy() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
+  folder_.emplace(makeFolder());
+  copy(path, file);
 }
 
 void PrivateCopy::fill() const {
@@ -113,7 +102,7 @@ void PrivateCopy::fill() const {
 }
 
 void PrivateCopy::copy(const std::string& path, const std::string& from) {
-  path_ = folder_ + "/archive.db";
+  path_ = folder_->path() + "/archive.db";
   const std::string wal = from + "-wal";
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto before = std::pair(versionOf(from), versionOf(wal));

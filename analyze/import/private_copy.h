@@ -2,22 +2,22 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "analyze/temporary.h"
 
 namespace fdmortem {
 
 /// An archive and its -wal, if there is one, copied into a new directory that goes with this
-/// object. The original is only read: nothing that SQLite does to a database, not even an empty
-/// -shm, happens to it.
+/// object, see Temporary. The original is only read: nothing that SQLite does to a database, not
+/// even an empty -shm, happens to it.
 class PrivateCopy {
  public:
   /// Throws std::runtime_error or std::system_error, one line with the path: `path` is no archive,
   /// has a -journal beside it, or changes all the time.
   /// With `is_salvage` one that is cut is taken too.
   explicit PrivateCopy(const std::string& path, bool is_salvage = false);
-  ~PrivateCopy();
-  PrivateCopy(const PrivateCopy&) = delete;
-  PrivateCopy& operator=(const PrivateCopy&) = delete;
 
   const std::string& path() const { return path_; }
   /// The archive is in write-ahead mode: it is being recorded, or the recorder did not end.
@@ -35,7 +35,7 @@ class PrivateCopy {
  private:
   void copy(const std::string& path, const std::string& from);
 
-  std::string folder_;
+  std::optional<Temporary> folder_;
   std::string path_;
   bool is_wal_ = false;
   bool has_wal_ = false;

@@ -49,7 +49,8 @@ bool Repetitions::isRepetition(const ColumnValue& value) {
     return true;
   }
   if (kind_ == Kind::Fd || kind_ == Kind::Inet) {
-    int64_t& told = told_of_[row_[kind_ == Kind::Fd ? kFdLinkNumber : kInetInode]];
+    const auto inode = static_cast<uint64_t>(row_[kind_ == Kind::Fd ? kFdLinkNumber : kInetInode]);
+    int64_t& told = told_of_.tryEmplace(inode, 0).first;
     told = std::max(told, row_[kSnapshot]);
   }
   if (is_gone) {
@@ -88,10 +89,10 @@ bool Repetitions::isSame(const Last& last) const {
 }
 
 /// Nothing has happened since that makes the row tell something new.
-bool Repetitions::isUnbroken(const Last& last) const {
+bool Repetitions::isUnbroken(const Last& last) {
   if (kind_ == Kind::Autopsy) {
-    const auto told = told_of_.find(row_[kAutopsyInode]);
-    return told == told_of_.end() || told->second <= last.snapshot;
+    const int64_t* told = told_of_.find(static_cast<uint64_t>(row_[kAutopsyInode]));
+    return told == nullptr || *told <= last.snapshot;
   }
   if (kind_ == Kind::Fd) return true;
   const auto ends = ends_.find({row_[1], row_[2]});

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "analyze/import/flat_map.h"
+
 namespace fdmortem {
 
 /// Finds them in the archive's tables fd_change, inet_change and autopsy, whose rows are told in
@@ -43,14 +45,14 @@ class Repetitions {
 
   uint64_t readRow(const ColumnValue& value);
   bool isSame(const Last& last) const;
-  bool isUnbroken(const Last& last) const;
+  bool isUnbroken(const Last& last);
   void remember(uint64_t key);
   void forget(uint64_t key);
 
   std::unordered_set<int64_t> keyframes_;
   std::map<std::pair<int64_t, int64_t>, std::vector<int64_t>> ends_;
   /// By inode: the last snapshot with a row of a socket fd or of a table that names it.
-  std::unordered_map<int64_t, int64_t> told_of_;
+  FlatMap<int64_t> told_of_;
   Kind kind_ = Kind::None;
   std::vector<int64_t> row_;
   /// By a hash of the identity. Where two have the same, the later one counts: then less is left

@@ -84,6 +84,11 @@ void SettledFds::addProcess(int64_t snapshot, int64_t process, int64_t change,
            !is_gone && fd_list_status == static_cast<int64_t>(ReadStatus::Whole));
 }
 
+void SettledFds::addLimit(int64_t process, int64_t soft_limit) {
+  const auto lowest = lowest_limits_.try_emplace(process, soft_limit).first;
+  lowest->second = std::min(lowest->second, soft_limit);
+}
+
 void SettledFds::addNetTable(int64_t snapshot, int64_t netns, int64_t net_table, int64_t status) {
   const auto at = indexOf(snapshot);
   if (at)
@@ -96,8 +101,8 @@ void SettledFds::addFd(const FdRow& row) {
 }
 
 SettledFds::Owner SettledFds::takeFd(const FdRow& row, int32_t at) {
-  const auto [slot, is_first] = by_number_.try_emplace(keyOf(row.process, row.fd), kNobody);
-  const Owner last = slot->second;
+  Owner& slot = by_number_.tryEmplace(keyOf(row.process, row.fd), kNobody).first;
+  const Owner last = slot;
   const bool is_gone = is(row.change, Change::Gone);
   if (last != kNobody && episodes_[static_cast<size_t>(last)].closed < 0) {
     Episode& episode = episodes_[static_cast<size_t>(last)];
@@ -118,8 +123,8 @@ SettledFds::Owner SettledFds::takeFd(const FdRow& row, int32_t at) {
     if (!is(row.change, Change::Appeared)) episode.is_plain = false;
   }
   if (is_gone) return kNobody;
-  slot->second = begin(row, at, last);
-  return slot->second;
+  slot = begin(row, at, last);
+  return slot;
 }
 
 SettledFds::Owner SettledFds::begin(const FdRow& row, int32_t at, Owner before) {
@@ -142,16 +147,16 @@ SettledFds::Owner SettledFds::begin(const FdRow& row, int32_t at, Owner before) 
   }
   if (episode.link_type != kSocket) return owner;
   // A number that is used again, or held by two fds.
-  const auto [known, is_new] = by_inode_.emplace(row.link_number, owner);
-  if (!is_new) episode.is_plain = episodes_[static_cast<size_t>(known->second)].is_plain = false;
+  const auto [known, is_new] = by_inode_.tryEmplace(static_cast<uint64_t>(row.link_number), owner);
+  if (!is_new) episode.is_plain = episodes_[static_cast<size_t>(known)].is_plain = false;
   return owner;
 }
 
 /// Nothing if there is none of which nothing is unusual.
 SettledFds::Episode* SettledFds::plainEpisodeOf(int64_t inode) {
-  const auto found = by_inode_.find(inode);
-  if (found == by_inode_.end()) return nullptr;
-  Episode& episode = episodes_[static_cast<size_t>(found->second)];
+  const Owner* found = by_inode_.find(static_cast<uint64_t>(inode));
+  if (found == nullptr) return nullptr;
+  Episode& episode = episodes_[static_cast<size_t>(*found)];
   return episode.is_plain ? &episode : nullptr;
 }
 
@@ -253,11 +258,30 @@ void SettledFds::addQueue(const QueueRow& row) {
   queue_owners_.back() = static_cast<Owner>(episode - episodes_.data());
 }
 
+/// And in the snapshot after it was closed. In the last one an epoll, which is read before the fds,
+/// can still watch what was closed meanwhile.
 bool SettledFds::wasReadThroughout(const Episode& episode) const {
+  const int32_t next = episode.closed + 1;
+  if (episode.closed < 0 || static_cast<size_t>(next) >= recordings_.size()) return false;
   const auto ended = ended_.find(episode.process);
-  return episode.closed >= 0 &&
-         covers(processes_, episode.process, 0, episode.opened, episode.closed) &&
-         (ended == ended_.end() || episode.closed < ended->second);
+  return covers(processes_, episode.process, 0, episode.opened, next) &&
+         (ended == ended_.end() || next < ended->second);
+}
+
+void SettledFds::findFull() {
+  for (const Episode& episode : episodes_) {
+    const auto limit = lowest_limits_.find(episode.process);
+    if (limit == lowest_limits_.end() || episode.fd < limit->second - 1) continue;
+    const auto first = full_.try_emplace(episode.process, episode.opened).first;
+    first->second = std::min(first->second, episode.opened);
+  }
+}
+
+/// From then on it matters which numbers are not below the limit, and what was open when it was
+/// reached.
+bool SettledFds::isBeforeFull(const Episode& episode) const {
+  const auto full = full_.find(episode.process);
+  return full == full_.end() || episode.closed <= full->second;
 }
 
 /// One row of one table, from before the fd was opened until after it was closed.
@@ -278,7 +302,7 @@ bool SettledFds::isDeadThroughout(const Episode& episode) const {
 }
 
 bool SettledFds::canBeLeftOut(const Episode& episode, const Names& names) const {
-  if (!episode.is_plain || !wasReadThroughout(episode)) return false;
+  if (!episode.is_plain || !wasReadThroughout(episode) || !isBeforeFull(episode)) return false;
   if (episode.link_type != kSocket) return true;
   const bool is_other =
       episode.kind_of_protocol == Protocol::Other && episode.connection < 0 && episode.autopsy < 0;
@@ -308,6 +332,7 @@ void SettledFds::nameListeners(const Names& names) {
 void SettledFds::decide(const Names& names) {
   if (is_off_) return;
   nameListeners(names);
+  findFull();
   left_out_.reserve(episodes_.size());
   for (Episode& episode : episodes_) {
     episode.kind_of_protocol = protocolOf(episode, names);

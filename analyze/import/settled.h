@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "analyze/import/flat_map.h"
+
 namespace SQLite {
 class Database;
 }
@@ -23,9 +25,10 @@ namespace fdmortem {
 /// Finds them in the rows of the archive, told table after table in the order of this class, each
 /// in the order in which they were added. What is left out is pipes, sockets of other protocols
 /// than TCP, connections that were listed as long as their fd was open, and sockets that were dead
-/// all that time and say so themselves. All else is kept: what SQL (schema/views) makes of the rows
-/// that are left and of `_left_out` is, for whoever asks for fds that are open at the end or for
-/// numbers of fds, what it makes of all.
+/// all that time and say so themselves, each closed before the last look at its process and before
+/// that first came near its limit of open files. All else is kept: what SQL (schema/views) makes of
+/// the rows that are left and of `_left_out` is, for whoever asks for fds that are open at the end
+/// or for numbers of fds, what it makes of all.
 class SettledFds {
  public:
   static constexpr int64_t kNone = INT64_MIN;  ///< NULL
@@ -70,6 +73,8 @@ class SettledFds {
   void beginTable();
   /// Of process_change.
   void addProcess(int64_t snapshot, int64_t process, int64_t change, int64_t fd_list_status);
+  /// A soft limit of open files that the process had at any time.
+  void addLimit(int64_t process, int64_t soft_limit);
   /// Of net_table_change.
   void addNetTable(int64_t snapshot, int64_t netns, int64_t net_table, int64_t status);
   void addFd(const FdRow& row);
@@ -161,6 +166,8 @@ class SettledFds {
   bool isDeadThroughout(const Episode& episode) const;
   Protocol protocolOf(const Episode& episode, const Names& names);
   bool wasReadThroughout(const Episode& episode) const;
+  void findFull();
+  bool isBeforeFull(const Episode& episode) const;
   bool canBeLeftOut(const Episode& episode, const Names& names) const;
   void count(const Episode& episode, const Names& names);
   void countConnection(const Episode& episode, const Names& names);
@@ -172,12 +179,15 @@ class SettledFds {
   std::vector<int64_t> recordings_;  ///< by index of a snapshot
   int32_t last_at_ = 0;              ///< of the table that is being told
   Stretches processes_;
-  std::map<int64_t, int32_t> ended_;  ///< by process: the first snapshot without it
-  Stretches tables_;                  ///< by namespace and table
+  std::map<int64_t, int32_t> ended_;          ///< by process: the first snapshot without it
+  std::map<int64_t, int64_t> lowest_limits_;  ///< by process
+  /// By process: the first snapshot in which all numbers below its lowest limit may be taken.
+  std::map<int32_t, int32_t> full_;
+  Stretches tables_;  ///< by namespace and table
   std::vector<Episode> episodes_;
-  std::vector<uint8_t> left_out_;                  ///< of each episode whether it is
-  std::unordered_map<uint64_t, Owner> by_number_;  ///< by process and fd: the last
-  std::unordered_map<int64_t, Owner> by_inode_;
+  std::vector<uint8_t> left_out_;  ///< of each episode whether it is
+  FlatMap<Owner> by_number_;       ///< by process and fd: the last
+  FlatMap<Owner> by_inode_;
   std::vector<Connection> connections_;
   std::vector<State> states_;
   std::vector<Autopsy> autopsies_;

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <map>
 #include <string_view>
 #include <tuple>
 
@@ -18,8 +20,10 @@ namespace {
 constexpr size_t kMaximumEvidenceRows = 200;
 
 DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
-  DatabaseReport database{
-      .path = printable(analysis.path()), .sha256 = analysis.sha256(), .doubts = analysis.doubts()};
+  DatabaseReport database{.path = printable(analysis.path()),
+                          .sha256 = analysis.sha256(),
+                          .doubts = analysis.doubts(),
+                          .loss = analysis.loss()};
   ResultTable recordings = analysis.query("SELECT * FROM recording ORDER BY id");
   if (!recordings.rows.empty()) {
     const Row last(recordings, recordings.rows.size() - 1);
@@ -58,9 +62,9 @@ Coverage describeCoverage(const Analysis& analysis) {
       " JOIN recording r ON r.id = s.recording GROUP BY s.recording");
   forEachRow(spans, [&](const Row& span) { coverage.seconds += span.real("seconds"); });
   coverage.unreadable = analysis.query(
-      "SELECT operation, subject, pid, errno, detail, count, snapshots, first_snapshot, "
-      "last_snapshot"
-      " FROM unreadable ORDER BY snapshots DESC, subject, operation, errno, detail");
+      "SELECT operation, file, subject, pid, errno, reason, detail, count, snapshots,"
+      " first_snapshot, last_snapshot"
+      " FROM unreadable ORDER BY snapshots DESC, file, operation, errno, detail");
   const ResultTable notes = analysis.query("SELECT text FROM recorder_note ORDER BY place");
   forEachRow(notes, [&](const Row& note) { coverage.recorder_notes.push_back(note.text("text")); });
   return coverage;
@@ -77,6 +81,12 @@ bool isWanted(const Analysis& analysis, const Row& finding, const std::vector<in
   });
 }
 
+/// Of the rule of a finding: the less the sooner it is told.
+int64_t placeOf(const Analysis& analysis, const std::string& id) {
+  const ResultTable place = analysis.query("SELECT place FROM rule WHERE id = ?", {id});
+  return place.rows.empty() ? INT64_MAX : Row(place, 0).integer("place");
+}
+
 /// Of these processes, and of the host.
 std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t>& wanted,
                              const OnProgress& on_progress) {
@@ -87,6 +97,9 @@ std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t
     if (on_progress)
       on_progress("looking for findings", 100 * done++ / static_cast<int>(rules.size()));
     const ResultTable rows = analysis.query(std::string(rule.text));
+    const auto has = [&](std::string_view column) {
+      return std::find(rows.columns.begin(), rows.columns.end(), column) != rows.columns.end();
+    };
     forEachRow(rows, [&](const Row& row) {
       if (!isWanted(analysis, row, wanted)) return;
       Finding finding{.database = printable(analysis.path()),
@@ -98,8 +111,9 @@ std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t
                       .explanation = row.text("explanation"),
                       .advice = row.text("advice"),
                       .query = row.text("evidence")};
-      if (std::find(rows.columns.begin(), rows.columns.end(), "held_by") != rows.columns.end())
-        finding.held_by = row.optionalInteger("held_by");
+      if (has("held_by")) finding.held_by = row.optionalInteger("held_by");
+      if (has("judgement")) finding.judgement = row.text("judgement");
+      finding.place = placeOf(analysis, finding.id);
       finding.rows = analysis.query(finding.query);
       finding.all_rows = finding.rows.rows.size();
       if (finding.all_rows > kMaximumEvidenceRows) finding.rows.rows.resize(kMaximumEvidenceRows);
@@ -142,6 +156,9 @@ std::string alsoInWords(const Finding& finding) {
       finding.also.size(), is_one ? "" : "es", pids, is_one ? "holds" : "hold");
 }
 
+/// The rule that takes the place of all on sockets that its holders have from the one process.
+constexpr std::string_view kInherited = "inherited-sockets";
+
 /// Processes that hold the same sockets, as after a fork, are told of in one finding.
 void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
   const auto is_told_of = [&](const Finding& finding) {
@@ -149,10 +166,14 @@ void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
     const ResultTable holder = analysis.query(
         "SELECT pid, start_ticks FROM processes WHERE process = ?", {*finding.held_by});
     if (holder.rows.empty()) return false;
-    const auto owner = std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
-      return other.id == finding.id && other.pid == Row(holder, 0).optionalInteger("pid") &&
-             other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
-    });
+    const auto of_holder = [&](std::string_view id) {
+      return std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
+        return other.id == id && other.pid == Row(holder, 0).optionalInteger("pid") &&
+               other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
+      });
+    };
+    auto owner = of_holder(kInherited);
+    if (owner == findings.end()) owner = of_holder(finding.id);
     if (owner == findings.end()) return false;
     owner->also.emplace_back(finding.pid.value_or(0), finding.start_ticks.value_or(0));
     return true;
@@ -167,6 +188,8 @@ void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
     Finding& finding = kept.emplace_back(std::move(findings[i]));
     if (finding.also.empty()) continue;
     std::sort(finding.also.begin(), finding.also.end());
+    finding.also.erase(std::unique(finding.also.begin(), finding.also.end()), finding.also.end());
+    if (finding.id == kInherited) continue;  // it names them itself
     finding.explanation.insert(
         std::min(finding.explanation.find(" Inferred: "), finding.explanation.size()),
         alsoInWords(finding));
@@ -225,47 +248,50 @@ int rank(const std::string& severity) {
   return severity == "critical" ? 0 : severity == "warning" ? 1 : 2;
 }
 
-/// What is wrong before what follows from it, and both before what may explain it.
-size_t placeOf(const Finding& finding) {
-  static constexpr std::array<std::string_view, 19> kOrder = {"outlived-connections",
-                                                              "close-wait",
-                                                              "kind-growth",
-                                                              "growing-pool",
-                                                              "idle-connections",
-                                                              "limit-reached",
-                                                              "accept-queue",
-                                                              "host-files",
-                                                              "step-growth",
-                                                              "steady-growth",
-                                                              "shared-sockets",
-                                                              "stale-epoll",
-                                                              "limit-changed",
-                                                              "limit-low",
-                                                              "unread",
-                                                              "restarted",
-                                                              "plateau",
-                                                              "tcp6-only",
-                                                              "recording-gaps"};
-  return static_cast<size_t>(std::find(kOrder.begin(), kOrder.end(), finding.id) - kOrder.begin());
+/// Of what kind its worst is, how near its limit is, and how large it is.
+auto orderOf(const Report& report, const ProcessReport& process) {
+  std::pair<int, int64_t> worst{3, 0};
+  const std::pair<int64_t, int64_t> id{process.pid, process.start_ticks};
+  for (const Finding& finding : report.findings) {
+    if (finding.database != process.database) continue;
+    const bool is_own = finding.pid == process.pid && finding.start_ticks == process.start_ticks;
+    const bool is_alike =
+        finding.id != kInherited &&
+        std::find(finding.also.begin(), finding.also.end(), id) != finding.also.end();
+    if (is_own || is_alike) worst = std::min(worst, {rank(finding.severity), finding.place});
+  }
+  return std::tuple(worst.first, process.pressure_place, worst.second, -process.fds_peak,
+                    process.database, process.pid, process.start_ticks);
 }
 
 void sortProcesses(Report& report) {
-  const auto worst = [&](const ProcessReport& process) {
-    std::tuple<int, size_t> result{3, 0};
-    for (const Finding& finding : report.findings) {
-      if (finding.database == process.database && finding.pid == process.pid &&
-          finding.start_ticks == process.start_ticks) {
-        result = std::min(result, std::tuple(rank(finding.severity), placeOf(finding)));
-      }
-    }
-    return result;
+  std::vector<std::pair<decltype(orderOf(report, {})), size_t>> order;
+  for (size_t i = 0; i < report.processes.size(); ++i)
+    order.emplace_back(orderOf(report, report.processes[i]), i);
+  std::sort(order.begin(), order.end());
+  std::vector<ProcessReport> sorted;
+  sorted.reserve(order.size());
+  for (const auto& [key, place] : order)
+    sorted.push_back(std::move(report.processes[place]));
+  report.processes = std::move(sorted);
+}
+
+/// By severity, then those of the first process first.
+void sortFindings(Report& report) {
+  std::map<std::tuple<std::string, int64_t, int64_t>, size_t> places;
+  for (const ProcessReport& process : report.processes)
+    places.emplace(std::tuple(process.database, process.pid, process.start_ticks), places.size());
+  const auto place_of = [&](const Finding& finding) {
+    const auto found =
+        places.find({finding.database, finding.pid.value_or(-1), finding.start_ticks.value_or(-1)});
+    return found == places.end() ? places.size() : found->second;
   };
-  const auto key = [&](const ProcessReport& process) {
-    return std::tuple(worst(process), -process.fds_peak, process.database, process.pid,
-                      process.start_ticks);
+  const auto key = [&](const Finding& finding) {
+    return std::tuple(rank(finding.severity), place_of(finding), finding.place, finding.id,
+                      finding.database, finding.title);
   };
-  std::stable_sort(report.processes.begin(), report.processes.end(),
-                   [&](const ProcessReport& a, const ProcessReport& b) { return key(a) < key(b); });
+  std::stable_sort(report.findings.begin(), report.findings.end(),
+                   [&](const Finding& a, const Finding& b) { return key(a) < key(b); });
 }
 
 }  // namespace
@@ -295,17 +321,12 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
 }
 
 void sortReport(Report& report) {
-  const auto key = [](const Finding& finding) {
-    return std::tuple(rank(finding.severity), placeOf(finding), finding.id, finding.database,
-                      finding.pid, finding.start_ticks, finding.title);
-  };
-  std::stable_sort(report.findings.begin(), report.findings.end(),
-                   [&](const Finding& a, const Finding& b) { return key(a) < key(b); });
+  sortProcesses(report);
+  sortFindings(report);
   std::stable_sort(
       report.marks.begin(), report.marks.end(), [](const MarkReport& a, const MarkReport& b) {
         return std::tie(a.at_ns, a.database, a.text) < std::tie(b.at_ns, b.database, b.text);
       });
-  sortProcesses(report);
 }
 
 }  // namespace fdmortem

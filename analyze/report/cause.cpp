@@ -18,18 +18,31 @@ std::string who(const Report& report, const ProcessReport& process) {
              : nameOf(process);
 }
 
+/// The title of a finding that calls its process "it".
+std::string withName(std::string title, const std::string& name) {
+  constexpr std::string_view kIt = " from it ";
+  const size_t place = title.find(kIt);
+  return place == std::string::npos ? title
+                                    : title.replace(place, kIt.size(), " from " + name + " ");
+}
+
 bool has(const Report& report, const ProcessReport& process, std::string_view id) {
   const Finding* found = findingOf(report, process, id);
   return found != nullptr && found->severity != "info";
 }
 
+/// What it adds on the end of a process that its last clause is not about.
+constexpr const char* kHasEnded = "; the process has ended";
+
 /// What a verdict adds on the limit.
-std::string limitClause(const ProcessReport& process) {
+std::string limitClause(const ProcessReport& process,
+                        const std::string& when_ended = ", and ended") {
   if (process.is_full)
-    return fmt::format("; its limit of {} open files is used up", limitOf(process));
+    return fmt::format("; its limit of {} open files {} used up", limitOf(process),
+                       process.has_ended ? "was" : "is");
   if (process.limit_reached_at)
     return fmt::format("; its limit of {} open files was reached", process.reached_limit);
-  if (process.has_ended) return ", and ended";
+  if (process.has_ended) return when_ended;
   constexpr double kSoonHours = 7 * 24;
   if (process.hours_left && *process.hours_left < kSoonHours && process.exhaustion_from) {
     return fmt::format("; its limit of {} is reached {} if that goes on", limitOf(process),
@@ -79,8 +92,9 @@ struct Candidate {
 };
 
 /// The rules that name the fds, the most certain first; the evidence has a row for each fd.
-constexpr std::array<Candidate, 5> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
+constexpr std::array<Candidate, 6> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
                                                    {Cause::CloseWait, "close-wait", 2},
+                                                   {Cause::Inherited, "inherited-sockets", 2},
                                                    {Cause::Kind, "kind-growth", 1},
                                                    {Cause::Pool, "growing-pool", 1},
                                                    {Cause::Idle, "idle-connections", 1}}};
@@ -106,18 +120,24 @@ Cause causeOf(const Report& report, const ProcessReport& process) {
         countOf(process.verdicts, "outlived") + countOf(process.verdicts, "peer-closed") == 0;
     return are_clients ? Cause::LiveClients : Cause::Limit;
   }
-  if (has(report, process, "steady-growth") || has(report, process, "step-growth"))
-    return Cause::Growth;
-  return Cause::None;
+  // It says what grows, where something does.
+  const Finding* dead = findingOf(report, process, "outlived-connections");
+  if (dead != nullptr && dead->judgement == "undecided") return Cause::Undecided;
+  return has(report, process, "steady-growth") || has(report, process, "step-growth")
+             ? Cause::Growth
+             : Cause::None;
 }
 
 const Finding* findingBehind(const Report& report, const ProcessReport& process, Cause cause) {
   const auto finding = [&](std::string_view id) { return findingOf(report, process, id); };
   switch (cause) {
     case Cause::OutlivedFds:
+    case Cause::Undecided:
       return finding("outlived-connections");
     case Cause::CloseWait:
       return finding("close-wait");
+    case Cause::Inherited:
+      return finding("inherited-sockets");
     case Cause::Kind:
       return largest(report, process, "kind-growth");
     case Cause::Pool:
@@ -136,16 +156,71 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
   return nullptr;
 }
 
+bool isLate(const Finding* finding) {
+  return finding != nullptr && finding->judgement == "late";
+}
+
+bool isHeld(const Finding* finding) {
+  return finding != nullptr && finding->judgement == "held";
+}
+
 namespace {
 
-/// Whether such sockets became more while it was recorded, or are most of the fds.
-bool grows(const ProcessReport& process, std::string_view verdict, int64_t count) {
-  if (count * 2 > process.fds_last) return true;
-  for (const PartOverTime& part : process.verdicts_over_time) {
-    if (part.name == verdict && !part.counts.empty())
-      return part.counts.back() - part.counts.front() >= std::max<int64_t>(count / 2, 3);
+std::string outlivedVerdict(const ProcessReport& process, const Finding& finding,
+                            const std::string& name) {
+  const auto sockets = [&] {
+    return plural(static_cast<int64_t>(finding.all_rows), "socket whose connection is gone",
+                  "sockets whose connections are gone");
+  };
+  if (isLate(&finding))
+    return fmt::format("{} {} {} and {} such ones late{}", name,
+                       process.has_ended ? "held" : "holds", sockets(),
+                       process.has_ended ? "closed" : "closes", limitClause(process));
+  if (isHeld(&finding)) {
+    return fmt::format("{} {} {}; their number did not grow in the second half of the recording{}",
+                       name, process.has_ended ? "held" : "holds", sockets(),
+                       limitClause(process, kHasEnded));
   }
-  return false;
+  return fmt::format("fd leak{}: {} {} gone{}", leaksOf(process) > 0 ? "" : ", most likely", name,
+                     process.has_ended ? "did not close sockets whose connections were"
+                                       : "does not close sockets whose connections are",
+                     limitClause(process));
+}
+
+std::string undecidedVerdict(const Report& report, const ProcessReport& process,
+                             const std::string& name) {
+  const bool is_single = process.first_snapshot == process.last_snapshot;
+  return fmt::format(
+      "{} of {} fds of {} outlived their connections, none known for longer than {}: a leak, or "
+      "handlers that are slow to close; {} can't tell which{}",
+      countOf(process.verdicts, "outlived"), process.fds_last, name, grace(report),
+      is_single ? "one snapshot" : "so short a recording", limitClause(process, kHasEnded));
+}
+
+std::string closeWaitVerdict(const ProcessReport& process, const Finding& finding,
+                             const std::string& name) {
+  if (finding.judgement == "leak") {
+    return fmt::format(
+        "fd leak, most likely: {} {} not close connections whose peers {} ended them "
+        "(CLOSE_WAIT){}",
+        name, process.has_ended ? "did" : "does", process.has_ended ? "had" : "have",
+        limitClause(process));
+  }
+  return fmt::format(
+      "{} {} {} in CLOSE_WAIT, whose peers {} ended their side{}{}", name,
+      process.has_ended ? "kept" : "keeps",
+      plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
+      process.has_ended ? "had" : "have",
+      isHeld(&finding) ? "; their number did not grow in the second half of the recording" : "",
+      limitClause(process, kHasEnded));
+}
+
+/// What a verdict adds where fds could not be read.
+std::string unreadClause(const ProcessReport& process) {
+  const int64_t unread = unreadFdsOf(process);
+  if (unread == 0) return {};
+  return fmt::format("; what {} of its {} fds are is not known, they could not be read{}", unread,
+                     process.fds_last, whyUnread(process));
 }
 
 }  // namespace
@@ -156,18 +231,14 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
   const Finding* finding = findingBehind(report, process, cause);
   switch (cause) {
     case Cause::OutlivedFds:
-      return fmt::format("fd leak{}: {} does not close sockets whose connections are gone{}",
-                         leaksOf(process) > 0 ? "" : ", most likely", name, limitClause(process));
+      return outlivedVerdict(process, *finding, name);
+    case Cause::Undecided:
+      return undecidedVerdict(report, process, name);
     case Cause::CloseWait:
-      return grows(process, "peer-closed", static_cast<int64_t>(finding->all_rows))
-                 ? fmt::format(
-                       "fd leak, most likely: {} does not close connections whose peers "
-                       "have ended them (CLOSE_WAIT){}",
-                       name, limitClause(process))
-                 : fmt::format(
-                       "{} keeps {} in CLOSE_WAIT, whose peers have ended their side{}", name,
-                       plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
-                       limitClause(process));
+      return closeWaitVerdict(process, *finding, name);
+    case Cause::Inherited:
+      return fmt::format("fd leak through fork: {}{}", withName(finding->title, name),
+                         limitClause(process));
     case Cause::Kind:
       return fmt::format("fd leak, most likely: in {} {}{}", name, finding->title,
                          limitClause(process));
@@ -176,18 +247,24 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
       return fmt::format("in {} {}{}", name, finding->title, limitClause(process));
     case Cause::LiveClients:
       return fmt::format(
-          "{} has too many live clients for a limit of {} open files; it is no fd leak of dead "
+          "{} {} too many live clients for a limit of {} open files; it is no fd leak of dead "
           "sockets",
-          name, limitOf(process));
+          name, process.has_ended ? "had" : "has", limitOf(process));
     case Cause::Limit:
-      return process.is_full
-                 ? fmt::format("{} has used up its limit of {} open files", name, limitOf(process))
-                 : fmt::format("{} reached its limit of {} open files", name,
-                               process.reached_limit);
+      return process.is_full ? fmt::format("{} {} used up its limit of {} open files{}", name,
+                                           process.has_ended ? "had" : "has", limitOf(process),
+                                           unreadClause(process))
+                             : fmt::format("{} reached its limit of {} open files{}", name,
+                                           process.reached_limit, unreadClause(process));
     case Cause::Growth:
-      return fmt::format(
-          "the fds of {} grow; which they are is below, why they stay is not known{}", name,
-          limitClause(process));
+      if (unreadFdsOf(process) > 0) {
+        return fmt::format("the fds of {} {}{}{}", name, process.has_ended ? "grew" : "grow",
+                           limitClause(process), unreadClause(process));
+      }
+      return fmt::format("the fds of {} {}; which they {} is below, why they {} is not known{}",
+                         name, process.has_ended ? "grew" : "grow",
+                         process.has_ended ? "were" : "are", process.has_ended ? "stayed" : "stay",
+                         limitClause(process));
     case Cause::None:
       break;
   }

@@ -8,7 +8,19 @@
 
 namespace fdmortem {
 
-enum class Cause { OutlivedFds, CloseWait, Kind, Pool, Idle, LiveClients, Limit, Growth, None };
+enum class Cause {
+  OutlivedFds,
+  CloseWait,
+  Inherited,
+  Kind,
+  Pool,
+  Idle,
+  LiveClients,
+  Limit,
+  Growth,
+  Undecided,  ///< sockets that are dead, and nobody can tell yet whether they stay
+  None
+};
 
 /// By the findings that are more than information: the one that is about the most fds, where what
 /// is certain (sockets without a peer) counts twice.
@@ -16,6 +28,11 @@ Cause causeOf(const Report& report, const ProcessReport& process);
 
 /// The sentence that a report on it begins with, without its full stop; empty for Cause::None.
 std::string verdictOf(const Report& report, const ProcessReport& process);
+
+/// Whether a finding on dead sockets tells of ones that are closed after all.
+bool isLate(const Finding* finding);
+/// Or of ones that stay and do not become more.
+bool isHeld(const Finding* finding);
 
 /// The finding that tells of a cause; nullptr if it is none of one finding.
 const Finding* findingBehind(const Report& report, const ProcessReport& process, Cause cause);

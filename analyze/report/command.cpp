@@ -58,26 +58,28 @@ void refuseEvidence(const std::string& output, const std::vector<std::string>& l
   }
 }
 
-/// What a log leaves open.
-void sayOfLogs(const Analysis& analysis) {
-  const ResultTable logs = analysis.query(
-      "SELECT path, without_time, without_zone, offset_s, matched FROM log ORDER BY path");
+/// What the logs of an archive leave open, one line each.
+std::vector<std::string> notesOnLogs(const Analysis& analysis, const MarkOptions& marks) {
+  const ResultTable logs =
+      analysis.query("SELECT path, without_time, without_zone, matched FROM log ORDER BY path");
+  std::vector<std::string> notes;
   for (const auto& row : logs.rows) {
     const auto number = [&](size_t column) { return std::get<int64_t>(row.at(column)); };
     const std::string& path = std::get<std::string>(row.at(0));
-    if (number(4) == 0) {
-      fmt::print(stderr, "fdanalyze: {}: no line tells of EMFILE, ENFILE or accept\n", path);
-    }
+    if (number(3) == 0)
+      notes.push_back(fmt::format("{}: no line tells of EMFILE, ENFILE or accept", path));
     if (number(1) > 0) {
-      fmt::print(stderr, "fdanalyze: {}: {} lines that tell of it have no time that is known\n",
-                 path, number(1));
+      notes.push_back(fmt::format(
+          "{}: {} no date or time that is known, so that nothing can say when that was", path,
+          plural(number(1), "line that tells of it has", "lines that tell of it have")));
     }
-    if (number(2) > 0 && number(3) == 0) {
-      fmt::print(stderr,
-                 "fdanalyze: {}: {} times without a zone were taken for UTC (--log-timezone)\n",
-                 path, number(2));
+    if (number(2) > 0 && !marks.has_log_zone) {
+      notes.push_back(
+          fmt::format("{}: {} taken for UTC (--log-timezone)", path,
+                      plural(number(2), "time without a zone was", "times without a zone were")));
     }
   }
+  return notes;
 }
 
 /// Nothing that was asked could be read from them: returns 3 if there are any, else 0.
@@ -144,7 +146,10 @@ int runReport(const ReportOptions& options) {
   report.from = options.from;
   report.to = options.to;
   const auto add = [&](const Analysis& analysis) {
-    sayOfLogs(analysis);
+    for (std::string& note : notesOnLogs(analysis, analysis_options.marks)) {
+      fmt::print(stderr, "fdanalyze: {}\n", note);
+      report.log_notes.push_back(std::move(note));
+    }
     report.is_salvaged = report.is_salvaged || analysis.isDamaged();
     ProgressLine progress(analysis.path(), writeToTerminal());
     addToReport(analysis, options.processes, report,

@@ -79,11 +79,8 @@ std::string whoAndWhen(const RecordingRow& row) {
 }
 
 std::string howItWasMade(const RecordingRow& row) {
-  std::string text;
-  if (const auto options = row["options"])
-    text = fmt::format("Command: {}. ", commandLine(*options));
-  text += row["keeps_texts"] == "0" ? "The texts as they were read were not kept"
-                                    : "The texts as they were read are in it";
+  std::string text = row["keeps_texts"] == "0" ? "The texts as they were read were not kept"
+                                               : "The texts as they were read are in it";
   const auto redacted = row["redacted"];
   text += redacted ? fmt::format("; {} are pseudonyms.", *redacted) : "; nothing is redacted.";
   return text;
@@ -102,6 +99,7 @@ std::vector<std::string> custodyOf(const Report& report, const DatabaseReport& d
   for (const auto& values : database.recordings) {
     const RecordingRow row(report.recording_columns, values);
     lines.push_back(whoAndWhen(row));
+    if (const auto options = row["options"]) lines.push_back("Command: " + commandLine(*options));
     lines.push_back(howItWasMade(row));
     if (const auto note = row["note"]) lines.push_back("Note: " + *note);
   }

@@ -226,6 +226,8 @@ class HtmlReport {
     html_ += paragraph(coverageLine(report_) + ".");
     for (const std::string& line : unreadLines(report_))
       html_ += paragraph(line);
+    for (const std::string& note : report_.log_notes)
+      html_ += paragraph(note);
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts)
         html_ += paragraph(database.path + ": " + doubt);

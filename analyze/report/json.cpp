@@ -56,7 +56,8 @@ Json coverageObject(const Report& report) {
                  {"missed_is_estimate", false},
                  {"late", 0},
                  {"unreadable", Json::array()},
-                 {"recorder", Json::array()}};
+                 {"recorder", Json::array()},
+                 {"logs", Json(report.log_notes)}};
   for (const Coverage& coverage : report.coverage) {
     for (const std::string& note : coverage.recorder_notes)
       object["recorder"].push_back({{"database", coverage.database}, {"text", note}});
@@ -135,6 +136,17 @@ Json fdsObject(const ProcessReport& process) {
           {"series", series}};
 }
 
+Json targets(const ProcessReport& process) {
+  Json groups = Json::array();
+  for (const TargetGroup& group : process.targets) {
+    groups.push_back({{"kind", group.name},
+                      {"target", group.target},
+                      {"fds", group.fds},
+                      {"first_seen", group.first_seen}});
+  }
+  return groups;
+}
+
 Json lastData(const ProcessReport& process) {
   Json buckets = Json::array();
   for (const LastDataBucket& bucket : process.last_data) {
@@ -157,12 +169,15 @@ Json processObject(const ProcessReport& process) {
           {"cmdline", orNull(process.cmdline)},
           {"first_seen", process.first_seen},
           {"last_seen", process.last_seen},
+          {"netns", orNull(process.netns)},
           {"has_ended", process.has_ended},
           {"unread_snapshots", process.unread_snapshots},
+          {"unread_reason", textOrNull(process.unread_reason)},
           {"fds", fdsObject(process)},
           {"kinds", counts(process.kinds)},
           {"verdicts", counts(process.verdicts)},
           {"peers", peers},
+          {"targets", targets(process)},
           {"last_data", lastData(process)}};
 }
 

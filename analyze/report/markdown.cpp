@@ -146,6 +146,8 @@ class MarkdownReport {
     line(coverageLine(report_) + ".");
     for (const std::string& unread : unreadLines(report_))
       line(markdownText(unread));
+    for (const std::string& note : report_.log_notes)
+      line(markdownText(note));
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts)
         line(fmt::format("{}: {}", markdownText(database.path), markdownText(doubt)));

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "analyze/report/row.h"
+#include "analyze/report/words.h"
+#include "analyze/shorten.h"
 #include "schema/printable.h"
 #include "schema/time_text.h"
 
@@ -13,6 +15,8 @@ namespace {
 
 /// Points of a process's curve.
 constexpr int64_t kMaximumCounts = 500;
+/// Paths and addresses of what grows.
+constexpr int64_t kMaximumTargets = 20;
 /// Rows of the chart of lifetimes.
 constexpr int64_t kMaximumLifetimes = 40;
 /// Stretches of the histogram of last data, all of the same length.
@@ -51,6 +55,28 @@ std::vector<PeerGroup> peerGroups(const Analysis& analysis, int64_t process) {
                       .last_data = row.optionalText("last_data")});
   });
   return groups;
+}
+
+void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
+  // Most processes have nothing that grows, and all of their fds to go through.
+  const ResultTable growing = analysis.query(
+      "SELECT 1 FROM group_growth WHERE process = ? AND only_grows AND class IN ('kind', 'socket')"
+      " LIMIT 1",
+      {id});
+  if (growing.rows.empty()) return;
+  const ResultTable rows = analysis.query(
+      "SELECT name, target, fds, first_seen, count(*) OVER () AS total FROM target_group t"
+      " WHERE process = ?1 AND EXISTS (SELECT 1 FROM group_growth g WHERE g.process = ?1"
+      "   AND g.only_grows AND g.class IN ('kind', 'socket') AND g.name = t.name)"
+      " ORDER BY fds DESC, name, target LIMIT ?2",
+      {id, kMaximumTargets});
+  forEachRow(rows, [&](const Row& row) {
+    process.targets_total = row.integer("total");
+    process.targets.push_back({.name = row.text("name"),
+                               .target = shortened(row.text("target")),
+                               .fds = row.integer("fds"),
+                               .first_seen = row.text("first_seen")});
+  });
 }
 
 std::vector<LastDataBucket> lastData(const Analysis& analysis, int64_t process) {
@@ -165,24 +191,26 @@ std::vector<PartOverTime> accumulate(const ResultTable& rows, const std::vector<
 void describeParts(const Analysis& analysis, int64_t id, ProcessReport& process) {
   if (process.counts.empty()) return;
   process.kinds_over_time = accumulate(
-      analysis.query("SELECT kind AS name, first_snapshot AS snapshot, count(*) AS change"
-                     " FROM fd_span WHERE process = ?1 GROUP BY 1, 2 UNION ALL"
-                     " SELECT f.kind, f.closed_by, -count(*) FROM fd_span f"
-                     " JOIN processes p USING (process) WHERE f.process = ?1"
-                     " AND f.closed_by IS NOT NULL AND f.closed_by IS NOT p.ended_by GROUP BY 1, 2"
-                     " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
-                     " WHERE process = ?1 AND what = 'kind'",
-                     {id}),
+      analysis.query(
+          "WITH counted AS MATERIALIZED (SELECT first_snapshot, closed_by, kind,"
+          "   count(*) AS count FROM fd_span WHERE process = ?1 GROUP BY 1, 2, 3)"
+          " SELECT kind AS name, first_snapshot AS snapshot, count AS change FROM counted"
+          " UNION ALL SELECT kind, closed_by, -count FROM counted WHERE closed_by IS NOT NULL"
+          " AND closed_by IS NOT (SELECT ended_by FROM processes WHERE process = ?1)"
+          " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
+          " WHERE process = ?1 AND what = 'kind'",
+          {id}),
       process.counts);
   process.verdicts_over_time = accumulate(
-      analysis.query("SELECT v.verdict AS name, v.first_snapshot AS snapshot, count(*) AS change"
-                     " FROM fd_span f JOIN verdict_span v USING (id) WHERE f.process = ?1"
-                     " GROUP BY 1, 2 UNION ALL"
-                     " SELECT v.verdict, v.last_snapshot + 1, -count(*) FROM fd_span f"
-                     " JOIN verdict_span v USING (id) WHERE f.process = ?1 GROUP BY 1, 2"
-                     " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
-                     " WHERE process = ?1 AND what = 'verdict'",
-                     {id}),
+      analysis.query(
+          "WITH counted AS MATERIALIZED (SELECT v.first_snapshot, v.last_snapshot,"
+          "   v.verdict, count(*) AS count FROM fd_span f JOIN verdict_span v USING (id)"
+          "   WHERE f.process = ?1 GROUP BY 1, 2, 3)"
+          " SELECT verdict AS name, first_snapshot AS snapshot, count AS change FROM counted"
+          " UNION ALL SELECT verdict, last_snapshot + 1, -count FROM counted"
+          " UNION ALL SELECT name, snapshot, opened - closed FROM _left_out"
+          " WHERE process = ?1 AND what = 'verdict'",
+          {id}),
       process.counts);
 }
 
@@ -197,6 +225,10 @@ void describeGrowth(const Row& row, ProcessReport& process) {
   process.exhaustion_to = row.optionalText("exhaustion_to");
   process.hours_left = row.optionalReal("hours_left");
   process.forecast_reason = row.text("forecast_reason");
+  process.growth_since = row.text("growth_since");
+  process.growth_stopped_at = row.text("stopped_at");
+  process.pressure = row.text("pressure");
+  process.pressure_place = row.integer("pressure_place");
   if (process.limit_reached_at) process.exhaustion_at = process.limit_reached_at;
 }
 
@@ -204,6 +236,8 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.seconds = row.real("seconds");
   process.fds_first = row.integer("fds_first");
   process.fds_last = row.integer("fds_last");
+  process.fds_above =
+      process.fds_last - row.optionalInteger("limit_used").value_or(process.fds_last);
   process.fds_peak = row.integer("fds_peak");
   process.peak_at = row.text("peak_at");
   process.peak_snapshot = row.integer("peak_snapshot");
@@ -222,6 +256,7 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", process.process);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", process.process);
   process.peers = peerGroups(analysis, process.process);
+  describeTargets(analysis, process.process, process);
   process.last_data = lastData(analysis, process.process);
   describeLifetimes(analysis, process.process, process);
 }
@@ -239,10 +274,15 @@ ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
                         .last_seen = row.text("last_seen"),
                         .first_snapshot = row.integer("first_seen_in"),
                         .last_snapshot = row.integer("last_seen_in"),
+                        .netns = row.optionalInteger("netns"),
                         .has_ended = row.optionalInteger("ended_by").has_value(),
                         .unread_snapshots = row.integer("unread_snapshots"),
+                        .unread_reason = row.text("unread_reason"),
+                        .is_refused = row.integer("is_refused") != 0,
                         .has_fds = row.optionalInteger("fds_last").has_value()};
   if (process.has_fds) describeFds(analysis, row, process);
+  // A file beside its fds may have failed too.
+  if (process.unread_snapshots == 0 && unreadFdsOf(process) == 0) process.unread_reason.clear();
   return process;
 }
 
@@ -255,15 +295,19 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       "SELECT p.*, f.*, g.*, p.process AS process, first.taken_at AS first_seen,"
       "   last.taken_at AS last_seen, p.first_snapshot AS first_seen_in,"
       "   p.last_snapshot AS last_seen_in, peak.taken_at AS peak_at,"
-      "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at, "
-      "before.taken_at AS limit_before_at"
+      "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at,"
+      "   since.taken_at AS growth_since, l.pressure, l.place AS pressure_place,"
+      "   before.taken_at AS limit_before_at, u.reason AS unread_reason, u.is_refused"
       " FROM processes p LEFT JOIN process_fds f USING (process) LEFT JOIN growth g USING (process)"
+      " LEFT JOIN unread_reason u USING (process)"
       " JOIN snapshot first ON first.id = p.first_snapshot"
       " JOIN snapshot last ON last.id = p.last_snapshot"
       " LEFT JOIN snapshot a ON a.id = f.first_snapshot LEFT JOIN snapshot z ON z.id ="
       " f.last_snapshot LEFT JOIN snapshot peak ON peak.id = f.peak_snapshot"
       " LEFT JOIN snapshot reached ON reached.id = f.limit_reached"
       " LEFT JOIN snapshot before ON before.id = f.limit_before"
+      " LEFT JOIN snapshot since ON since.id = g.since"
+      " LEFT JOIN limit_pressure l ON l.process = p.process"
       " ORDER BY p.pid, p.start_ticks");
   std::vector<ProcessReport> processes;
   forEachRow(rows, [&](const Row& row) {

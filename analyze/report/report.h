@@ -23,6 +23,7 @@ struct DatabaseReport {
   std::optional<std::string> head;             ///< of the hash chain, as the file has it
   std::vector<std::vector<Value>> recordings;  ///< as `recording_columns` of Report names them
   std::vector<std::string> doubts;
+  std::string loss;  ///< which of them says that snapshots may be missing, in short; empty: none
   /// The processes in it, in words, if none of them was asked for.
   std::string recorded;
 };
@@ -80,6 +81,14 @@ struct PeerGroup {
   std::optional<std::string> last_data;
 };
 
+/// What fds of a kind that grows point to, those alike together.
+struct TargetGroup {
+  std::string name;    ///< the kind, or the protocol of a socket
+  std::string target;  ///< a path or an address; a * is digits
+  int64_t fds = 0;
+  std::string first_seen;  ///< of the oldest
+};
+
 /// How many dead sockets last carried data in a stretch of time.
 struct LastDataBucket {
   std::string from;
@@ -105,6 +114,9 @@ struct Lifetime {
 
 using NamedCount = std::pair<std::string, int64_t>;
 
+/// limit_pressure.place of a process whose limit is far away.
+constexpr int64_t kNoPressure = 4;
+
 struct ProcessReport {
   std::string database;
   int64_t process = 0;  ///< `process` in the views, for queries
@@ -118,12 +130,16 @@ struct ProcessReport {
   std::string last_seen;
   int64_t first_snapshot = 0;
   int64_t last_snapshot = 0;
+  std::optional<int64_t> netns;  ///< inode number of its network namespace; empty: not known
   bool has_ended = false;
   double seconds = 0;            ///< from the first to the last snapshot in which its fds were read
   int64_t unread_snapshots = 0;  ///< in which its fds could not be read
+  std::string unread_reason;     ///< why they, or what they are, could not be read; may be empty
+  bool is_refused = false;       ///< for want of a right
   bool has_fds = false;  ///< they could be read at least once; else the numbers below mean nothing
   int64_t fds_first = 0;
   int64_t fds_last = 0;
+  int64_t fds_above = 0;  ///< at the end, with numbers not below the soft limit
   int64_t fds_peak = 0;
   std::string peak_at;
   int64_t peak_snapshot = 0;
@@ -140,14 +156,20 @@ struct ProcessReport {
   std::optional<std::string> exhaustion_at;    ///< when the limit was or will be reached
   std::optional<std::string> exhaustion_from;  ///< of a forecast: its range
   std::optional<std::string> exhaustion_to;
-  std::optional<double> hours_left;           ///< from the last snapshot to exhaustion_from
-  std::string forecast_reason;                ///< why there is no forecast
-  std::vector<CountAt> counts;                ///< in the order of time, thinned out for a chart
+  std::optional<double> hours_left;      ///< from the last snapshot to exhaustion_from
+  std::string forecast_reason;           ///< why there is no forecast
+  std::string growth_since;              ///< `growth` is of the time since then; empty: of all
+  std::string growth_stopped_at;         ///< it stands still since then; empty: it does not
+  std::string pressure;                  ///< as in limit_pressure; empty: the limit is far away
+  int64_t pressure_place = kNoPressure;  ///< as there: the less the worse
+  std::vector<CountAt> counts;           ///< in the order of time, thinned out for a chart
   std::vector<PartOverTime> kinds_over_time;  ///< most first
   std::vector<PartOverTime> verdicts_over_time;
   std::vector<NamedCount> kinds;          ///< at the end, most first
   std::vector<NamedCount> verdicts;       ///< at the end, most first
   std::vector<PeerGroup> peers;           ///< most first
+  std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
+  int64_t targets_total = 0;              ///< how many there are in all
   std::vector<LastDataBucket> last_data;  ///< of dead sockets, in the order of time
   std::vector<Lifetime> lifetimes;        ///< those that outlived longest
   int64_t lifetimes_total = 0;            ///< how many there are in all
@@ -167,6 +189,8 @@ struct Finding {
   size_t all_rows = 0;  ///< how many the query gives
   /// process.id of an older process that holds all of these sockets too, while findings are grouped
   std::optional<int64_t> held_by;
+  std::string judgement;  ///< of dead sockets: as in dead_judgement; else empty
+  int64_t place = 0;      ///< of its rule, as in the table `rule`
   /// Processes of which the same is so, because they hold the same sockets: pid and start_ticks.
   std::vector<std::pair<int64_t, int64_t>> also;
 };
@@ -214,10 +238,11 @@ struct Report {
   std::vector<UnreadDatabase> unread;
   std::vector<std::string> recording_columns;
   std::vector<Coverage> coverage;
-  std::vector<ProcessReport> processes;  ///< those with findings first, then by fds
+  std::vector<ProcessReport> processes;  ///< the worst first, see sortReport()
   std::vector<WithoutFd> without_fd;     ///< of those databases that have any
   std::vector<Finding> findings;         ///< by severity
   std::vector<MarkReport> marks;         ///< in the order of time
+  std::vector<std::string> log_notes;    ///< what the logs leave open, one line each
   std::vector<Logs> logs;                ///< of those databases that were given any
 };
 
@@ -226,7 +251,9 @@ struct Report {
 void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& report,
                  const OnProgress& on_progress = {});
 
-/// Puts findings and processes in the order in which they are read.
+/// Puts findings and processes in the one order in which they are read: processes by the severity
+/// of their worst finding, by the pressure on their limit, by the place of that finding's rule,
+/// then by their fds; findings by severity, by their process (the host's after those), by place.
 void sortReport(Report& report);
 
 }  // namespace fdmortem

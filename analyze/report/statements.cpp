@@ -73,6 +73,12 @@ class ProcessStatements {
     return text.empty() ? text : " (" + text + ")";
   }
 
+  /// Of a process that has ended nothing is any more.
+  std::string_view isOrWas(int64_t count) const {
+    if (process_.has_ended) return count == 1 ? "was" : "were";
+    return count == 1 ? "is" : "are";
+  }
+
   void say(Basis basis, std::string text) { statements_.push_back({basis, std::move(text)}); }
 
   /// ", and so for 53 other processes".
@@ -91,10 +97,10 @@ class ProcessStatements {
     const std::string who =
         fmt::format("{} on {}", nameOf(process_), hostOf(report_, process_.database));
     if (!process_.has_fds) {
-      say(Basis::Observed,
-          fmt::format("{} was there from {} to {}; its fds could not be read in "
-                      "any of its snapshots.",
-                      who, shortTime(process_.first_seen), shortTime(process_.last_seen)));
+      say(Basis::Observed, fmt::format("{} was there from {} to {}; its fds could not be read in "
+                                       "any of its snapshots{}.",
+                                       who, shortTime(process_.first_seen),
+                                       shortTime(process_.last_seen), whyUnread(process_)));
       say(Basis::NotKnown,
           fmt::format(
               "How many fds {} has and what they are{}; what could not be read, and why, is "
@@ -123,13 +129,21 @@ class ProcessStatements {
                         timeAndSnapshot(process_.last_seen, process_.last_snapshot));
     if (process_.has_ended) line += ", then it ended";
     say(Basis::Observed, line + limit_clause + ".");
+    if (!process_.growth_stopped_at.empty()) {
+      say(Basis::Observed, fmt::format("It grew until {} and stands still since.",
+                                       shortTime(process_.growth_stopped_at)));
+    }
   }
 
   std::string limitClause() const {
     if (!process_.soft_limit) return {};
-    const int64_t above = process_.fds_last - *process_.soft_limit;
-    if (above <= 0) return fmt::format("; its limit is {}", *process_.soft_limit);
-    return fmt::format("; its limit is {} (at least {} not below it)", *process_.soft_limit,
+    std::string limit =
+        fmt::format("; its limit {} {}", process_.has_ended ? "was" : "is", *process_.soft_limit);
+    const int64_t above = process_.fds_above;
+    if (above == 0) return limit;
+    return limit + fmt::format(
+                       " ({} not below it: opened before the limit was lowered, or "
+                       "inherited)",
                        plural(above, "fd has a number", "fds have numbers"));
   }
 
@@ -149,10 +163,13 @@ class ProcessStatements {
     const int64_t closed = verdictCount("peer-closed");
     const int64_t alive = verdictCount("connected") + verdictCount("closing");
     if (outlived > 0) {
+      const bool has_ended = process_.has_ended;
       std::string line = fmt::format(
-          "{} of its {} fds at the end {} gone{}", outlived, process_.fds_last,
-          outlived == 1 ? "is a socket whose connection is" : "are sockets whose connections are",
-          peersOf("outlived"));
+          "{} of its {} fds at the end {} {} gone{}", outlived, process_.fds_last,
+          outlived == 1
+              ? (has_ended ? "was a socket whose connection" : "is a socket whose connection")
+              : (has_ended ? "were sockets whose connections" : "are sockets whose connections"),
+          isOrWas(outlived), peersOf("outlived"));
       line += isShort()
                   ? std::string()
                   : fmt::format(", {} for longer than the grace period of {}",
@@ -162,14 +179,15 @@ class ProcessStatements {
     }
     if (closed > 0) {
       say(Basis::Observed,
-          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer has ended its "
-                      "side, the program has not closed.",
-                      closed, process_.fds_last, closed == 1 ? "is" : "are",
-                      peersOf("peer-closed")));
+          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer {} ended its "
+                      "side, the program {} not closed.",
+                      closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
+                      process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
     }
     if (outlived > 0 || closed > 0) return;
     if (alive == 0) {
-      if (!process_.verdicts.empty() && verdictCount("unlisted") == 0) {
+      if (!process_.verdicts.empty() && verdictCount("unlisted") == 0 &&
+          unreadFdsOf(process_) == 0) {
         say(Basis::Observed, "No fd outlived its connection.");
       }
       return;
@@ -185,8 +203,8 @@ class ProcessStatements {
 
   /// What else is the matter with it: what the verdict and the lines above do not tell.
   void others() {
-    static constexpr std::array<std::string_view, 4> kTold = {"outlived-connections", "close-wait",
-                                                              "limit-reached", "accept-queue"};
+    static constexpr std::array<std::string_view, 5> kTold = {
+        "outlived-connections", "close-wait", "limit-reached", "accept-queue", "unread"};
     std::vector<const Finding*> others;
     for (const Finding* other : findingsOf(report_, process_)) {
       // The forecast is a sentence of its own.
@@ -222,15 +240,18 @@ class ProcessStatements {
   /// Where nothing is dead.
   std::string liveLine(int64_t alive) const {
     const bool is_tcp6 = isTcp6Only();
-    if (verdictCount("unlisted") > 0) {
+    if (verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
       return fmt::format("{}{}; no fd is known to have outlived its connection.",
-                         plural(alive, "connection is alive", "connections are alive"),
+                         process_.has_ended
+                             ? plural(alive, "connection was alive", "connections were alive")
+                             : plural(alive, "connection is alive", "connections are alive"),
                          peersOf("connected"));
     }
-    return fmt::format("{}{}{}; none outlived: no fd is of a connection that is gone.",
-                       alive == 1 ? "Its only connection is alive"
-                                  : fmt::format("All its {} connections are alive", alive),
-                       is_tcp6 ? ", listed in tcp6 and none in tcp" : "", peersOf("connected"));
+    return fmt::format(
+        "{} {} alive{}{}; none outlived: no fd {} of a connection that {} gone.",
+        alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
+        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "", peersOf("connected"),
+        isOrWas(1), isOrWas(1));
   }
 
   /// A finding on several processes shows of which.
@@ -253,18 +274,32 @@ class ProcessStatements {
   void conclusion() {
     if (cause_ == Cause::LiveClients) {
       say(Basis::Inferred,
-          fmt::format("So no fd leak of dead sockets: {} of {} fds are live clients, too many "
+          fmt::format("So no fd leak of dead sockets: {} of {} fds {} live clients, too many "
                       "for a limit of {}.",
-                      liveClientsOf(process_), process_.fds_last, limitOf(process_)));
+                      liveClientsOf(process_), process_.fds_last, isOrWas(liveClientsOf(process_)),
+                      limitOf(process_)));
     } else if (cause_ == Cause::OutlivedFds) {
       say(Basis::Inferred,
-          "The program lost or ignored these fds; nobody else can close them, "
-          "and a higher limit only moves the day.");
+          isLate(findingBehind(report_, process_, cause_))
+              ? (process_.has_ended ? "The program closed these fds, but late."
+                                    : "The program closes these fds, but late; nobody else can "
+                                      "close them.")
+          : process_.has_ended
+              ? "The program lost or ignored these fds; they are gone with it, and a higher limit "
+                "would only have moved the day."
+          : isHeld(findingBehind(report_, process_, cause_))
+              ? "The program, or a pool in it, does not see that they are dead; nobody else can "
+                "close them."
+              : "The program lost or ignored these fds; nobody else can close them, and a higher "
+                "limit only moves the day.");
+    } else if (cause_ == Cause::CloseWait && process_.has_ended) {
+      say(Basis::Inferred,
+          "They stayed because the program did not close them; they are gone with it.");
     } else if (cause_ == Cause::CloseWait) {
       say(Basis::Inferred,
           fmt::format(
-              "They stay until the program closes them, or a reset or a keepalive that "
-              "fails ends them{}.",
+              "They stay until the program closes them; a reset, or a keepalive that fails, ends "
+              "the connection and leaves the fd open{}.",
               (process_.growth.per_hour && process_.growth.low_per_hour > 0) || process_.is_full
                   ? "; a higher limit only moves the day"
                   : ""));
@@ -274,42 +309,59 @@ class ProcessStatements {
   /// Where other processes hold the same sockets.
   const Finding* sharedFinding() const {
     const Finding* behind = findingBehind(report_, process_, cause_);
-    return behind != nullptr && !behind->also.empty() ? behind : nullptr;
+    return behind != nullptr && !behind->also.empty() && cause_ != Cause::Inherited ? behind
+                                                                                    : nullptr;
   }
 
   void shared() {
     const Finding* finding = sharedFinding();
     if (finding == nullptr) return;
     say(Basis::Inferred,
-        fmt::format("To close them in this process alone ends none that {} too: it is closed only "
-                    "when each has closed it.",
-                    finding->also.size() == 1
-                        ? fmt::format("pid {} holds", finding->also.front().first)
-                        : fmt::format("{} other processes hold", finding->also.size())));
+        fmt::format(
+            "{} none that {} too: it is closed only when each has closed it.",
+            process_.has_ended ? "Its end closed" : "To close them in this process alone ends",
+            finding->also.size() == 1
+                ? fmt::format("pid {} holds", finding->also.front().first)
+                : fmt::format("{} other processes hold", finding->also.size())));
   }
 
   void forecast() {
-    if (process_.limit_reached_at || !process_.exhaustion_from || !process_.exhaustion_to) return;
-    say(Basis::Inferred, fmt::format("At the growth so far, {}, its limit is reached {}.",
-                                     rateInWords(process_.growth), exhaustionRange(process_)));
+    if (process_.is_full || !process_.exhaustion_from || !process_.exhaustion_to) return;
+    say(Basis::Inferred,
+        fmt::format("At the growth {}, {}, its limit is reached {}.",
+                    process_.growth_since.empty()
+                        ? "so far"
+                        : "since the limit was changed at " + shortTime(process_.growth_since),
+                    rateInWords(process_.growth), exhaustionRange(process_)));
   }
 
   // --- not known ---
 
   void notKnown() {
+    const int64_t unread = unreadFdsOf(process_);
+    if (unread > 0) {
+      say(Basis::NotKnown,
+          fmt::format("What {} of its {} fds {}, and whether any outlived its connection: their "
+                      "links could not be read{}.",
+                      unread, process_.fds_last, unread == 1 ? "is" : "are", whyUnread(process_)));
+    }
     const int64_t unlisted = verdictCount("unlisted");
     if (unlisted > 0) {
       say(Basis::NotKnown,
-          fmt::format("What {} {}: no table lists them, and nothing tells whether "
-                      "they ever had a connection.",
-                      plural(unlisted, "socket", "sockets"), unlisted == 1 ? "is" : "are"));
+          unlisted == 1
+              ? "What 1 socket is: no table lists it, and nothing tells whether it ever had a "
+                "connection."
+              : fmt::format("What {} sockets are: no table lists them, and nothing tells whether "
+                            "they ever had a connection.",
+                            unlisted));
     }
     const bool is_single = process_.first_snapshot == process_.last_snapshot;
     if (verdictCount("outlived") > 0 && isShort() && !is_single) {
       say(Basis::NotKnown,
-          fmt::format("For how long these fds have outlived their connections: they were recorded "
+          fmt::format("For how long these fds {} outlived their connections: they were recorded "
                       "for {:.{}f} s only, and the grace period is {}.",
-                      process_.seconds, process_.seconds < 10 ? 1 : 0, grace(report_)));
+                      process_.has_ended ? "had" : "have", process_.seconds,
+                      process_.seconds < 10 ? 1 : 0, grace(report_)));
     }
     if (is_single) {
       say(Basis::NotKnown, verdictCount("outlived") > 0
@@ -330,13 +382,19 @@ class ProcessStatements {
       say(Basis::ToDo,
           "Raise LimitNOFILE= of the service above the number of clients that you "
           "want, or have fewer clients, or close idle ones sooner.");
-    } else if (cause_ == Cause::OutlivedFds) {
+    } else if (cause_ == Cause::OutlivedFds && !isHeld(findingBehind(report_, process_, cause_)) &&
+               !isLate(findingBehind(report_, process_, cause_))) {
       say(Basis::ToDo,
-          "Find the path in the program on which a connection ends without "
-          "close(). A restart frees the fds for a time.");
+          fmt::format("Find the path in the program on which a connection ends without close(). {}",
+                      process_.has_ended ? "The fds are gone with the process; one that is started "
+                                           "again may go the same way."
+                                         : "A restart frees the fds for a time."));
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
-      say(Basis::ToDo, behind->advice);
+      // Most advice is to look what the fds are.
+      if (unreadFdsOf(process_) < process_.fds_last) say(Basis::ToDo, behind->advice);
     }
+    if (unreadFdsOf(process_) > 0 && process_.is_refused)
+      say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE.");
     if (sharedFinding() != nullptr) {
       say(Basis::ToDo,
           "See why the other processes hold these sockets: a child after fork has to close what it "

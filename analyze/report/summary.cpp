@@ -53,6 +53,34 @@ void addLog(const Report& report, const DatabaseReport& database,
                          shortTime(first->at), shortTime(last->at), first->text)});
 }
 
+/// How many lines of an archive's logs complain at a time that is not known.
+int64_t linesWithoutTime(const Report& report, const DatabaseReport& database) {
+  int64_t lines = 0;
+  for (const Logs& logs : report.logs) {
+    if (logs.database != database.path) continue;
+    const auto& columns = logs.logs.columns;
+    const auto column = static_cast<size_t>(
+        std::find(columns.begin(), columns.end(), "without_time") - columns.begin());
+    for (const auto& row : logs.logs.rows) {
+      const auto* count = column < row.size() ? std::get_if<int64_t>(&row[column]) : nullptr;
+      if (count != nullptr) lines += *count;
+    }
+  }
+  return lines;
+}
+
+void addLinesWithoutTime(const Report& report, const DatabaseReport& database,
+                         std::vector<Statement>& statements) {
+  const int64_t lines = linesWithoutTime(report, database);
+  if (lines == 0) return;
+  statements.push_back(
+      {Basis::NotKnown,
+       fmt::format("When {} of the log{} complained: {} no date or time that is known.",
+                   plural(lines, "line", "lines"),
+                   report.databases.size() > 1 ? " of " + hostOf(report, database.path) : "",
+                   lines == 1 ? "it has" : "they have")});
+}
+
 /// Whether a restart has to do with what the report is about: of the process of the verdict, of one
 /// of its name, or of one with a finding of its own.
 bool isRelevant(const Report& report, const Finding& restart) {
@@ -95,16 +123,21 @@ void addRestarts(const Report& report, std::vector<Statement>& statements) {
 void addOthers(const Report& report, std::vector<Statement>& statements) {
   size_t shown = 0;
   size_t left_out = 0;
+  std::string pressed;
   for (size_t i = 1; i < report.processes.size(); ++i) {
     const ProcessReport& process = report.processes[i];
     const auto findings = findingsOf(report, process);
     std::string text;
     for (const Finding* finding : findings) {
-      if (finding->severity != "info") text += (text.empty() ? "" : "; ") + finding->title;
+      if (finding->severity != "info" || finding->judgement == "undecided")
+        text += (text.empty() ? "" : "; ") + finding->title;
     }
     if (text.empty()) continue;
     if (shown == kMaximumOthers) {
       ++left_out;
+      // Nobody may have to look for these.
+      if (!process.pressure.empty())
+        pressed += fmt::format("{}{}", pressed.empty() ? "" : ", ", nameOf(process));
       continue;
     }
     ++shown;
@@ -112,9 +145,20 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
                                                        hostOf(report, process.database), text)});
   }
   if (left_out > 0) {
-    statements.push_back({Basis::Observed, fmt::format("And {} with findings of their own, below.",
-                                                       plural(static_cast<int64_t>(left_out),
-                                                              "process more", "processes more"))});
+    statements.push_back(
+        {Basis::Observed,
+         fmt::format("And {} with findings of their own, below{}.",
+                     plural(static_cast<int64_t>(left_out), "process more", "processes more"),
+                     pressed.empty() ? "" : "; at or near their limits: " + pressed)});
+  }
+}
+
+/// What an archive may lack, so that no finding can tell of it.
+void addLosses(const Report& report, std::vector<Statement>& statements) {
+  for (const DatabaseReport& database : report.databases) {
+    if (database.loss.empty()) continue;
+    statements.push_back({Basis::NotKnown, fmt::format("Whether all of {} is there: {}.",
+                                                       database.path, database.loss)});
   }
 }
 
@@ -126,7 +170,7 @@ void addHosts(const Report& report, std::vector<Statement>& statements) {
       statements.push_back({Basis::Observed, fmt::format("Of {}: {}.", host, finding.title)});
     } else if (finding.id == "recording-gaps") {
       statements.push_back(
-          {Basis::NotKnown, fmt::format("What happened in between{}: {}.",
+          {Basis::NotKnown, fmt::format("What happened while no snapshot was taken{}: {}.",
                                         report.databases.size() > 1 ? " on " + host : std::string(),
                                         finding.title)});
     }
@@ -165,24 +209,50 @@ void addUnread(const Report& report, std::vector<Statement>& statements) {
   }
 }
 
+/// Whether the worst finding is the host's, and none of a process is as bad.
+bool isWorseOfHost(const Report& report) {
+  const auto worst = [&](bool is_host, std::string_view severity) {
+    return std::any_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+      return isHostFinding(finding) == is_host && finding.severity == severity;
+    });
+  };
+  return worst(true, "critical") && !worst(false, "critical");
+}
+
 /// Where no cause is known: the host's worst, the worst finding, or that there is none.
 std::string verdictWithoutCause(const Report& report) {
   const auto of_host = std::find_if(report.findings.begin(), report.findings.end(), isHostFinding);
   if (of_host != report.findings.end()) return of_host->title;
   const ProcessReport& process = report.processes.front();
-  if (!process.has_fds)
-    return fmt::format("nothing is known: the fds of {} could not be read", nameOf(process));
+  if (!process.has_fds) {
+    return fmt::format("nothing is known: the fds of {} could not be read{}", nameOf(process),
+                       whyUnread(process));
+  }
   // Another process can have a worse number of the same kind: only its own is said of it.
   const auto findings = findingsOf(report, process);
+  const int64_t unread = unreadFdsOf(process);
+  if (unread > 0 && (findings.empty() || findings.front()->id == "unread" ||
+                     findings.front()->severity == "info")) {
+    return unread == process.fds_last
+               ? fmt::format("nothing is known: {} of {} could not be read{}",
+                             plural(unread, "fd", "fds"), nameOf(process), whyUnread(process))
+               : fmt::format("of {} of the {} fds of {} nothing is known: they could not be read{}",
+                             unread, process.fds_last, nameOf(process), whyUnread(process));
+  }
   if (!findings.empty() && findings.front()->severity != "info")
     return nameOf(process) + ": " + findings.front()->title;
+  std::string loss;
+  for (const DatabaseReport& database : report.databases) {
+    if (loss.empty() && !database.loss.empty())
+      loss = fmt::format(" as far as {} tells: {}", database.path, database.loss);
+  }
   if (process.exhaustion_from && !process.limit_reached_at) {
     return fmt::format(
         "nothing was found that is wrong, but {} grows: its limit of {} is reached {} if that goes "
-        "on",
-        nameOf(process), limitOf(process), exhaustionRange(process));
+        "on{}",
+        nameOf(process), limitOf(process), exhaustionRange(process), loss);
   }
-  return "nothing was found that needs attention";
+  return "nothing was found that needs attention" + loss;
 }
 
 }  // namespace
@@ -243,15 +313,19 @@ Summary summarize(const Report& report) {
   addArchives(report, summary.statements);
   for (Statement& statement : statementsOn(report, process))
     summary.statements.push_back(std::move(statement));
-  for (const DatabaseReport& database : report.databases)
+  for (const DatabaseReport& database : report.databases) {
     addLog(report, database, summary.statements);
+    addLinesWithoutTime(report, database, summary.statements);
+  }
   addRestarts(report, summary.statements);
   addOthers(report, summary.statements);
   addHosts(report, summary.statements);
+  addLosses(report, summary.statements);
   addUnread(report, summary.statements);
   std::stable_sort(summary.statements.begin(), summary.statements.end(),
                    [](const Statement& a, const Statement& b) { return a.basis < b.basis; });
-  if (summary.verdict.empty()) summary.verdict = verdictWithoutCause(report);
+  if (summary.verdict.empty() || isWorseOfHost(report))
+    summary.verdict = verdictWithoutCause(report);
   return summary;
 }
 

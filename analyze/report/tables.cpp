@@ -66,6 +66,23 @@ void cutDates(ReportTable& table) {
   table.title += "; times of " + day;
 }
 
+/// Which files and addresses it is that grow.
+ReportTable targetTable(const ProcessReport& process) {
+  ReportTable table{.id = "targets",
+                    .title = "what grows, by path or address (* stands for digits)"};
+  table.rows.columns = {"fds", "kind", "target", "first seen"};
+  for (const TargetGroup& group : process.targets)
+    table.rows.rows.push_back({group.fds, group.name, group.target, shortTime(group.first_seen)});
+  table.left_out = static_cast<size_t>(
+      std::max<int64_t>(process.targets_total - static_cast<int64_t>(process.targets.size()), 0));
+  cutDates(table);
+  table.all_rows = "the query";
+  table.query = fmt::format(
+      "SELECT name, target, fds, first_seen FROM target_group WHERE process = {} ORDER BY fds DESC",
+      process.process);
+  return table;
+}
+
 ReportTable peerTable(const ProcessReport& process, std::string_view verdict, std::string title) {
   ReportTable table{.id = std::string(verdict), .title = std::move(title)};
   const bool is_outlived = verdict == "outlived";
@@ -104,6 +121,7 @@ std::vector<ReportTable> processTables(const ProcessReport& process) {
   add(countTable(process, "kinds", "kinds of fds at the end", "kind_at_end", process.kinds));
   add(countTable(process, "verdicts", "sockets by verdict at the end", "verdict_at_end",
                  process.verdicts));
+  add(targetTable(process));
   add(peerTable(process, "outlived",
                 "fds that outlived their connections, by peer, port and last state"));
   add(peerTable(process, "peer-closed", "connections in CLOSE_WAIT, by peer and port"));
@@ -198,8 +216,42 @@ ReportTable marksTable(const Report& report, size_t maximum_rows) {
   return table;
 }
 
+namespace {
+
+/// Where a column of words says it better, and what is empty throughout.
+bool isSpare(const ResultTable& rows, size_t column) {
+  const auto has = [&](std::string_view name) {
+    return std::find(rows.columns.begin(), rows.columns.end(), name) != rows.columns.end();
+  };
+  if (rows.columns[column] == "subject") return has("file");
+  if (rows.columns[column] == "errno") return has("reason");
+  return rows.columns[column] == "detail" &&
+         std::all_of(rows.rows.begin(), rows.rows.end(), [&](const auto& row) {
+           return std::holds_alternative<std::monostate>(row.at(column));
+         });
+}
+
+/// For people: without what a program may want.
+ResultTable unreadableInWords(const ResultTable& rows) {
+  ResultTable words;
+  std::vector<size_t> kept;
+  for (size_t i = 0; i < rows.columns.size(); ++i) {
+    if (isSpare(rows, i)) continue;
+    kept.push_back(i);
+    words.columns.push_back(rows.columns[i]);
+  }
+  for (const auto& row : rows.rows) {
+    auto& values = words.rows.emplace_back();
+    for (const size_t column : kept)
+      values.push_back(row.at(column));
+  }
+  return words;
+}
+
+}  // namespace
+
 ReportTable unreadableTable(const Coverage& coverage) {
-  ReportTable table{.id = "unreadable", .rows = coverage.unreadable};
+  ReportTable table{.id = "unreadable", .rows = unreadableInWords(coverage.unreadable)};
   const size_t all = coverage.unreadable.rows.size();
   table.title = fmt::format(
       "{} in {}",
@@ -216,6 +268,8 @@ namespace {
 /// The numbers of an archive's processes at their ends.
 struct Totals {
   int64_t processes = 0;
+  int64_t unread = 0;  ///< of these, not ended: their fds could not be read, or not all of them
+  int64_t without_fds = 0;  ///< of these: none of them
   int64_t fds = 0;
   int64_t at_limit = 0;  ///< processes that have used up theirs
   int64_t outlived = 0;
@@ -228,12 +282,19 @@ Totals totalsOf(const Report& report, const DatabaseReport& database) {
     if (process.database != database.path) continue;
     ++totals.processes;
     if (process.has_ended) continue;
+    totals.unread += !process.has_fds || unreadFdsOf(process) > 0 ? 1 : 0;
+    totals.without_fds += process.has_fds ? 0 : 1;
     totals.fds += process.fds_last;
     totals.at_limit += process.is_full ? 1 : 0;
     totals.outlived += countOf(process.verdicts, "outlived");
     totals.close_wait += countOf(process.verdicts, "peer-closed");
   }
   return totals;
+}
+
+/// No number where nothing was read: none of what was not read is no zero.
+Value knownOf(int64_t count, int64_t unread) {
+  return count == 0 && unread > 0 ? Value() : Value(count);
 }
 
 /// The archives in the order of their worst findings, then as they were given.
@@ -257,6 +318,7 @@ ReportTable archivesTable(const Report& report) {
   ReportTable table{.id = "archives", .title = "archives, worst first"};
   table.rows.columns = {"worst",     "finding", "host",     "archive",  "from",      "to",
                         "processes", "fds",     "at limit", "outlived", "CLOSE_WAIT"};
+  int64_t unread = 0;
   for (const DatabaseReport* database : worstFirst(report)) {
     const auto coverage =
         std::find_if(report.coverage.begin(), report.coverage.end(),
@@ -264,16 +326,23 @@ ReportTable archivesTable(const Report& report) {
     const bool is_covered = coverage != report.coverage.end();
     const Finding* worst = worstFindingOf(report, *database);
     const Totals totals = totalsOf(report, *database);
-    table.rows.rows.push_back({worst == nullptr ? Value("-") : Value(worst->severity),
-                               worst == nullptr ? Value("-") : Value(worst->id), database->host,
-                               database->path, is_covered ? timeOf(coverage->first_at) : Value(),
-                               is_covered ? timeOf(coverage->last_at) : Value(), totals.processes,
-                               totals.fds, totals.at_limit, totals.outlived, totals.close_wait});
+    table.rows.rows.push_back(
+        {worst == nullptr ? Value("-") : Value(worst->severity),
+         worst == nullptr ? Value("-") : Value(worst->id), database->host, database->path,
+         is_covered ? timeOf(coverage->first_at) : Value(),
+         is_covered ? timeOf(coverage->last_at) : Value(), totals.processes,
+         knownOf(totals.fds, totals.without_fds), knownOf(totals.at_limit, totals.without_fds),
+         knownOf(totals.outlived, totals.unread), knownOf(totals.close_wait, totals.unread)});
+    unread += totals.unread;
   }
   cutDates(table);
   table.note =
       "fds, and how many of them outlived or are in CLOSE_WAIT, are those of the processes "
       "that had not ended, at the end.";
+  if (unread > 0) {
+    table.note += fmt::format(" Of {} not all of that could be read: it is not counted.",
+                              plural(unread, "process", "processes"));
+  }
   return table;
 }
 
@@ -284,13 +353,17 @@ ReportTable overviewTable(const Report& report, size_t maximum_rows) {
   for (const ProcessReport& process : report.processes) {
     const Finding* worst = worstFindingOf(report, process);
     const auto fds = [&](int64_t count) { return process.has_fds ? Value(count) : Value(); };
+    // Where fds could not be read, none of a verdict is no number.
+    const auto verdict = [&](std::string_view name) {
+      const int64_t count = countOf(process.verdicts, name);
+      return process.has_fds ? knownOf(count, unreadFdsOf(process)) : Value();
+    };
     table.rows.rows.push_back(
         {worst == nullptr ? "-" : worst->severity, worst == nullptr ? "-" : worst->id,
          process.name.empty() ? process.comm : process.name, process.pid,
          hostOf(report, process.database), fds(process.fds_first), fds(process.fds_last),
-         valueOf(process.soft_limit), fds(countOf(process.verdicts, "connected")),
-         fds(countOf(process.verdicts, "outlived")), fds(countOf(process.verdicts, "peer-closed")),
-         std::string(process.has_ended ? "yes" : "no")});
+         valueOf(process.soft_limit), verdict("connected"), verdict("outlived"),
+         verdict("peer-closed"), std::string(process.has_ended ? "yes" : "no")});
   }
   limitRows(table, maximum_rows);
   table.all_rows = "the query";

@@ -151,6 +151,8 @@ class TextReport {
     bool is_whole = report_.unread.empty();
     for (const std::string& line : unreadLines(report_))
       writer_.paragraph(line, 2);
+    for (const std::string& note : report_.log_notes)
+      writer_.paragraph(note, 2);
     for (const DatabaseReport& database : report_.databases) {
       for (const std::string& doubt : database.doubts) {
         writer_.paragraph(fmt::format("{}: {}", database.path, doubt), 2);
@@ -187,8 +189,14 @@ class TextReport {
     for (const DatabaseReport& database : report_.databases) {
       writer_.line(printableOnce(database.path));
       writer_.line("SHA-256 " + database.sha256, 2);
-      for (const std::string& line : custodyOf(report_, database))
-        writer_.paragraph(line, 2);
+      for (const std::string& line : custodyOf(report_, database)) {
+        // A command is there to be copied, so it has no line breaks of its own.
+        if (line.starts_with("Command: ")) {
+          writer_.line(printableOnce(line), 2);
+        } else {
+          writer_.paragraph(line, 2);
+        }
+      }
     }
     writer_.line(fmt::format("written by fdanalyze {}", FDMORTEM_VERSION));
   }

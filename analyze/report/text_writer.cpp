@@ -10,14 +10,11 @@
 namespace fdmortem {
 namespace {
 
-std::vector<std::string_view> words(std::string_view text, bool keeps_quotes) {
+std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> result;
   size_t start = 0;
-  bool is_quoted = false;
   for (size_t i = 0; i <= text.size(); ++i) {
-    const char c = i < text.size() ? text[i] : ' ';
-    if (c == '\'' && keeps_quotes) is_quoted = !is_quoted;
-    if (i < text.size() && (c != ' ' || is_quoted)) continue;
+    if (i < text.size() && text[i] != ' ') continue;
     if (i > start) result.push_back(text.substr(start, i - start));
     start = i + 1;
   }
@@ -25,11 +22,11 @@ std::vector<std::string_view> words(std::string_view text, bool keeps_quotes) {
 }
 
 /// Lines of at most `width` columns, if the words allow.
-std::vector<std::string> wrapped(std::string_view text, size_t width, bool keeps_quotes) {
+std::vector<std::string> wrapped(std::string_view text, size_t width) {
   std::vector<std::string> lines;
   std::string line;
   size_t columns = 0;
-  for (const std::string_view word : words(text, keeps_quotes)) {
+  for (const std::string_view word : words(text)) {
     const size_t size = columnsOf(word);
     if (!line.empty() && columns + 1 + size > width) {
       lines.push_back(std::move(line));
@@ -69,15 +66,14 @@ void TextWriter::heading(std::string_view title) {
 }
 
 void TextWriter::paragraph(std::string_view text, size_t indent) {
-  for (const std::string& entry : wrapped(printableOnce(text), room(width(), indent), false))
+  for (const std::string& entry : wrapped(printableOnce(text), room(width(), indent)))
     line(entry, indent);
 }
 
 void TextWriter::labelled(std::string_view label, std::string_view text, size_t column,
                           size_t indent, Colour colour) {
   bool is_first = true;
-  for (const std::string& entry :
-       wrapped(printableOnce(text), room(width(), indent + column), false)) {
+  for (const std::string& entry : wrapped(printableOnce(text), room(width(), indent + column))) {
     if (is_first) {
       const size_t size = columnsOf(label);
       line(coloured(label, colour) + std::string(column > size ? column - size : 1, ' ') + entry,
@@ -90,9 +86,8 @@ void TextWriter::labelled(std::string_view label, std::string_view text, size_t 
 }
 
 void TextWriter::proof(std::string_view command, size_t indent) {
-  for (const std::string& entry :
-       wrapped("Proof: " + printableOnce(command), room(width(), indent), true))
-    line(coloured(entry, Colour::Dim), indent);
+  // A line break would end the command, or get into a name.
+  line(coloured("Proof: " + printableOnce(command), Colour::Dim), indent);
 }
 
 void TextWriter::rows(const ResultTable& table) {

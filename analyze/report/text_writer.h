@@ -27,8 +27,7 @@ class TextWriter {
   /// "Observed   The text ...", with the lines after the first below the text.
   void labelled(std::string_view label, std::string_view text, size_t column, size_t indent = 0,
                 Colour colour = Colour::Plain);
-  /// A command that can be pasted: it is broken at blanks outside of 'quotes', where the shell and
-  /// SQL take a new line for a blank.
+  /// A command that can be pasted: one line, however long.
   void proof(std::string_view command, size_t indent);
   /// A line each, and one of their names.
   void rows(const ResultTable& table);

@@ -26,13 +26,25 @@ std::string ended(const ProcessReport& process) {
 }
 
 std::string exhaustionText(const ProcessReport& process) {
+  const std::string range = process.is_full ? std::string() : exhaustionRange(process);
+  const std::string ahead = range.empty() ? "" : range + ", if it goes on like this (inferred)";
   if (process.limit_reached_at) {
-    return fmt::format("{} (snapshot {}, observed)", limitReachedTime(process),
-                       process.limit_reached_snapshot);
+    return fmt::format("{} (snapshot {}, observed){}", limitReachedTime(process),
+                       process.limit_reached_snapshot, ahead.empty() ? "" : "; again " + ahead);
   }
-  const std::string range = exhaustionRange(process);
-  if (!range.empty()) return range + ", if it goes on like this (inferred)";
+  if (!ahead.empty()) return ahead;
   return "no forecast: " + process.forecast_reason;
+}
+
+/// Of what time a rate is, where that is not all of it.
+std::string growthClause(const ProcessReport& process) {
+  std::string clause;
+  if (!process.growth_since.empty())
+    clause += ", since the limit was changed at " + shortTime(process.growth_since);
+  if (process.is_growth_stopped) clause += ", until the limit was reached";
+  if (!process.growth_stopped_at.empty())
+    clause += ", none since " + shortTime(process.growth_stopped_at);
+  return clause;
 }
 
 }  // namespace
@@ -85,6 +97,15 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
           ? timeAndSnapshot(process.first_seen, process.first_snapshot) + ended(process)
           : fmt::format("{} to {}{}", timeAndSnapshot(process.first_seen, process.first_snapshot),
                         timeAndSnapshot(process.last_seen, process.last_snapshot), ended(process)));
+  if (process.netns) {
+    // Another namespace than that of a shell shows nothing of it in /proc/net/tcp or ss.
+    facts.emplace_back(
+        "network", fmt::format("namespace {}{}", *process.netns,
+                               process.has_ended
+                                   ? ""
+                                   : fmt::format("; its tables by hand: nsenter -t {} -n ss -tanp",
+                                                 process.pid)));
+  }
   if (process.unread_snapshots > 0) {
     facts.emplace_back("not read", "its fds could not be read in " +
                                        plural(process.unread_snapshots, "snapshot", "snapshots"));
@@ -99,11 +120,9 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
                      fmt::format("{} soft, {} hard{}", limitText(process.soft_limit),
                                  limitText(process.hard_limit),
                                  process.limit_changed ? "; it was changed while recorded" : ""));
-  facts.emplace_back("growth",
-                     process.growth.per_hour
-                         ? rateInWords(process.growth) +
-                               (process.is_growth_stopped ? ", until the limit was reached" : "")
-                         : "not known: " + process.growth.reason);
+  facts.emplace_back("growth", process.growth.per_hour
+                                   ? rateInWords(process.growth) + growthClause(process)
+                                   : "not known: " + process.growth.reason);
   facts.emplace_back("exhausted", exhaustionText(process));
   return facts;
 }
@@ -149,8 +168,15 @@ std::vector<std::string> notesOf(const Report& report) {
   notes.emplace_back(
       "Observed is what a snapshot holds; inferred is what follows from it, with a rate or a rule; "
       "what neither tells is named as not known.");
+  int64_t snapshots = 0;
+  for (const Coverage& coverage : report.coverage)
+    snapshots += coverage.snapshots;
   notes.emplace_back(
-      "Between two snapshots nothing is seen: what opened and closed in between left no trace.");
+      snapshots == 1
+          ? "One snapshot shows one moment: of what was before and after it there is only what the "
+            "kernel still knew then."
+          : "Between two snapshots nothing is seen: what opened and closed in between left no "
+            "trace.");
   notes.push_back(fmt::format(
       "An fd that has outlived its connection for longer than the grace period of {} counts as a "
       "leak; '--grace' changes that.",
@@ -248,6 +274,16 @@ int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name) {
     if (key == name) return count;
   }
   return 0;
+}
+
+int64_t unreadFdsOf(const ProcessReport& process) {
+  return countOf(process.kinds, "unread");
+}
+
+std::string whyUnread(const ProcessReport& process) {
+  if (process.unread_reason.empty()) return {};
+  return fmt::format(" ({}{})", process.unread_reason,
+                     process.is_refused ? "; it takes root or CAP_SYS_PTRACE" : "");
 }
 
 std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport& process) {

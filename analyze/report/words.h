@@ -87,6 +87,14 @@ std::vector<size_t> placesWithSection(const Report& report, size_t most);
 
 int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name);
 
+/// How many of its fds at the end could not be looked at, so that nothing is known of what they
+/// are.
+int64_t unreadFdsOf(const ProcessReport& process);
+
+/// " (EACCES: permission denied; it takes root or CAP_SYS_PTRACE)": why its fds, or what they are,
+/// could not be read; empty if that is not told.
+std::string whyUnread(const ProcessReport& process);
+
 /// A report's findings on a process, in their order.
 std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport& process);
 

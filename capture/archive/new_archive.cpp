@@ -37,6 +37,7 @@ bool exists(const std::string& path) {
 /// The bytes of an archive without rows.
 std::string emptyArchive() {
   SQLite::Database database(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  database.exec(fmt::format("PRAGMA page_size = {}", kPageBytes));
   // Where snapshots are dropped the file can become smaller again.
   database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   SQLite::Transaction transaction(database);

@@ -11,6 +11,8 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include "capture/archive/new_archive.h"
+
 namespace fdmortem {
 namespace {
 
@@ -18,7 +20,8 @@ constexpr uint64_t kWalIndexBytes = 32 << 10;
 constexpr uint64_t kFramesPerWalIndex = 4096;
 /// The first block holds so much fewer for its header, in frames.
 constexpr uint64_t kWalIndexHeaderFrames = 34;
-constexpr uint64_t kFrameBytes = 4096 + 24;
+/// An archive with larger pages has fewer frames, and its -shm is smaller than it is counted.
+constexpr uint64_t kFrameBytes = kPageBytes + 24;
 
 /// Of the -shm of a -wal that was so large once.
 uint64_t walIndexBytes(uint64_t wal_bytes) {

@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capture/archive/chain_writer.h"
-#include "capture/collect/text_log.h"
+#include "capture/text_content.h"
 #include "schema/evidence/text_bundle.h"
 #include "schema/evidence/text_codec.h"
 

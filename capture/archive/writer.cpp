@@ -325,21 +325,21 @@ class ArchiveWriter::Impl {
         allocated, maximum, snapshot.file_max, snapshot.nr_open, snapshot.uptime_ms);
   }
 
+  RowDigest digest_;  ///< of the snapshot that is being stored
   ArchiveDatabase archive_;
   SQLite::Database& database_;
   Retention retention_;
   Redactor redactor_;
   std::optional<std::string> boot_id_;
   ChainWriter chain_;
-  RowDigest digest_;  ///< of the snapshot that is being stored
   TextArchive texts_;
   std::optional<Rows> rows_;
   int64_t recording_ = 0;
   int64_t snapshot_ = 0;
   std::optional<int64_t> last_commit_us_;
   int64_t trimmed_snapshots_ = 0;
-  bool must_forget_ = false;     ///< rows were dropped to which there still are numbers
   int64_t attempted_bytes_ = 0;  ///< of the last snapshot that was to be stored; 0: not known
+  bool must_forget_ = false;     ///< rows were dropped to which there still are numbers
 };
 
 ArchiveWriter::ArchiveWriter(const std::string& path, const RetentionLimits& limits,

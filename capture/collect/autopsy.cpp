@@ -125,7 +125,7 @@ SocketExaminer::SocketExaminer(int process_directory, int32_t pid, FailureLog& f
   }
   // The pid may have gone to another process before this; while the directory works it has not.
   std::string text;
-  if (ProcSource::read(process_directory, "stat", text) != 0) pidfd_.reset();
+  if (ProcSource::readWhole(process_directory, "stat", text) != 0) pidfd_.reset();
 }
 
 std::optional<AutopsyRecord> SocketExaminer::examine(int32_t fd, uint64_t inode,

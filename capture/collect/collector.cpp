@@ -50,7 +50,7 @@ template <class Value>
 std::optional<Value> readHostFile(const ProcSource& source, const char* path,
                                   Parsed<Value> (*reader)(std::string_view), TextLog& texts,
                                   FailureLog& failures) {
-  const auto text = texts.read(source.root(), path, path);
+  const auto text = texts.readWhole(source.root(), path, path);
   if (!text) {
     failures.add("read", path, {}, text.error());
     return {};
@@ -61,11 +61,10 @@ std::optional<Value> readHostFile(const ProcSource& source, const char* path,
   return {};
 }
 
-/// Room for about as much as there was in the snapshot before.
+/// About as much as there was in the snapshot before.
 size_t expectedBytes(const Snapshot* previous) {
   if (previous == nullptr || !previous->texts) return 0;
-  const size_t bytes = previous->texts->first.bytes().size();
-  return bytes + bytes / 8;
+  return previous->texts->first.bytes().size();
 }
 
 }  // namespace
@@ -87,7 +86,7 @@ Collector::Collector(const ProcSource& source, Selection selection, bool with_au
 Snapshot Collector::take(const Snapshot* previous) {
   Snapshot snapshot;
   FailureLog failures;
-  TextLog texts(policy_, expectedBytes(previous));
+  TextLog texts(policy_, expectedBytes(previous), std::exchange(spare_texts_, {}));
   TextLog again(policy_);
   snapshot.clocks = readClocks();
   PhaseTimer timer;
@@ -124,6 +123,13 @@ Snapshot Collector::take(const Snapshot* previous) {
   return snapshot;
 }
 
+void Collector::reuse(const Snapshot& snapshot) {
+  // Nobody else reads them.
+  if (snapshot.texts && snapshot.texts.use_count() == 1) {
+    spare_texts_ = std::move(snapshot.texts->first);
+  }
+}
+
 void Collector::keepTexts(TextLog& first, TextLog& again, Snapshot& snapshot,
                           FailureLog& failures) const {
   if (!policy_.keeps_texts) return;
@@ -145,7 +151,7 @@ void Collector::readHost(Snapshot& snapshot, TextLog& texts, FailureLog& failure
   snapshot.uptime_ms = readHostFile(source_, "uptime", parseUptimeMs, texts, failures);
   if (!texts.keeps()) return;
   for (const char* path : {"loadavg", "meminfo"}) {
-    const auto text = texts.read(source_.root(), path, path);
+    const auto text = texts.readWhole(source_.root(), path, path);
     // A saved tree need not have them.
     if (!text && text.error() != ENOENT) failures.add("read", path, {}, text.error());
   }

@@ -22,6 +22,11 @@ class Collector {
   /// can't be because the table was read too early. `previous` is the snapshot before, or null.
   Snapshot take(const Snapshot* previous);
 
+  /// Takes the memory of the texts of a snapshot that is not needed any more, for the next one.
+  void reuse(const Snapshot& snapshot);
+  /// Gives up what it has for the next one.
+  void giveUpMemory() { spare_texts_ = {}; }
+
   /// Nothing is left to record: see ProcessSelector.
   bool isExhausted() const { return selector_.isExhausted(); }
 
@@ -34,6 +39,7 @@ class Collector {
   ProcessSelector selector_;
   bool with_autopsies_;
   TextPolicy policy_;
+  TextBundle spare_texts_;
 };
 
 /// The three clocks now.

@@ -12,15 +12,14 @@
 
 namespace fdmortem {
 
-/// Bounded by the number of processes and tables, not of fds: a process of which no fdinfo can be
-/// read gives one failure with a count.
+/// Bounded by the number of processes, their files and tables, not of fds: a process of which no
+/// fdinfo can be read gives one failure with a count, and its links another.
 class FailureLog {
  public:
   void add(Failure failure) {
-    // Within a process those are alike that failed the same way, whichever fd it was.
-    const std::string subject = failure.pid ? std::string() : failure.subject;
-    const auto key =
-        std::tuple(failure.pid, failure.operation, failure.error_number, failure.detail, subject);
+    // Those of a process are alike that failed the same way, whichever fd it was.
+    const auto key = std::tuple(failure.pid, failure.operation, failure.error_number,
+                                failure.detail, withoutFd(failure.subject));
     const auto [known, is_new] = places_.emplace(key, failures_.size());
     if (is_new) {
       failures_.push_back(std::move(failure));
@@ -55,6 +54,14 @@ class FailureLog {
   }
 
  private:
+  /// "4711/fdinfo/" of "4711/fdinfo/12"; all of any other.
+  static std::string withoutFd(const std::string& subject) {
+    const size_t slash = subject.rfind('/');
+    const bool is_fd = slash != std::string::npos &&
+                       subject.find_first_not_of("0123456789", slash + 1) == std::string::npos;
+    return is_fd ? subject.substr(0, slash + 1) : subject;
+  }
+
   using Key =
       std::tuple<std::optional<int32_t>, std::string, std::optional<int>, std::string, std::string>;
 

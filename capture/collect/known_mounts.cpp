@@ -23,7 +23,7 @@ std::optional<int32_t> mountOf(const ProcSource& source, int fd, LinkType type) 
     return {};
   }
   const FdLink link = parseFdLink(text);
-  if (ProcSource::read(source.root(), fmt::format("self/fdinfo/{}", fd).c_str(), text) != 0) {
+  if (ProcSource::readWhole(source.root(), fmt::format("self/fdinfo/{}", fd).c_str(), text) != 0) {
     return {};
   }
   const auto info = parseFdInfo(text);

@@ -14,7 +14,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <memory>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -59,10 +58,6 @@ ssize_t getAttributeAt(int directory, const std::string& path, const char* name,
   return getxattr(whole.c_str(), name, value, size);
 }
 
-struct DirectoryCloser {
-  void operator()(DIR* stream) const { closedir(stream); }
-};
-
 }  // namespace
 
 ProcSource::ProcSource(const std::string& root)
@@ -106,26 +101,31 @@ OrErrno<FileHandle> ProcSource::openDirectory(int directory, const char* path) {
 }
 
 OrErrno<std::vector<std::string>> ProcSource::list(int directory, const char* path) {
-  FileHandle handle(openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!handle) return tl::unexpected(errno);
-  const std::unique_ptr<DIR, DirectoryCloser> stream(fdopendir(handle.get()));
-  if (!stream) return tl::unexpected(errno);
-  handle.release();  // the stream closes it
-
-  std::vector<std::string> names;
-  while (true) {
-    errno = 0;
-    const dirent* entry = readdir(stream.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) return tl::unexpected(errno);
-  return names;
+  const auto handle = openToList(directory, path);
+  if (!handle) return tl::unexpected(handle.error());
+  return namesIn(*handle);
 }
 
-int ProcSource::tryToList(int directory, const char* path) {
-  return FileHandle(openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) ? 0 : errno;
+OrErrno<FileHandle> ProcSource::openToList(int directory, const char* path) {
+  FileHandle handle(openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!handle) return tl::unexpected(errno);
+  return handle;
+}
+
+OrErrno<std::vector<std::string>> ProcSource::namesIn(const FileHandle& directory) {
+  std::vector<std::string> names;
+  alignas(dirent64) std::array<char, 32768> entries;
+  while (true) {
+    const ssize_t length = getdents64(directory.get(), entries.data(), entries.size());
+    if (length < 0) return tl::unexpected(errno);
+    if (length == 0) return names;
+    for (ssize_t at = 0; at < length;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(entries.data() + at);
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+      at += entry->d_reclen;
+    }
+  }
 }
 
 int ProcSource::read(int directory, const char* path, std::string& text) {
@@ -135,16 +135,21 @@ int ProcSource::read(int directory, const char* path, std::string& text) {
 
 int ProcSource::readWhole(int directory, const char* path, std::string& text) {
   text.clear();
+  return appendWhole(directory, path, text);
+}
+
+int ProcSource::appendWhole(int directory, const char* path, std::string& text) {
   const FileHandle file(openToRead(directory, path));
   if (!file) return errno;
   // Most of them are short: nothing is cleared for what does not come.
   std::array<char, kProcPageBytes> buffer;
   const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
   if (count < 0 && errno != EINTR) return errno;
-  if (count > 0) text.assign(buffer.data(), static_cast<size_t>(count));
+  const size_t begin = text.size();
+  if (count > 0) text.append(buffer.data(), static_cast<size_t>(count));
   const bool is_whole = count >= 0 && static_cast<size_t>(count) < buffer.size();
   const int error = is_whole ? 0 : appendRest(file, text);
-  if (error != 0) text.clear();
+  if (error != 0) text.resize(begin);
   return error;
 }
 
@@ -212,10 +217,10 @@ OrErrno<FileStatus> ProcSource::fileStatus(int directory, const char* path) {
                     .link_count = status.stx_nlink};
 }
 
-OrErrno<std::string> ProcSource::socketProtocol(int process_directory, int32_t fd) {
+OrErrno<std::string> ProcSource::socketProtocol(int fd_directory, const std::string& fd) {
   std::array<char, 64> value;
-  const ssize_t length = getAttributeAt(process_directory, fmt::format("fd/{}", fd),
-                                        "system.sockprotoname", value.data(), value.size());
+  const ssize_t length =
+      getAttributeAt(fd_directory, fd, "system.sockprotoname", value.data(), value.size());
   if (length < 0) return tl::unexpected(errno);
   // The value ends in NUL.
   return std::string(value.data(), strnlen(value.data(), static_cast<size_t>(length)));

@@ -48,8 +48,10 @@ class ProcSource {
   /// names these are lost: half a list is of no use as one.
   static OrErrno<std::vector<std::string>> list(int directory, const char* path);
 
-  /// The errno of opening a directory to list it, without listing it.
-  static int tryToList(int directory, const char* path);
+  /// A directory for namesIn(), and for the calls that take one.
+  static OrErrno<FileHandle> openToList(int directory, const char* path);
+  /// As list(), of a directory that was opened to be listed, and was not listed yet.
+  static OrErrno<std::vector<std::string>> namesIn(const FileHandle& directory);
 
   /// Reads a file whole into `text`, which is emptied first and keeps its memory. EFBIG above 1
   /// GiB.
@@ -64,10 +66,11 @@ class ProcSource {
   /// does not come would have had room (fs/seq_file.c, seq_read_iter).
   static int appendTable(int directory, const char* path, std::string& text);
 
-  /// As read(), of a file that the kernel gives in one piece if there is room for it (seq_file.c,
-  /// single_open: all of a process but its net tables, mountinfo, cmdline and environ): one read
-  /// less, that would only find its end.
+  /// As read() and append(), of a file that the kernel gives in one piece if there is room for it
+  /// (seq_file.c, single_open: all of a process but its net tables, mountinfo, cmdline and
+  /// environ): one read less, that would only find its end.
   static int readWhole(int directory, const char* path, std::string& text);
+  static int appendWhole(int directory, const char* path, std::string& text);
 
   /// Reads a link into `target`, which is emptied first.
   static int readLink(int directory, const char* path, std::string& target);
@@ -81,9 +84,9 @@ class ProcSource {
   /// The same through the handle of a process's directory.
   OrErrno<uint64_t> fdCount(const FileHandle& process_directory) const;
 
-  /// `system.sockprotoname` of the socket that fd/N below a process's directory leads to: "TCP",
-  /// "UNIX-STREAM", ... (net/socket.c, sockfs_xattr_get).
-  static OrErrno<std::string> socketProtocol(int process_directory, int32_t fd);
+  /// `system.sockprotoname` of the socket that `fd`, a name in a process's directory fd, leads to:
+  /// "TCP", "UNIX-STREAM", ... (net/socket.c, sockfs_xattr_get).
+  static OrErrno<std::string> socketProtocol(int fd_directory, const std::string& fd);
 
  private:
   /// The first read that gives less than `last_below` bytes is the last.

@@ -36,11 +36,13 @@ class ProcessReader {
 
   /// A file that is only kept as it is. Not every kernel has it.
   void keep(const char* name) {
-    if (!texts_.keeps(textContentOf(subject(name)))) return;
-    const auto text = texts_.read(directory_, name, subject(name));
-    if (!text && !isGone(text.error())) {
-      failures_.add("read", subject(name), pid_, text.error());
-    }
+    if (texts_.keeps()) keepIfRead(name, texts_.readWhole(directory_, name, subject(name)));
+  }
+
+  void keepEnviron() {
+    constexpr const char* kName = "environ";
+    if (!texts_.keeps(TextContent::Environment)) return;
+    keepIfRead(kName, texts_.read(directory_, kName, subject(kName)));
   }
 
   /// The mount table of its mount namespace, once for all processes of it.
@@ -66,7 +68,7 @@ class ProcessReader {
   /// A file that is read and understood.
   template <class Record>
   std::optional<Record> parse(const char* name, Parsed<Record> (*reader)(std::string_view)) {
-    const auto text = texts_.read(directory_, name, subject(name));
+    const auto text = texts_.readWhole(directory_, name, subject(name));
     if (!text) {
       if (!isGone(text.error())) failures_.add("read", subject(name), pid_, text.error());
       return {};
@@ -81,6 +83,12 @@ class ProcessReader {
 
  private:
   std::string subject(const char* name) const { return fmt::format("{}/{}", pid_, name); }
+
+  void keepIfRead(const char* name, const OrErrno<std::string_view>& text) {
+    if (!text && !isGone(text.error())) {
+      failures_.add("read", subject(name), pid_, text.error());
+    }
+  }
 
   std::optional<std::string> valueOrFailure(int error, const char* operation, const char* name,
                                             std::string value) {
@@ -231,21 +239,35 @@ bool hasEnded(const ProcSource& source, const ProcessIdentity& identity) {
   return !process && process.error() == ESRCH;
 }
 
+/// The thread is exiting, or has gone.
 bool isExiting(int directory) {
   std::string text;
-  if (ProcSource::read(directory, "stat", text) != 0) return false;
+  if (const int error = ProcSource::readWhole(directory, "stat", text)) return isGone(error);
   const auto stat = parseProcessStat(text);
   return stat && stat->isExiting();
 }
 
-/// The names of its fds. fd and fdinfo list the same. The kernel makes a cache entry of each name
-/// that it lists, and where the links need not be read those of fd would be of no use.
-OrErrno<std::vector<std::string>> listFds(const KnownMounts& mounts, int directory) {
-  if (!mounts.any()) return ProcSource::list(directory, "fd");
+/// The folders fd and fdinfo, and what they list.
+struct FdFolders {
+  OrErrno<FileHandle> links, infos;
+  OrErrno<std::vector<std::string>> names;
+};
+
+/// fd and fdinfo list the same. The kernel makes a cache entry of each name that it lists, and
+/// where the links need not be read those of fd would be of no use.
+FdFolders openFolders(const KnownMounts& mounts, int directory) {
+  FdFolders folders{.links = ProcSource::openToList(directory, "fd"),
+                    .infos = ProcSource::openToList(directory, "fdinfo"),
+                    .names = tl::unexpected(ENOENT)};
+  if (!folders.links) {
+    folders.names = tl::unexpected(folders.links.error());
+    return folders;
+  }
   // Who may not list the one may list the other in some kernels.
-  if (const int error = ProcSource::tryToList(directory, "fd")) return tl::unexpected(error);
-  auto names = ProcSource::list(directory, "fdinfo");
-  return names ? std::move(names) : ProcSource::list(directory, "fd");
+  if (mounts.any() && folders.infos) folders.names = ProcSource::namesIn(*folders.infos);
+  if (!folders.names) folders.names = ProcSource::namesIn(*folders.links);
+  if (!folders.infos) folders.infos = ProcSource::openDirectory(directory, "fdinfo");
+  return folders;
 }
 
 /// The numbers in a listing; `status` tells whether all of it was understood.
@@ -312,10 +334,10 @@ std::optional<ProcessRecord> readProcess(const ProcSource& source, const Process
     return record;
   }
   ProcessReader reader(process->directory.get(), pid, texts, failures);
-  // Read anew: what is kept is what the record was made of.
-  const auto stat = reader.parse("stat", parseProcessStat);
-  record.parent_pid = stat ? stat->parent_pid : process->stat.parent_pid;
-  record.comm = stat ? stat->comm : process->stat.comm;
+  // What is kept is what the record was made of.
+  texts.keep(fmt::format("{}/stat", pid), process->stat_text);
+  record.parent_pid = process->stat.parent_pid;
+  record.comm = process->stat.comm;
   record.status = reader.parse("status", parseProcessStatus);
   record.exe = process->stat.isKernelThread() ? std::nullopt : reader.readLink("exe");
   record.cmdline = reader.read("cmdline");
@@ -326,7 +348,7 @@ std::optional<ProcessRecord> readProcess(const ProcSource& source, const Process
   record.netns = readNetns(files_reader, pid, failures);
   for (const char* name : {"io", "wchan", "syscall"})
     reader.keep(name);
-  reader.keep("environ");
+  reader.keepEnviron();
   reader.keepMountinfo();
   return record;
 }
@@ -342,12 +364,10 @@ bool readFds(const ProcSource& source, const KnownMounts& mounts, const ProcessR
     return true;
   }
   const FileHandle files = filesDirectory(*selected);
-  const auto names = listFds(mounts, files.get());
-  auto links = ProcSource::openDirectory(files.get(), "fd");
-  auto infos = ProcSource::openDirectory(files.get(), "fdinfo");
-  if (!names || !links) {
+  auto [links, infos, names] = openFolders(mounts, files.get());
+  if (!names) {
     if (hasEnded(source, process.identity)) return false;
-    failures.add("list", fmt::format("{}/fd", pid), pid, names ? links.error() : names.error());
+    failures.add("list", fmt::format("{}/fd", pid), pid, names.error());
     return true;
   }
 
@@ -368,8 +388,8 @@ bool readFds(const ProcSource& source, const KnownMounts& mounts, const ProcessR
   }
   // Asked in this order, so that a process whose exit begins in between is one that ended.
   const bool is_exiting = isExiting(files.get());
-  const bool has_ended = hasEnded(source, process.identity);
-  if (has_ended || is_exiting) texts.dropAfter(texts_before);
+  const bool has_ended = is_exiting && hasEnded(source, process.identity);
+  if (is_exiting) texts.dropAfter(texts_before);
   if (has_ended) return false;
   if (is_exiting) {
     // The last thread that holds the fds closes them while it still can be listed.

@@ -151,7 +151,7 @@ class SecondLooker {
   }
 
   void lookAtProcess(ProcessRecord& process) {
-    FileHandle files;  // opened for the first fd that needs it
+    FileHandle files, links;  // opened for the first fd that needs them
     int open_error = 0;
     bool may_autopsy = with_autopsies_ && tablesTell(process.netns);
     std::optional<SocketExaminer> examiner;
@@ -164,7 +164,10 @@ class SecondLooker {
       if (!files && open_error == 0) {
         const auto selected = openProcess(source_, process.identity);
         if (selected) files = filesDirectory(*selected);
-        open_error = selected ? 0 : selected.error();
+        auto folder = selected ? ProcSource::openDirectory(files.get(), "fd")
+                               : tl::unexpected(selected.error());
+        if (folder) links = std::move(*folder);
+        open_error = folder ? 0 : folder.error();
         if (may_autopsy && selected && selected->stat.isExiting()) {
           may_autopsy = false;
           failures_.add(
@@ -177,7 +180,7 @@ class SecondLooker {
       }
       SecondLookRecord look{.process = process.identity, .fd = fd.fd};
       if (read_twice_.contains(fd.link.number) && !is_listed) look.table_reads = 2;
-      lookAtFd(files.get(), open_error, fd, look);
+      lookAtFd(links.get(), open_error, fd, look);
       if (may_autopsy && !is_listed && look.outcome == SecondLook::Same && isTcp(fd)) {
         if (!examiner) examiner.emplace(files.get(), process.identity.pid, failures_);
         autopsy(*examiner, process.identity, fd);
@@ -188,13 +191,14 @@ class SecondLooker {
     }
   }
 
-  void lookAtFd(int files, int open_error, FdRecord& fd, SecondLookRecord& look) {
+  void lookAtFd(int links, int open_error, FdRecord& fd, SecondLookRecord& look) {
     const int32_t pid = look.process.pid;
     OrErrno<std::string> protocol;
     int error = open_error;
     if (error == 0) {
-      if (fd.protocol.empty()) protocol = ProcSource::socketProtocol(files, fd.fd);
-      error = ProcSource::readLink(files, fmt::format("fd/{}", fd.fd).c_str(), link_);
+      const std::string name = std::to_string(fd.fd);
+      if (fd.protocol.empty()) protocol = ProcSource::socketProtocol(links, name);
+      error = ProcSource::readLink(links, name.c_str(), link_);
     }
     if (error == ENOENT || error == ESRCH) {
       look.outcome = SecondLook::Closed;
@@ -226,10 +230,7 @@ class SecondLooker {
   }
 
   void autopsy(SocketExaminer& examiner, const ProcessIdentity& process, FdRecord& fd) {
-    if (saidAll(fd)) {
-      told_.emplace(fd.link.number, fd.autopsy);
-      return;
-    }
+    if (saidAll(fd)) return;
     auto record = examiner.examine(fd.fd, fd.link.number, now_.clocks);
     if (!record || (fd.autopsy && fd.autopsy->saysTheSameAs(*record))) return;
     const auto [first, last] = told_.equal_range(fd.link.number);
@@ -258,7 +259,8 @@ class SecondLooker {
   /// holds.
   std::unordered_map<uint64_t, std::unordered_set<uint64_t>> vanished_;
   std::unordered_set<uint64_t> read_twice_;
-  /// By inode, what those said that were asked.
+  /// By inode, what those said that were asked now. Not what they said earlier: an fd that comes
+  /// later needs a row in the snapshot since which it is there.
   std::unordered_multimap<uint64_t, std::shared_ptr<const AutopsyRecord>> told_;
   std::string link_;
 };

@@ -36,13 +36,14 @@ OrErrno<SelectedProcess> openProcess(const ProcSource& source, int32_t pid) {
   auto directory = source.openDirectory(std::to_string(pid));
   if (!directory) return tl::unexpected(directory.error() == ENOENT ? ESRCH : directory.error());
   std::string text;
-  if (const int error = ProcSource::read(directory->get(), "stat", text)) {
+  if (const int error = ProcSource::readWhole(directory->get(), "stat", text)) {
     return tl::unexpected(error == ENOENT ? ESRCH : error);
   }
   auto stat = parseProcessStat(text);
   if (!stat) return tl::unexpected(EBADMSG);
   if (stat->hasEnded()) return tl::unexpected(ESRCH);
-  return SelectedProcess{.directory = std::move(*directory), .stat = std::move(*stat)};
+  return SelectedProcess{
+      .directory = std::move(*directory), .stat = std::move(*stat), .stat_text = std::move(text)};
 }
 
 OrErrno<SelectedProcess> openProcess(const ProcSource& source, const ProcessIdentity& identity) {
@@ -134,7 +135,7 @@ bool ProcessSelector::matches(const SelectedProcess& process) const {
 
 bool ProcessSelector::matchesCgroup(int directory) const {
   std::string text;
-  if (ProcSource::read(directory, "cgroup", text) != 0) return false;
+  if (ProcSource::readWhole(directory, "cgroup", text) != 0) return false;
   const auto path = parseCgroup(text);
   if (!path) return false;
   return std::any_of(

@@ -25,6 +25,7 @@ struct Selection {
 struct SelectedProcess {
   FileHandle directory;  ///< pins it
   ProcessStat stat;
+  std::string stat_text;  ///< of which `stat` was made
 };
 
 /// Finds the selected processes, snapshot after snapshot. A pid stands for the process that had it

@@ -1,45 +1,28 @@
 #include "capture/collect/text_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "schema/evidence/text_codec.h"
 #include "schema/format.h"
 
 namespace fdmortem {
 
-TextContent textContentOf(std::string_view path) {
-  const size_t slash = path.find('/');
-  const std::string_view folder = path.substr(0, slash);
-  const std::string_view name = path.substr(std::min(folder.size() + 1, path.size()));
-  if (folder.starts_with("net:")) {
-    if (name == netTableName(NetTable::Unix)) return TextContent::Paths;
-    for (size_t i = 1; i <= kNetTableNames.size(); ++i) {
-      const auto table = static_cast<NetTable>(i);
-      if (isInetTable(table) && name == netTableName(table)) return TextContent::Addresses;
-    }
-    return TextContent::Plain;
-  }
-  if (name == "environ") return TextContent::Environment;
-  const bool has_paths = name == "cgroup" || name == "mountinfo" || name.starts_with("fdinfo/");
-  return has_paths ? TextContent::Paths : TextContent::Plain;
-}
+TextLog::TextLog(const TextPolicy& policy) : policy_(policy) {}
 
-bool isKept(TextContent content, const Redaction& redaction) {
-  switch (content) {
-    case TextContent::Plain:
-      return true;
-    case TextContent::Addresses:
-      return !redaction.addresses;
-    case TextContent::Paths:
-      return !redaction.paths;
-    case TextContent::Environment:
-      return !redaction.any();
+TextLog::TextLog(const TextPolicy& policy, size_t expected_bytes, TextBundle spare)
+    : policy_(policy) {
+  if (!policy.keeps_texts) return;
+  // A table grows or shrinks by a little from one snapshot to the next.
+  const size_t margin = expected_bytes / 8;
+  const size_t capacity = spare.capacity();
+  if (capacity >= expected_bytes + margin / 2 && capacity <= expected_bytes + 4 * margin) {
+    bundle_ = std::move(spare);
+    bundle_.cutTo(0);
+  } else {
+    spare = {};
+    bundle_.reserve(expected_bytes + margin);
   }
-  return false;
-}
-
-TextLog::TextLog(const TextPolicy& policy, size_t expected_bytes) : policy_(policy) {
-  if (policy.keeps_texts) bundle_.reserve(expected_bytes);
 }
 
 bool TextLog::keeps(TextContent content) const {
@@ -49,6 +32,11 @@ bool TextLog::keeps(TextContent content) const {
 
 OrErrno<std::string_view> TextLog::read(int directory, const char* name, std::string_view path) {
   return readBy(ProcSource::append, directory, name, path);
+}
+
+OrErrno<std::string_view> TextLog::readWhole(int directory, const char* name,
+                                             std::string_view path) {
+  return readBy(ProcSource::appendWhole, directory, name, path);
 }
 
 OrErrno<std::string_view> TextLog::readTable(int directory, const char* name,

@@ -9,6 +9,7 @@
 
 #include "capture/collect/proc_source.h"
 #include "capture/redaction.h"
+#include "capture/text_content.h"
 #include "schema/evidence/text_bundle.h"
 
 namespace fdmortem {
@@ -20,24 +21,19 @@ struct TextPolicy {
   Redaction redaction;  ///< texts with anything of what is redacted are not kept
 };
 
-/// What a text can hold that is redacted.
-enum class TextContent { Plain, Addresses, Paths, Environment };
-
-/// Of the text that is kept under `path` (schema/README.md, "The texts as they were read").
-TextContent textContentOf(std::string_view path);
-
-/// Whether texts with such content are kept in an archive that is redacted so.
-bool isKept(TextContent content, const Redaction& redaction);
-
 /// The texts of one reading of everything.
 class TextLog {
  public:
-  /// With memory for about so many bytes.
-  explicit TextLog(const TextPolicy& policy, size_t expected_bytes = 0);
+  explicit TextLog(const TextPolicy& policy);
+  /// With memory for about so many bytes: that of `spare`, if it fits. A kernel page that is used
+  /// again need not be mapped and cleared.
+  TextLog(const TextPolicy& policy, size_t expected_bytes, TextBundle spare);
 
   /// The file `name` below `directory` whole, or the errno; kept under `path`. The text is valid
   /// until the next one is read.
   OrErrno<std::string_view> read(int directory, const char* name, std::string_view path);
+  /// The same of a file that the kernel gives in one piece, see ProcSource::readWhole().
+  OrErrno<std::string_view> readWhole(int directory, const char* name, std::string_view path);
   /// The same of a table below net.
   OrErrno<std::string_view> readTable(int directory, const char* name, std::string_view path);
 

@@ -2,10 +2,13 @@
 // chain") writes them as bytes.
 #pragma once
 
+#include <endian.h>
+
 #include <array>
 #include <bit>
 #include <concepts>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,8 +78,8 @@ class RowBytes {
     const int length = (used + 7) / 8;
     std::array<char, 9> bytes;
     bytes[0] = static_cast<char>(length);
-    for (size_t i = 1; i < bytes.size(); ++i)
-      bytes.at(i) = static_cast<char>(bits >> (8 * (i - 1)));
+    const uint64_t little_endian = htole64(bits);
+    memcpy(&bytes[1], &little_endian, sizeof little_endian);
     bytes_.append(bytes.data(), static_cast<size_t>(length) + 1);
   }
   /// Of a TEXT or a BLOB.

@@ -26,6 +26,8 @@ class TextBundle {
  public:
   /// Memory for so many bytes, so that they need not be moved as more come.
   void reserve(size_t bytes) { bytes_.reserve(bytes); }
+  /// The bytes that it has memory for.
+  size_t capacity() const { return bytes_.capacity(); }
 
   /// Adds what `append` appends to the string it is given, and which it must leave as it was before
   /// if it returns false: then there is no entry. `path` is printable and has no newline.

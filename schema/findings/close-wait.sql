@@ -7,13 +7,22 @@ WITH counted AS (
   GROUP BY process
 )
 SELECT
-  CASE WHEN f.limit_reached IS NOT NULL OR c.sockets * 2 > f.fds_last OR g.hours_left <= 24
-    OR f.fds_peak * 5 >= f.soft_limit * 4 THEN 'critical' ELSE 'warning' END AS severity,
-  printf('%d %s in CLOSE_WAIT: the peer has ended its side, the program has not closed', c.sockets,
-         iif(c.sockets = 1, 'connection stays', 'connections stay')) AS title,
+  CASE WHEN j.judgement = 'late' THEN iif(x.pressure IS NULL, 'info', 'warning')
+    ELSE iif(x.pressure IS NULL, 'warning', 'critical') END AS severity,
+  printf('%d %s in CLOSE_WAIT: the peer %s ended its side, the program %s not closed%s', c.sockets,
+    CASE WHEN p.ended_by IS NULL THEN iif(c.sockets = 1, 'connection stays', 'connections stay')
+      ELSE iif(c.sockets = 1, 'connection stayed', 'connections stayed') END,
+    iif(p.ended_by IS NULL, 'has', 'had'), iif(p.ended_by IS NULL, 'has', 'had'),
+    CASE j.judgement WHEN 'held' THEN '; their number did not grow in the second half of the recording'
+      WHEN 'late' THEN iif(p.ended_by IS NULL, '; such ones are closed, but late', '; such ones were closed, but late')
+      ELSE '' END) AS title,
   p.pid, p.start_ticks,
-  printf('Observed: the TCP table lists them in CLOSE_WAIT for longer than the grace period of %s, the '
-    || 'longest for %.0f s. ', (SELECT words FROM _grace), c.longest)
+  printf('Observed: the TCP table %s them in CLOSE_WAIT for longer than the grace period of %s, the '
+    || 'longest for %.0f s. ', iif(p.ended_by IS NULL, 'lists', 'listed'), (SELECT words FROM _grace), c.longest)
+    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last%s. ',
+      d.count_first, d.count_middle, d.count_last, iif(d.count_middle = 0, '',
+      printf('; of those half-way %d %s still so', d.count_kept, iif(p.ended_by IS NULL, 'are', 'were')))) FROM dead_count d
+      WHERE d.process = c.process AND d.verdict = 'peer-closed'), '')
     || CASE
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
       WHEN c.unread = c.sockets THEN printf('All of them have something left to read, if only the end of '
@@ -27,8 +36,8 @@ SELECT
       WHEN c.unread = c.sockets THEN 'the program does not read them any more'
       ELSE 'some the program does not read any more, of others it has read all that came and does not close'
       END
-    || '. The kernel has no timeout for this state: it stays until the program closes its fd, or a reset or a '
-    || 'keepalive that fails ends it. Not '
+    || '. The kernel has no timeout for this state: it stays until the program closes its fd. A reset, or a '
+    || 'keepalive that fails, ends the connection and leaves the fd open without one. Not '
     || 'known: whether the peer has closed, or has only ended its sending (shutdown) and waits for an '
     || 'answer' || iif(c.unread = c.sockets, '.', '; whether the program has seen the end of the stream: with the last '
     || 'data the kernel counts it as read.') AS explanation,
@@ -39,8 +48,9 @@ SELECT
       || 'gives it the 0 of the end, and for the place where it gets that 0 and does not close.' END AS advice,
   printf('SELECT fd, inode, local, remote, since, seconds, unread FROM close_wait WHERE stays AND process = '
     || '%d ORDER BY fd', c.process) AS evidence,
-  (SELECT held_by FROM _held_by b WHERE b.process = c.process) AS held_by
+  (SELECT held_by FROM _held_by b WHERE b.process = c.process) AS held_by,
+  j.judgement
 FROM counted c
 JOIN processes p USING (process)
-JOIN process_fds f USING (process)
-LEFT JOIN growth g USING (process)
+JOIN limit_pressure x USING (process)
+JOIN dead_judgement j ON j.process = c.process AND j.verdict = 'peer-closed'

@@ -9,11 +9,12 @@ WITH pool AS (
   WHERE only_grows AND class = 'pool'
 )
 SELECT
-  CASE WHEN g.connections * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+  CASE WHEN g.connections * 2 > f.fds_last AND x.pressure IS NOT NULL
     THEN 'critical' ELSE 'warning' END AS severity,
-  printf('connections to %s only grow, from %d to %d%s', g.peer, g.count_0, g.count_4,
-    CASE g.peers WHEN 1 THEN '' WHEN 2 THEN ', and so do those to another peer'
-      ELSE printf(', and so do those to %d other peers', g.peers - 1) END) AS title,
+  printf('connections to %s only %s, from %d to %d%s', g.peer, iif(p.ended_by IS NULL, 'grow', 'grew'), g.count_0, g.count_4,
+    CASE g.peers WHEN 1 THEN '' WHEN 2
+      THEN printf(', and so %s those to another peer', iif(p.ended_by IS NULL, 'do', 'did'))
+      ELSE printf(', and so %s those to %d other peers', iif(p.ended_by IS NULL, 'do', 'did'), g.peers - 1) END) AS title,
   p.pid, p.start_ticks,
   printf('Observed: the process connected to this peer itself. At five times, evenly spread over the '
     || '%s, there were %d, %d, %d, %d and %d connections. Of those made in each quarter %d, %d, %d '
@@ -30,5 +31,6 @@ SELECT
 FROM pool g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)
 LEFT JOIN growth w USING (process)
-WHERE g.rank = 1
+WHERE g.rank = 1 AND w.stopped_at IS NULL

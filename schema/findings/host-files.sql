@@ -10,8 +10,8 @@ SELECT
   'Find the processes with the most open files (fdcapture record --all), and raise fs.file-max if all of '
     || 'them are wanted.' AS advice,
   'SELECT id AS snapshot, taken_at, files_allocated, files_maximum FROM snapshot WHERE files_allocated * '
-    || '100 >= files_maximum * 80 ORDER BY id' AS evidence
+    || '100 >= files_maximum * (SELECT near_limit_percent FROM threshold) ORDER BY id' AS evidence
 FROM snapshot s
 WHERE s.id = (SELECT id FROM snapshot WHERE files_maximum > 0
               ORDER BY files_allocated * 1.0 / files_maximum DESC, id LIMIT 1)
-  AND s.files_allocated * 100 >= s.files_maximum * 80
+  AND s.files_allocated * 100 >= s.files_maximum * (SELECT near_limit_percent FROM threshold)

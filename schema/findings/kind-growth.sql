@@ -24,9 +24,9 @@ WITH advice (name, text) AS (VALUES
     || 'try.')
 )
 SELECT
-  CASE WHEN g.count_4 * 2 > f.fds_last AND (f.limit_reached IS NOT NULL OR w.hours_left <= 24)
+  CASE WHEN g.count_4 * 2 > f.fds_last AND x.pressure IS NOT NULL
     THEN 'critical' WHEN (g.count_4 - g.count_0) * 10 < g.count_0 THEN 'info' ELSE 'warning' END AS severity,
-  printf('%s only grow, from %d to %d', CASE
+  printf('%s only %s, from %d to %d', CASE
       WHEN g.name = 'directory' THEN 'open directories'
       WHEN g.name = 'never-connected' THEN 'sockets that never were connected'
       WHEN g.name = 'connect-failed' THEN 'sockets whose connect() failed'
@@ -34,7 +34,7 @@ SELECT
       WHEN g.class = 'socket' THEN 'sockets of protocol ' || g.name
       WHEN g.name IN ('pipe', 'inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
       WHEN g.name LIKE '%y' THEN substr(g.name, 1, length(g.name) - 1) || 'ies'
-      ELSE replace(g.name, '-', ' ') || 's' END, g.count_0, g.count_4) AS title,
+      ELSE replace(g.name, '-', ' ') || 's' END, iif(p.ended_by IS NULL, 'grow', 'grew'), g.count_0, g.count_4) AS title,
   p.pid, p.start_ticks,
   printf('Observed: at five times, evenly spread over %s, there were %d, %d, %d, %d and %d. Of those '
     || 'opened in each quarter %d, %d, %d and %d were not closed. Inferred: about %s%s.',
@@ -50,12 +50,16 @@ SELECT
       || 'connect() failed: the kernel keeps nothing of that.', '') AS explanation,
   coalesce((SELECT text FROM advice a WHERE a.name = g.name),
     'Look where they are opened and on which path they are not closed.') AS advice,
+  iif(g.class = 'socket', printf('SELECT s.fd, s.inode, s.protocol, s.local, s.remote, s.fd_first_seen AS first_seen '
+    || 'FROM fd_class c JOIN sockets s USING (id, process) WHERE c.class = ''socket'' AND c.name = ''%q'' AND process '
+    || '= %d AND s.open_at_end ORDER BY s.first_snapshot, s.fd', g.name, g.process),
   printf('SELECT f.fd, f.target, a.taken_at AS first_seen FROM fd_class c JOIN fd_span f USING (id, process) '
-    || 'JOIN snapshot a ON a.id = f.first_snapshot JOIN processes p USING (process) WHERE c.class = ''%s'' '
+    || 'JOIN snapshot a ON a.id = f.first_snapshot JOIN processes p USING (process) WHERE c.class = ''kind'' '
     || 'AND c.name = ''%q'' AND process = %d AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by) ORDER BY '
-    || 'f.first_snapshot, f.fd', g.class, g.name, g.process) AS evidence
+    || 'f.first_snapshot, f.fd', g.name, g.process)) AS evidence
 FROM group_growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)
 LEFT JOIN growth w USING (process)
-WHERE g.only_grows AND g.class IN ('kind', 'socket')
+WHERE g.only_grows AND w.stopped_at IS NULL AND g.class IN ('kind', 'socket')

@@ -27,7 +27,9 @@ SELECT
       || 'the limit that is free. ',
                                    c.fds), '')
     || 'A limit is changed by the program itself (setrlimit) or from outside (prlimit); a setting of the '
-    || 'service comes with its next start only. No forecast is made over the change.' AS explanation,
+    || 'service comes with its next start only. '
+    || iif(g.since IS NULL, 'No forecast is made over the change.',
+           'The rate and the forecast are those of the snapshots since then.') AS explanation,
   'Find out who changed it, and put the limit that is meant into LimitNOFILE= of the service: one that '
     || 'prlimit set is gone with the next restart.' AS advice,
   printf('SELECT l.soft, l.hard, a.taken_at AS first_seen, b.taken_at AS last_seen FROM limit_span l JOIN '
@@ -35,4 +37,5 @@ SELECT
     || '''Max open files'' AND l.process = %d ORDER BY a.id', c.process) AS evidence
 FROM noted c
 JOIN processes p USING (process)
+LEFT JOIN growth g USING (process)
 JOIN snapshot s ON s.id = c.snapshot

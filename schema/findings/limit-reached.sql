@@ -6,15 +6,9 @@ WITH full AS (
   JOIN limit_use_at u ON u.process = f.process AND u.snapshot >= f.limit_reached
   WHERE f.limit_reached IS NOT NULL
   GROUP BY f.process
-), nearest AS (
-  -- When it came nearest to its limit of that time.
-  SELECT process, snapshot, fds, used, soft_limit,
-    row_number() OVER (PARTITION BY process ORDER BY used * 1.0 / soft_limit DESC, snapshot) AS rank
-  FROM limit_use
-  WHERE soft_limit > 0 AND used * 100 >= soft_limit * 80
 )
 SELECT
-  iif(f.limit_reached IS NOT NULL, 'critical', 'warning') AS severity,
+  iif(x.pressure = 'near', 'warning', 'critical') AS severity,
   CASE WHEN f.limit_reached IS NOT NULL
     THEN printf('the limit of %d open files was reached ', f.reached_limit)
       || CASE WHEN b.id IS NULL THEN printf('at or before %sZ', substr(s.taken_at, 1, 19))
@@ -55,11 +49,12 @@ SELECT
     || 'snapshot', f.process) AS evidence
 FROM process_fds f
 JOIN processes p USING (process)
+JOIN limit_pressure x USING (process)
 LEFT JOIN full n USING (process)
 LEFT JOIN growth g USING (process)
 LEFT JOIN snapshot s ON s.id = f.limit_reached
 LEFT JOIN snapshot b ON b.id = f.limit_before
-LEFT JOIN nearest m ON m.process = f.process AND m.rank = 1
+LEFT JOIN _nearest_limit m ON m.process = f.process
 LEFT JOIN snapshot t ON t.id = m.snapshot
 -- Why there can be more fds than the limit.
 LEFT JOIN (

@@ -11,8 +11,10 @@ SELECT
   p.pid, p.start_ticks,
   printf('Observed: from %d to %d fds in %d snapshots, and more in %d of them than in the one before. '
     || 'Inferred: the rate is the middle 90 %% of the slopes between snapshots at least a third of the time '
-    || 'apart%s', f.fds_first, f.fds_last, coalesce(h.snapshots, g.points),
+    || 'apart, and that of the last third%s%s', f.fds_first, f.fds_last, coalesce(h.snapshots, g.points),
     (SELECT count(*) FROM fd_step s WHERE s.process = f.process AND s.change > 0),
+    coalesce((SELECT printf('; since the limit was changed at %sZ', substr(s.taken_at, 1, 19)) FROM snapshot s
+              WHERE s.id = g.since), ''),
     iif(g.exhaustion_from IS NULL, printf('. Not known: when the limit is reached (%s).', g.forecast_reason),
         '; the forecast carries it on from the last snapshot, rounded outwards, and knows nothing of what may '
         || 'change.'))
@@ -25,6 +27,7 @@ FROM growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
 LEFT JOIN growth_shape h USING (process)
-WHERE (h.shape = 'steady' OR (h.process IS NULL AND g.low_per_hour > 0 AND g.hours_left <= 24
+WHERE (h.shape = 'steady' OR (h.process IS NULL AND g.low_per_hour > 0
+    AND g.hours_left <= (SELECT soon_hours FROM threshold)
     AND f.limit_used * 2 >= f.soft_limit))
   AND f.growth_until IS NULL AND p.ended_by IS NULL

@@ -14,8 +14,9 @@ WITH step AS (
   GROUP BY process
 )
 SELECT
-  iif(f.limit_reached IS NOT NULL, 'critical', 'warning') AS severity,
-  printf('fds grow in %d steps of about %d and do not fall again', c.steps, c.middle) AS title,
+  iif(x.pressure IN ('full', 'reached'), 'critical', 'warning') AS severity,
+  printf(iif(p.ended_by IS NULL, 'fds grow in %d steps of about %d and do not fall again',
+    'fds grew in %d steps of about %d and did not fall again'), c.steps, c.middle) AS title,
   p.pid, p.start_ticks,
   printf('Observed: from %d to %d fds in %d snapshots; in %d of them it had %d to %d more than before, from '
     || '%sZ to %sZ, and stood nearly still in all others. Inferred: something that happens now and then '
@@ -29,4 +30,4 @@ SELECT
 FROM counted c
 JOIN growth_shape h USING (process)
 JOIN processes p USING (process)
-JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)

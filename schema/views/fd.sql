@@ -47,7 +47,8 @@ ORDER BY r.place;
 --                      0: it was there when the process was first looked at, and may be old
 --   closed_by          the next snapshot in which the process's fds were read, or the process was gone;
 --                      NULL: it was open when last looked
---   kind               socket, pipe, file, deleted-file, directory, char-device, ..., eventpoll, ...
+--   kind               socket, pipe, file, deleted-file, directory, char-device, ..., eventpoll, ...;
+--                      unread: its link could not be read, so nothing is known of what it is
 --   target             what the link says: `socket:[94859722]`, `/var/log/x`; NULL: unreadable
 --   socket_inode       of a socket, else NULL
 --   protocol           of a socket: the kernel's name; NULL: not told
@@ -70,6 +71,7 @@ WITH grouped AS (
   JOIN snapshot s ON s.id = last.snapshot
   JOIN recording r ON r.id = s.recording
   WHERE e.starts
+  LIMIT -1  -- works each column out once, not again wherever it is named
 ), listed AS (
   SELECT g.*,
     coalesce((SELECT max(r.first_snapshot, g.first_row_snapshot) FROM _fd_read_span r
@@ -79,6 +81,7 @@ WITH grouped AS (
      WHERE r.process = g.process AND r.first_snapshot <= g.known_until
      ORDER BY r.first_snapshot DESC LIMIT 1) AS last_snapshot
   FROM grouped g
+  LIMIT -1  -- works each column out once, not again wherever it is named
 )
 SELECT NULL, l.process, l.fd, l.first_snapshot, l.last_snapshot, l.first_change = 1,
   min(coalesce((SELECT max(r.first_snapshot, l.last_snapshot + 1) FROM _fd_read_span r
@@ -86,7 +89,7 @@ SELECT NULL, l.process, l.fd, l.first_snapshot, l.last_snapshot, l.first_change 
                 ORDER BY r.first_snapshot LIMIT 1), p.ended_by),
       coalesce(p.ended_by, 9223372036854775807)),
   CASE
-    WHEN c.link_type = 0 THEN 'other'
+    WHEN c.link_type = 0 THEN 'unread'
     WHEN c.link_type = 1 THEN 'socket'
     WHEN c.link_type = 2 THEN 'pipe'
     WHEN c.link_text LIKE 'anon_inode:[%]' THEN substr(c.link_text, 13, length(c.link_text) - 13)

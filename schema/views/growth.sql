@@ -2,12 +2,14 @@
 
 -- How fast the number of a process's fds grows, and when its limit is reached if that goes on. fdanalyze
 -- works it out (analyze/growth.h) from at most 500 snapshots, evenly spread, of those in which the fds were
--- read; where the limit ended the growth (process_fds.growth_until) from those until then.
+-- read; where the limit ended the growth (process_fds.growth_until) from those until then; where the limit
+-- was changed and at least 5 came after that, from those.
 --   process
 --   points             how many snapshots it was worked out from
 --   per_hour           median of the slopes between all pairs of them (Theil and Sen); NULL: see reason
 --   low_per_hour, high_per_hour   the range: the middle 90 % of the slopes between those pairs that are at
---                      least a third of the time apart, and the median
+--                      least a third of the time apart, the median, and the slope of the last third; down to
+--                      zero where the growth has stopped
 --   rate               the range in words
 --   reason             why there is no rate; NULL: there is one
 --   exhaustion_from, exhaustion_at, exhaustion_to   UTC: when the limit is reached at the highest rate, at
@@ -15,6 +17,9 @@
 --                      what the range allows; NULL: see forecast_reason
 --   hours_left         to exhaustion_from
 --   forecast_reason    why there is no forecast; NULL: there is one
+--   since              the first snapshot that it was worked out from, where the limit was changed; NULL: the
+--                      process's first
+--   stopped_at         UTC: it grew, and stands still since then; NULL: it does not
 CREATE TABLE growth (
   process INTEGER PRIMARY KEY,
   points INTEGER,
@@ -27,7 +32,9 @@ CREATE TABLE growth (
   exhaustion_at TEXT,
   exhaustion_to TEXT,
   hours_left REAL,
-  forecast_reason TEXT
+  forecast_reason TEXT,
+  since INTEGER,
+  stopped_at TEXT
 );
 
 -- Each time the number of a process's fds changed from one snapshot to another.
@@ -54,7 +61,8 @@ CREATE INDEX _fd_step_by_process ON fd_step (process, snapshot);
 --   steps              in how many of them there were more fds than before
 --   middle_fds         how many there were half-way
 --   late_change        the difference between the most and the least fds in the second half
---   shape              plateau: 95 % of the growth was in the first half, and it stands still since;
+--   shape              plateau: 95 % of the growth was in the first half, and it stands still since, or
+--                      growth.stopped_at tells since when;
 --                      steps: it grows, in less than an eighth of the snapshots, and hardly ever falls;
 --                      steady: it grows through the whole time (growth.low_per_hour is above 0);
 --                      uneven: none of these
@@ -89,7 +97,8 @@ WITH bound AS (
 )
 SELECT process, fds_first, fds_last, until, snapshots, steps, middle_fds, late_change,
   CASE
-    WHEN growth_until IS NULL AND late_change * 20 <= fds_last - fds_first THEN 'plateau'
+    WHEN growth_until IS NULL AND (late_change * 20 <= fds_last - fds_first
+      OR (SELECT stopped_at IS NOT NULL FROM growth g WHERE g.process = counted.process)) THEN 'plateau'
     WHEN steps > 1 AND steps * 8 < snapshots AND fallen * 10 <= fds_last - fds_first THEN 'steps'
     WHEN (SELECT low_per_hour > 0 FROM growth g WHERE g.process = counted.process) THEN 'steady'
     ELSE 'uneven'
@@ -109,7 +118,7 @@ CREATE UNIQUE INDEX _busy_inode_by_inode ON _busy_inode (inode);
 CREATE VIEW fd_class AS
 SELECT f.id, f.process, 'kind' AS class, f.kind AS name
 FROM fd_span f
-WHERE f.kind <> 'socket'
+WHERE f.kind NOT IN ('socket', 'unread')  -- what could not be read is of no kind
 UNION ALL
 SELECT s.id, s.process, 'socket', iif(s.verdict = 'other', coalesce(s.protocol, 'other'), s.verdict)
 FROM sockets s
@@ -191,5 +200,6 @@ WITH bound AS (
 SELECT process, class, name, hours, count_0, count_1, count_2, count_3, count_4, kept_1, kept_2, kept_3,
   kept_4,
   count_0 < count_1 AND count_1 < count_2 AND count_2 < count_3 AND count_3 < count_4
-    AND count_4 - count_0 >= 8 AND min(kept_1, kept_2, kept_3, kept_4) > 0 AS only_grows
+    AND count_4 - count_0 >= 8 AND min(kept_1, kept_2, kept_3, kept_4) > 0
+    AND (count_4 - count_3) * 3 * (SELECT still_part FROM threshold) >= count_3 - count_0 AS only_grows
 FROM summed;

@@ -41,3 +41,17 @@ FROM _fd_read_span r
 JOIN snapshot s ON s.id BETWEEN r.first_snapshot AND r.last_snapshot
 JOIN limit_use u ON u.process = r.process AND u.snapshot = (SELECT max(c.snapshot) FROM fd_count c
   WHERE c.process = r.process AND c.snapshot <= s.id);
+
+-- When a process came nearest to its limit of that time, of those that came near (threshold).
+--   process, snapshot, fds, used, soft_limit   as in limit_use
+CREATE TABLE _nearest_limit AS
+SELECT process, snapshot, fds, used, soft_limit
+FROM (
+  SELECT u.*, row_number() OVER (PARTITION BY process ORDER BY used * 1.0 / soft_limit DESC, snapshot) AS rank
+  FROM limit_use u
+  JOIN threshold t
+  WHERE soft_limit > 0 AND fds * 100 >= soft_limit * t.near_limit_percent
+    AND used * 100 >= soft_limit * t.near_limit_percent
+)
+WHERE rank = 1;
+CREATE UNIQUE INDEX _nearest_limit_by_process ON _nearest_limit (process);

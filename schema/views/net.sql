@@ -156,6 +156,7 @@ WITH bounded AS (
     AND x.local = f.local AND x.net_table = f.net_table AND x.netns = f.netns
   JOIN _telling s ON s.id = l.snapshot
   JOIN recording r ON r.id = s.recording
+  LIMIT -1  -- works each column out once, not again wherever it is named
 ), seen AS (
   -- A table that was read whole lists all that has no Gone row.
   SELECT s.*,
@@ -166,6 +167,7 @@ WITH bounded AS (
      WHERE z.netns = s.netns AND z.net_table = s.net_table AND z.status = 1
        AND z.first_snapshot <= s.known_until ORDER BY z.first_snapshot DESC LIMIT 1) AS last_whole
   FROM stretch s
+  LIMIT -1  -- works each column out once, not again wherever it is named
 ), listed AS (
   SELECT *, min(coalesce(first_seen, first_whole), coalesce(first_whole, first_seen)) AS first_snapshot,
     max(coalesce(last_seen, last_whole), coalesce(last_whole, last_seen)) AS last_snapshot

@@ -7,12 +7,11 @@
 --   process_count      of how many processes
 CREATE TABLE socket_holder AS
 WITH held AS (
-  SELECT s.inode, e.process, s.pid, s.start_ticks, s.comm, s.fd, s.verdict, s.local, s.remote,
+  SELECT s.inode, s.process, s.pid, s.start_ticks, s.comm, s.fd, s.verdict, s.local, s.remote,
     s.last_snapshot, s.protocol
-  FROM _fd_at_end e
-  JOIN sockets s USING (id)
+  FROM sockets s
   -- Most numbers were held by one fd only.
-  WHERE s.inode IN (SELECT socket_inode FROM fd_span WHERE socket_inode IS NOT NULL
+  WHERE s.open_at_end AND s.inode IN (SELECT socket_inode FROM fd_span WHERE socket_inode IS NOT NULL
                     GROUP BY socket_inode HAVING count(*) > 1)
 ), counted AS (
   -- Only what was seen in one and the same snapshot, and is described alike, is one socket for certain.
@@ -88,8 +87,8 @@ WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode 
 CREATE VIEW connection_without_fd AS
 WITH own_port AS (
   SELECT DISTINCT s.netns, s.local_port
-  FROM sockets s JOIN _fd_at_end e USING (id)
-  WHERE s.last_state = 'LISTEN' AND s.verdict IN ('listening', 'unlisted')
+  FROM sockets s
+  WHERE s.open_at_end AND s.last_state = 'LISTEN' AND s.verdict IN ('listening', 'unlisted')
 )
 SELECT n.inode AS netns, i.local_port, t.name AS state,
   iif(i.inode = 0, 'nobody', 'not recorded') AS holder, count(*) AS count
@@ -136,10 +135,9 @@ WHERE i.inode = 0 AND i.state IN (1, 8) AND i.net_table IN (1, 2);
 CREATE VIEW last_data AS
 SELECT s.process, s.remote_address AS peer, s.local_port, a.last_data_ns, s.last_data_at
 FROM sockets s
-JOIN _fd_at_end e USING (id)
 JOIN verdict_span v ON v.id = s.id AND v.last_snapshot = s.last_snapshot AND v.verdict = 'outlived'
 JOIN _autopsy_detail a ON a.autopsy = v.autopsy
-WHERE s.verdict = 'outlived' AND s.last_data_at IS NOT NULL;
+WHERE s.open_at_end AND s.verdict = 'outlived' AND s.last_data_at IS NOT NULL;
 
 -- Processes that ended, each with the one of the same name and program that took its place.
 --   old, new           process

@@ -1,7 +1,8 @@
 -- Sockets that several processes hold, as those that a child inherits through fork.
 
 -- Processes whose sockets without a live peer are all held by one older process too, which speaks for
--- them: findings on them are told of that one.
+-- them: findings on them are told of that one. So are those on processes that have them from one
+-- (inherited_socket).
 --   process, held_by   process.id
 CREATE TABLE _held_by AS
 WITH held AS (
@@ -20,3 +21,64 @@ WHERE owner = other AND owner <> process
   AND fds = (SELECT total(v.count) FROM verdict_at_end v WHERE v.process = c.process
              AND v.verdict IN ('outlived', 'peer-closed'));
 CREATE UNIQUE INDEX _held_by_by_process ON _held_by (process);
+
+-- Sockets without a live peer that processes are left with which they inherited through fork: the process that
+-- they come from has closed its own fd, or holds it still.
+--   process, pid, start_ticks, comm   which holds the socket at the end
+--   fd, inode, verdict, local, remote
+--   origin             process.id of the oldest recorded process that it comes from and that held the socket
+--                      first, or the only one that can have opened it
+--   origin_holds       1: the origin itself has it open too
+--   listed_by          pid of another process that an earlier look, or the same, shows with the same socket: of
+--                      the origin if there is such, else of another one that comes from it; NULL: none, but the
+--                      fd was there when the process was first looked at, which was born while it was recorded
+CREATE TABLE inherited_socket AS
+WITH held AS MATERIALIZED (
+  -- What was open at the first look at a process that comes from a recorded one.
+  SELECT s.process, s.pid, s.start_ticks, s.comm, s.fd, s.inode, s.verdict, s.local, s.remote, s.id,
+    s.first_snapshot, f.was_opened
+  FROM sockets s
+  JOIN fd_span f ON f.id = s.id
+  WHERE s.open_at_end AND s.verdict IN ('outlived', 'peer-closed')
+    AND EXISTS (SELECT 1 FROM _ancestor a WHERE a.process = s.process)
+), listed AS (
+  SELECT h.id, a.ancestor AS origin, o.process AS other, o.process <> a.ancestor AS is_sibling
+  FROM held h
+  JOIN _ancestor a ON a.process = h.process
+  JOIN fd_span o ON o.socket_inode = h.inode AND o.process <> h.process
+    AND o.first_snapshot <= (SELECT last_snapshot FROM fd_span WHERE id = h.id)
+    AND (o.process = a.ancestor
+      OR EXISTS (SELECT 1 FROM _ancestor b WHERE b.process = o.process AND b.ancestor = a.ancestor))
+  WHERE NOT h.was_opened
+), proven AS (
+  -- The oldest of those that had it, before any that only its other descendants show.
+  SELECT l.id, l.origin, l.other,
+    row_number() OVER (PARTITION BY l.id ORDER BY l.is_sibling, p.start_ticks, p.pid, l.other) AS place
+  FROM listed l
+  JOIN processes p ON p.process = l.origin
+), judged AS (
+  SELECT h.process, count(*) AS fds, count(v.id) AS proven, min(v.origin) AS origin,
+    max(v.origin) AS other_origin, total(h.was_opened) AS opened
+  FROM held h
+  LEFT JOIN proven v ON v.id = h.id AND v.place = 1
+  GROUP BY h.process
+), told AS (
+  -- Only where one process can be named, and at least half are seen to come from it.
+  SELECT j.process, j.origin
+  FROM judged j
+  JOIN processes c ON c.process = j.process
+  JOIN processes o ON o.process = j.origin
+  WHERE j.origin = j.other_origin AND j.opened = 0 AND j.proven * 2 >= j.fds
+    AND (j.proven = j.fds OR c.first_snapshot > o.first_snapshot)
+)
+SELECT h.process, h.pid, h.start_ticks, h.comm, h.fd, h.inode, h.verdict, h.local, h.remote, t.origin,
+  EXISTS (SELECT 1 FROM sockets x WHERE x.process = t.origin AND x.inode = h.inode AND x.open_at_end)
+    AS origin_holds,
+  (SELECT pid FROM processes WHERE process = v.other) AS listed_by
+FROM told t
+JOIN held h USING (process)
+LEFT JOIN proven v ON v.id = h.id AND v.place = 1;
+CREATE INDEX _inherited_socket_by_process ON inherited_socket (process);
+
+INSERT OR REPLACE INTO _held_by
+SELECT DISTINCT process, origin FROM inherited_socket;

@@ -59,14 +59,19 @@ DROP TABLE _sighted_inode;
 --   id, autopsy (autopsy.rowid), snapshot
 CREATE TABLE _asked AS
 WITH heard AS (
-  SELECT f.id, a.rowid AS autopsy, a.snapshot, max(a.process = f.process AND a.fd = f.fd)
-      OVER (PARTITION BY f.id, a.asked_at_ns, a.state, a.local, a.remote) AS is_own
+  SELECT f.id, f.process, f.fd, f.socket_inode, f.first_snapshot, f.last_snapshot, a.rowid AS autopsy, a.snapshot,
+    a.asked_at_ns, a.state, a.local, a.remote, a.process = f.process AND a.fd = f.fd AS is_own
   FROM autopsy a
   JOIN fd_span f ON f.socket_inode = a.inode AND a.snapshot BETWEEN f.first_snapshot AND f.last_snapshot
-), compared AS (
-  SELECT *, max(is_own) OVER (PARTITION BY id) AS any_own FROM heard
 )
-SELECT id, autopsy, snapshot FROM compared WHERE is_own = any_own;
+SELECT id, autopsy, snapshot
+FROM heard h
+WHERE is_own
+  OR NOT EXISTS (SELECT 1 FROM autopsy o WHERE o.inode = h.socket_inode AND o.process = h.process AND o.fd = h.fd
+    AND o.snapshot BETWEEN h.first_snapshot AND h.last_snapshot)
+  OR EXISTS (SELECT 1 FROM autopsy o WHERE o.inode = h.socket_inode AND o.process = h.process AND o.fd = h.fd
+    AND o.snapshot BETWEEN h.first_snapshot AND h.last_snapshot AND o.asked_at_ns = h.asked_at_ns
+    AND o.state = h.state AND o.local IS h.local AND o.remote IS h.remote);
 CREATE INDEX _asked_by_id ON _asked (id, snapshot);
 
 -- Socket fds with the life of their socket, the namespace of their process (netns), and the one that the
@@ -89,7 +94,6 @@ CROSS JOIN _socket_life l ON l.inode = f.socket_inode
   AND f.first_snapshot BETWEEN l.first_snapshot AND l.last_snapshot
 WHERE f.socket_inode IS NOT NULL
 ORDER BY f.id;
-CREATE INDEX _socket_fd_by_inode ON _socket_fd (inode, life_first);
 
 -- When a TCP table lists the socket behind an fd. Only tables of the namespace that the socket tells
 -- count; where it tells none, those of the process's own come first, and those of another one only where its
@@ -105,7 +109,7 @@ FROM _socket_fd f
 CROSS JOIN inet_span i ON i.inode = f.inode AND i.first_snapshot <= f.last_snapshot
   AND i.last_snapshot >= f.first_snapshot AND i.net_table IN (1, 2) AND i.netns IS f.netns
 WHERE f.told_netns IS NULL OR f.told_netns = (SELECT n.inode FROM netns n WHERE n.id = i.netns);
-CREATE INDEX _listed_by_id ON _listed (id, first_snapshot);
+CREATE INDEX _listed_by_id ON _listed (id, first_snapshot, last_snapshot);
 INSERT INTO _listed
 SELECT f.id, max(f.first_snapshot, i.first_snapshot), min(f.last_snapshot, i.last_snapshot), i.netns, i.net_table,
   i.local, i.remote, i.state
@@ -122,6 +126,8 @@ WITH edge AS (
     max(last_snapshot) OVER (PARTITION BY id ORDER BY first_snapshot, last_snapshot
                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
   FROM _listed
+  -- Most are listed in one stretch, from the first snapshot on.
+  WHERE id IN (SELECT l.id FROM _listed l JOIN _socket_fd f USING (id) WHERE l.first_snapshot > f.first_snapshot)
 )
 SELECT f.id, coalesce(e.covered_until + 1, f.first_snapshot) AS first_snapshot,
   e.first_snapshot - 1 AS last_snapshot
@@ -129,11 +135,10 @@ FROM edge e
 JOIN _socket_fd f USING (id)
 WHERE e.first_snapshot > coalesce(e.covered_until + 1, f.first_snapshot)
 UNION ALL
-SELECT f.id, coalesce(max(e.last_snapshot) + 1, f.first_snapshot), f.last_snapshot
-FROM _socket_fd f
-LEFT JOIN _listed e USING (id)
-GROUP BY f.id
-HAVING coalesce(max(e.last_snapshot), f.first_snapshot - 1) < f.last_snapshot;
+SELECT id, coalesce(listed_last + 1, first_snapshot), last_snapshot
+FROM (SELECT f.*, (SELECT max(e.last_snapshot) FROM _listed e WHERE e.id = f.id) AS listed_last
+      FROM _socket_fd f LIMIT -1)  -- works it out once
+WHERE coalesce(listed_last, first_snapshot - 1) < last_snapshot;
 
 -- For each unlisted stretch the connection that the socket had before it, and whether it is listed again
 -- after it: then the table was misread and nothing ended.
@@ -153,10 +158,11 @@ WITH connection AS (
 )
 SELECT c.id, c.first_snapshot, c.last_snapshot, c.netns, c.net_table, c.local, c.remote, c.state,
   c.seen_last,
-  c.is_tied OR EXISTS (SELECT 1 FROM _socket_fd x
+  c.is_tied OR EXISTS (SELECT 1 FROM fd_span y
+      JOIN _socket_fd x USING (id)
       JOIN process_span p ON p.process = x.process AND p.netns = c.netns
         AND p.first_snapshot <= x.last_snapshot AND p.last_snapshot >= x.first_snapshot
-      WHERE x.inode = f.inode AND x.life_first = f.life_first) AS is_tied,
+      WHERE y.socket_inode = f.inode AND x.life_first = f.life_first) AS is_tied,
   EXISTS (SELECT 1 FROM inet_span i JOIN tcp_state t USING (state)
           WHERE i.inode = f.inode AND i.netns = c.netns AND i.local = c.local AND i.remote = c.remote
             AND t.is_connection AND i.first_snapshot BETWEEN f.life_first AND c.seen_last)
@@ -219,7 +225,9 @@ WITH said AS (
         THEN 'was-connected'
       WHEN a.remote IS NOT NULL AND a.delivered = 0 THEN 'connect-failed'
       WHEN a.peer_errno = 107 THEN 'never-connected'  -- ENOTCONN
-    END AS finding
+    END AS finding,
+    EXISTS (SELECT 1 FROM _asked o WHERE o.id = u.id AND o.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
+            AND o.rowid <> q.rowid) AS is_one_of_many
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
   JOIN _asked q ON q.id = u.id AND q.snapshot BETWEEN u.first_snapshot AND u.last_snapshot
@@ -228,6 +236,7 @@ WITH said AS (
   SELECT *, last_value(finding) OVER w AS last_finding, last_value(local) OVER w AS last_local,
     last_value(remote) OVER w AS last_remote, last_value(autopsy) OVER w AS last_autopsy
   FROM said
+  WHERE is_one_of_many
   WINDOW w AS (PARTITION BY id, first_snapshot ORDER BY snapshot, autopsy
                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), compared AS (
@@ -236,9 +245,15 @@ WITH said AS (
                     snapshot)) OVER (PARTITION BY id, first_snapshot) AS other_until
   FROM closing
 )
-SELECT id, first_snapshot, last_autopsy AS autopsy, last_finding AS finding, other_until,
+-- Most were asked once.
+SELECT id, first_snapshot, autopsy, finding, 0 AS other_until,
+  iif(finding = 'was-connected', snapshot, NULL) AS dead_since
+FROM said
+WHERE NOT is_one_of_many
+UNION ALL
+SELECT id, first_snapshot, last_autopsy, last_finding, other_until,
   iif(last_finding = 'was-connected',
-    coalesce(min(iif(snapshot > other_until, snapshot, NULL)), max(snapshot)), NULL) AS dead_since
+    coalesce(min(iif(snapshot > other_until, snapshot, NULL)), max(snapshot)), NULL)
 FROM compared
 GROUP BY id, first_snapshot;
 CREATE INDEX _autopsy_of_by_id ON _autopsy_of (id, first_snapshot);
@@ -257,8 +272,9 @@ WITH listing AS (
   SELECT f.id, l.net_table, l.type, l.local, l.remote, row_number() OVER (PARTITION BY f.id
       ORDER BY l.netns IS f.netns DESC, l.last_snapshot DESC, l.remote IS NULL) AS rank
   FROM listing l
-  JOIN _socket_fd f ON f.inode = l.inode AND l.first_snapshot <= f.last_snapshot
-    AND l.last_snapshot >= f.first_snapshot
+  JOIN fd_span y ON y.socket_inode = l.inode AND l.first_snapshot <= y.last_snapshot
+    AND l.last_snapshot >= y.first_snapshot
+  JOIN _socket_fd f ON f.id = y.id
   JOIN net_table_name n USING (net_table)
   WHERE f.protocol IS NULL OR f.protocol IN (n.protocol, n.protocol || '-STREAM')
 )
@@ -290,10 +306,12 @@ WITH looked AS (
   FROM _unlisted u
   JOIN _socket_fd f USING (id)
   LEFT JOIN _lost_connection c ON c.id = u.id AND c.first_snapshot = u.first_snapshot
+  LIMIT -1  -- works each column out once, not again wherever it is named
 ), clipped AS (
   SELECT *, iif(own_read_first <= own_read_last, own_read_first, NULL) AS own_first,
     iif(own_read_first <= own_read_last, own_read_last, NULL) AS own_last
   FROM looked
+  LIMIT -1  -- works each column out once, not again wherever it is named
 )
 SELECT u.id, u.first_snapshot, u.last_snapshot, u.followed,
   min(coalesce(u.read_first, u.own_first), coalesce(u.own_first, u.read_first)) AS known_first,
@@ -429,36 +447,17 @@ WHERE o.change <> 0;
 CREATE INDEX _epoll_watch_span_by_inode ON epoll_watch_span (process, inode);
 CREATE INDEX _epoll_watch_span_by_epoll ON epoll_watch_span (process, fd, watched_fd);
 
--- Every socket fd with its verdict when it was last seen: the rows of `fdanalyze sockets`.
---   id                 fd_span.id
---   pid, start_ticks, comm, fd, inode
---   netns              inode number of its network namespace, as far as netns_source can tell; NULL: unknown
---   netns_source       table: one of that namespace lists it; socket: the kernel told it of the socket itself;
---                      process: nothing told it, and it is the namespace of the process, in which most of
---                      its sockets are
---   protocol           the kernel's name
---   verdict, proof
---   local, remote      NULL: unknown
---   last_state         as the table names it; NULL: never listed
---   fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen   UTC, ISO 8601
---   outlived_since     of outlived: the first snapshot's time without the connection
---   last_data_at, bytes_received, bytes_acked   NULL: not told
---   outlived_seconds   of outlived: from outlived_since to the last snapshot in which that is certain, which
---                      is fd_last_seen where the tables could be read then
---   open_at_end        0: it was closed; 1: it was open when last looked at, or until its process ended
---   watched_by         JSON array of the epoll fds of its process that watch it
---   leak               1: outlived for longer than the grace period
---   process, first_snapshot, last_snapshot, net_table, local_port, remote_address   for joining
-CREATE TABLE sockets (
+-- What `sockets` is made of: a row for each of its rows, with numbers of snapshots in place of their times, which few
+-- of its readers need. connection_first, connection_last, since: of connection_first_seen, connection_last_seen and
+-- outlived_since; the rest as there.
+CREATE TABLE _socket (
   id INTEGER PRIMARY KEY, pid INTEGER, start_ticks INTEGER, comm TEXT, fd INTEGER, inode INTEGER,
   netns INTEGER, netns_source TEXT, protocol TEXT, verdict TEXT, proof TEXT, local TEXT, remote TEXT, last_state TEXT,
-  fd_first_seen TEXT, fd_last_seen TEXT, connection_first_seen TEXT, connection_last_seen TEXT,
-  outlived_since TEXT, last_data_at TEXT, outlived_seconds REAL, open_at_end INTEGER,
-  bytes_received INTEGER, bytes_acked INTEGER, watched_by TEXT, leak INTEGER, process INTEGER,
-  first_snapshot INTEGER, last_snapshot INTEGER, net_table INTEGER, local_port INTEGER,
-  remote_address TEXT
+  connection_first INTEGER, connection_last INTEGER, since INTEGER, last_data_at TEXT, outlived_seconds REAL,
+  open_at_end INTEGER, bytes_received INTEGER, bytes_acked INTEGER, leak INTEGER, process INTEGER,
+  first_snapshot INTEGER, last_snapshot INTEGER, net_table INTEGER, local_port INTEGER, remote_address TEXT
 );
-INSERT INTO sockets
+INSERT INTO _socket
 WITH joined AS (
   SELECT f.id, p.pid, p.start_ticks, p.comm, f.fd, f.socket_inode AS inode,
     coalesce((SELECT inode FROM netns WHERE id = v.netns), a.netns_inode, p.netns) AS netns,
@@ -497,36 +496,62 @@ WITH joined AS (
     AND x.local = v.local AND x.remote = v.remote LIMIT 1)
 )
 SELECT j.id, j.pid, j.start_ticks, j.comm, j.fd, j.inode, j.netns, j.netns_source, j.protocol, j.verdict, j.proof,
-  j.local, j.remote, j.last_state,
-  first_seen.taken_at AS fd_first_seen, last_seen.taken_at AS fd_last_seen,
-  (SELECT taken_at FROM snapshot WHERE id = j.connection_first) AS connection_first_seen,
-  (SELECT taken_at FROM snapshot WHERE id = j.connection_last) AS connection_last_seen,
-  since.taken_at AS outlived_since,
-  j.last_data_at,
-  (until.boottime_ns - since.boottime_ns) / 1000000 / 1000.0 AS outlived_seconds,
-  j.open_at_end,
-  j.bytes_received, j.bytes_acked,
-  -- Where nothing watches there is nothing to sort.
-  iif(EXISTS (SELECT 1 FROM epoll_watch_span w WHERE w.process = j.process AND w.inode = j.inode),
-    (SELECT json_group_array(fd) FROM (
-      SELECT DISTINCT w.fd FROM epoll_watch_span w
-      WHERE w.process = j.process AND w.inode = j.inode
-        AND j.last_snapshot BETWEEN w.first_snapshot AND w.last_snapshot ORDER BY 1)), '[]') AS watched_by,
+  j.local, j.remote, j.last_state, j.connection_first, j.connection_last, j.outlived_since, j.last_data_at,
+  (until.boottime_ns - since.boottime_ns) / 1000000 / 1000.0,
+  j.open_at_end, j.bytes_received, j.bytes_acked,
   j.verdict = 'outlived' AND (until.boottime_ns - since.boottime_ns)
-    > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS leak,
+    > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms'),
   j.process, j.first_snapshot, j.last_snapshot, j.net_table,
   CASE WHEN j.local IS NULL THEN j.own_local_port WHEN j.verdict <> 'other' THEN j.local_port
     ELSE coalesce(j.own_local_port, (SELECT i.local_port FROM inet_span i
-      WHERE i.inode = j.inode AND i.local = j.local LIMIT 1)) END AS local_port,
+      WHERE i.inode = j.inode AND i.local = j.local LIMIT 1)) END,
   CASE WHEN j.remote IS NULL THEN j.own_remote_address WHEN j.verdict <> 'other' THEN j.remote_address
     ELSE coalesce(j.own_remote_address, (SELECT substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1)
-      FROM inet_span i WHERE i.inode = j.inode AND i.remote = j.remote LIMIT 1)) END AS remote_address
+      FROM inet_span i WHERE i.inode = j.inode AND i.remote = j.remote LIMIT 1)) END
 FROM joined j
 JOIN snapshot first_seen ON first_seen.id = j.first_snapshot
 JOIN snapshot last_seen ON last_seen.id = j.last_snapshot
 LEFT JOIN snapshot since ON since.id = j.outlived_since
 LEFT JOIN snapshot until ON until.id = j.outlived_until
 ORDER BY j.id;
+
+-- Every socket fd with its verdict when it was last seen: the rows of `fdanalyze sockets`.
+--   id                 fd_span.id
+--   pid, start_ticks, comm, fd, inode
+--   netns              inode number of its network namespace, as far as netns_source can tell; NULL: unknown
+--   netns_source       table: one of that namespace lists it; socket: the kernel told it of the socket itself;
+--                      process: nothing told it, and it is the namespace of the process, in which most of
+--                      its sockets are
+--   protocol           the kernel's name
+--   verdict, proof
+--   local, remote      NULL: unknown
+--   last_state         as the table names it; NULL: never listed
+--   fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen   UTC, ISO 8601
+--   outlived_since     of outlived: the first snapshot's time without the connection
+--   last_data_at, bytes_received, bytes_acked   NULL: not told
+--   outlived_seconds   of outlived: from outlived_since to the last snapshot in which that is certain, which
+--                      is fd_last_seen where the tables could be read then
+--   open_at_end        0: it was closed; 1: it was open when last looked at, or until its process ended
+--   watched_by         JSON array of the epoll fds of its process that watch it
+--   leak               1: outlived for longer than the grace period
+--   process, first_snapshot, last_snapshot, net_table, local_port, remote_address   for joining
+CREATE VIEW sockets AS
+SELECT s.id, s.pid, s.start_ticks, s.comm, s.fd, s.inode, s.netns, s.netns_source, s.protocol, s.verdict, s.proof,
+  s.local, s.remote, s.last_state,
+  (SELECT taken_at FROM snapshot WHERE id = s.first_snapshot) AS fd_first_seen,
+  (SELECT taken_at FROM snapshot WHERE id = s.last_snapshot) AS fd_last_seen,
+  (SELECT taken_at FROM snapshot WHERE id = s.connection_first) AS connection_first_seen,
+  (SELECT taken_at FROM snapshot WHERE id = s.connection_last) AS connection_last_seen,
+  (SELECT taken_at FROM snapshot WHERE id = s.since) AS outlived_since,
+  s.last_data_at, s.outlived_seconds, s.open_at_end, s.bytes_received, s.bytes_acked,
+  -- Where nothing watches there is nothing to sort.
+  iif(EXISTS (SELECT 1 FROM epoll_watch_span w WHERE w.process = s.process AND w.inode = s.inode),
+    (SELECT json_group_array(fd) FROM (
+      SELECT DISTINCT w.fd FROM epoll_watch_span w
+      WHERE w.process = s.process AND w.inode = s.inode
+        AND s.last_snapshot BETWEEN w.first_snapshot AND w.last_snapshot ORDER BY 1)), '[]') AS watched_by,
+  s.leak, s.process, s.first_snapshot, s.last_snapshot, s.net_table, s.local_port, s.remote_address
+FROM _socket s;
 
 -- The fds that outlived their connections: the rows of `fdanalyze outlived`.
 CREATE VIEW outlived AS

@@ -14,6 +14,7 @@
 --                              a free number, under the highest limit that was reached; NULL: never, or it
 --                              went on under another limit
 --   limit_changed              1: the soft limit was changed while it was recorded
+--   limit_since                the first snapshot after the last change of it; NULL: there was none
 --   first_snapshot, last_snapshot   in which the fds were read
 CREATE TABLE process_fds AS
 WITH bound AS (
@@ -43,6 +44,11 @@ SELECT b.process, a.fds AS fds_first, z.fds AS fds_last, b.fds_peak,
      AND c.fds >= z.fds) AS growth_until,
   (SELECT count(DISTINCT coalesce(l.soft, 'unlimited')) > 1 FROM limit_span l
    WHERE l.process = b.process AND l.resource = 'Max open files') AS limit_changed,
+  (SELECT max(l.first_snapshot) FROM limit_span l WHERE l.process = b.process AND l.resource = 'Max open files'
+     AND l.soft IS NOT (SELECT o.soft FROM limit_span o WHERE o.process = l.process AND o.resource = l.resource
+       AND o.first_snapshot < l.first_snapshot ORDER BY o.first_snapshot DESC LIMIT 1)
+     AND EXISTS (SELECT 1 FROM limit_span o WHERE o.process = l.process AND o.resource = l.resource
+       AND o.first_snapshot < l.first_snapshot)) AS limit_since,
   b.first_snapshot, b.last_snapshot
 FROM bound b
 JOIN fd_count a ON a.process = b.process AND a.snapshot = b.first_snapshot
@@ -51,22 +57,19 @@ JOIN limit_use u ON u.process = b.process AND u.snapshot = b.last_snapshot
 LEFT JOIN stopped t ON t.process = b.process;
 CREATE UNIQUE INDEX _process_fds_by_id ON process_fds (process);
 
--- The fds that a process had when it was last looked at: fd_span.id.
-CREATE VIEW _fd_at_end AS
-SELECT f.id, f.process FROM fd_span f JOIN processes p USING (process)
-WHERE f.closed_by IS NULL OR f.closed_by IS p.ended_by;
-
--- How many of each kind.   process, kind, count
+-- How many fds of each kind a process had when it was last looked at.   process, kind, count
 CREATE VIEW kind_at_end AS
-SELECT e.process, f.kind, count(*) AS count
-FROM _fd_at_end e JOIN fd_span f USING (id)
-GROUP BY e.process, f.kind;
+SELECT f.process, f.kind, count(*) AS count
+FROM fd_span f JOIN processes p USING (process)
+WHERE f.closed_by IS NULL OR f.closed_by IS p.ended_by
+GROUP BY f.process, f.kind;
 
 -- How many socket fds of each verdict.   process, verdict, count
 CREATE VIEW verdict_at_end AS
-SELECT e.process, s.verdict, count(*) AS count
-FROM _fd_at_end e JOIN sockets s USING (id)
-GROUP BY e.process, s.verdict;
+SELECT process, verdict, count(*) AS count
+FROM sockets
+WHERE open_at_end
+GROUP BY process, verdict;
 
 -- The ports on which somebody listens.   netns (inode number), local_port
 CREATE TABLE _listening_port AS
@@ -87,14 +90,15 @@ CREATE UNIQUE INDEX _listening_port_by_port ON _listening_port (netns, local_por
 --   first_data, last_data      of outlived: between which times data last moved; NULL: not told
 CREATE VIEW peer_group AS
 WITH socket AS (
-  SELECT e.process, s.*, EXISTS (SELECT 1 FROM _listening_port l
+  SELECT s.process, s.verdict, s.proof, s.last_state, s.local, s.local_port AS own_port, s.remote, s.remote_address,
+    s.leak, s.connection_last_seen, s.last_data_at, EXISTS (SELECT 1 FROM _listening_port l
     WHERE l.netns = s.netns AND l.local_port = s.local_port) AS is_in
-  FROM _fd_at_end e JOIN sockets s USING (id)
-  WHERE s.verdict NOT IN ('other', 'listening')
+  FROM sockets s
+  WHERE s.open_at_end AND s.verdict NOT IN ('other', 'listening')
 )
 SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
     WHEN is_in THEN 'in' ELSE 'out' END AS direction,
-  CASE WHEN is_in THEN local_port END AS local_port,
+  CASE WHEN is_in THEN own_port END AS local_port,
   CASE WHEN is_in THEN remote_address ELSE remote END AS peer,
   count(*) AS count, sum(leak) AS leaks,
   min(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS first_lost,
@@ -102,7 +106,50 @@ SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
   min(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS first_data,
   max(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS last_data
 FROM socket
-GROUP BY 1, 2, 3, 4, 5, 6, 7;
+-- Most differ in their peer: sorting is soon done with that first.
+GROUP BY peer, process, verdict, proof, last_state, direction, local_port;
+
+-- What the fds of a process at the end point to: paths, and addresses of sockets that are not TCP, those that differ in
+-- their numbers only together.
+--   process
+--   name               the kind, or the protocol of a socket: as fd_class.name
+--   target             /var/log/app-*.log (deleted), 0.0.0.0:* -> 192.0.2.1:53; a * is digits, in those that differ by them
+--   fds                how many
+--   first_seen         of the oldest of them; UTC, ISO 8601
+CREATE VIEW target_group AS
+WITH open AS (
+  SELECT f.process, f.kind AS name, f.target, NULL AS stem, f.first_snapshot
+  FROM fd_span f
+  JOIN processes p USING (process)
+  WHERE (f.closed_by IS NULL OR f.closed_by IS p.ended_by)
+    AND f.kind IN ('file', 'deleted-file', 'directory', 'char-device', 'block-device', 'fifo', 'memfd', 'other')
+  UNION ALL
+  SELECT process, coalesce(protocol, 'other'), coalesce(local, '(no name)') || coalesce(' -> ' || remote, ''),
+    -- Of an address the port alone is a number that is not worth to be told each time.
+    CASE WHEN local_port IS NOT NULL AND local LIKE '%:' || local_port
+      THEN substr(local, 1, length(local) - length(local_port)) || '*' || coalesce(' -> ' || remote, '') END,
+    first_snapshot
+  FROM _socket
+  WHERE open_at_end AND verdict = 'other'
+), digits AS (
+  SELECT process, name, target, first_snapshot, coalesce(stem,
+    replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(target,
+      '0', '*'), '1', '*'), '2', '*'), '3', '*'), '4', '*'), '5', '*'), '6', '*'), '7', '*'), '8', '*'), '9', '*')) AS stem
+  FROM open
+), stemmed AS (
+  -- Runs of up to 64 of them become one.
+  SELECT process, name, target, first_snapshot, replace(replace(replace(replace(replace(replace(stem,
+    '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*') AS stem
+  FROM digits
+)
+SELECT g.process, g.name, g.target, g.fds, s.taken_at AS first_seen
+FROM (
+  SELECT process, name, iif(min(target) = max(target), min(target), stem) AS target, count(*) AS fds,
+    min(first_snapshot) AS first_snapshot
+  FROM stemmed
+  GROUP BY process, name, stem
+) g
+JOIN snapshot s ON s.id = g.first_snapshot;
 
 -- Where an fd belongs when fds are counted: by what `fdanalyze diff --by` groups.
 --   id                 fd_span.id
@@ -129,29 +176,71 @@ FROM (
 --   process, tcp, tcp6   how many fds, dead ones by the table that listed them last
 --   alive                how many of them are listed at the end
 CREATE VIEW listed_in AS
-SELECT e.process, sum(s.net_table = 1) AS tcp, sum(s.net_table = 2) AS tcp6,
-  sum(s.verdict IN ('connected', 'peer-closed', 'closing')) AS alive
-FROM _fd_at_end e JOIN sockets s USING (id)
-WHERE s.last_state IS NOT NULL
-  AND s.verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
-GROUP BY e.process;
+SELECT process, sum(net_table = 1) AS tcp, sum(net_table = 2) AS tcp6,
+  sum(verdict IN ('connected', 'peer-closed', 'closing')) AS alive
+FROM sockets
+WHERE open_at_end AND last_state IS NOT NULL
+  AND verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
+GROUP BY process;
 
--- What could not be read, each thing once.
---   operation, subject, pid, errno, detail
+-- What could not be read, each file once; of a process those of all its fds together.
+--   operation
+--   file               4711/exe, net:[4026531840]/tcp; 4711/fd/N: the links of fds
+--   subject            one of the files: the first in the order of texts
+--   pid, errno, detail
+--   reason             errno in words: EACCES: permission denied; NULL: no call failed, see detail
 --   count              how often
 --   snapshots          in how many snapshots, from first_snapshot to last_snapshot
 CREATE VIEW unreadable AS
-SELECT operation, subject, pid, errno, detail, sum(count) AS count,
-  count(DISTINCT snapshot) AS snapshots, min(snapshot) AS first_snapshot,
-  max(snapshot) AS last_snapshot
-FROM failure
-GROUP BY operation, subject, pid, errno, detail;
+WITH named AS (
+  SELECT *, CASE WHEN subject GLOB '*/fd/[0-9]*' THEN substr(subject, 1, instr(subject, '/fd/') + 3) || 'N'
+    WHEN subject GLOB '*/fdinfo/[0-9]*' THEN substr(subject, 1, instr(subject, '/fdinfo/') + 7) || 'N'
+    ELSE subject END AS file
+  FROM failure
+)
+SELECT f.operation, f.file, min(f.subject) AS subject, f.pid, f.errno,
+  coalesce(e.words, 'error ' || f.errno) AS reason, f.detail, sum(f.count) AS count,
+  count(DISTINCT f.snapshot) AS snapshots, min(f.snapshot) AS first_snapshot,
+  max(f.snapshot) AS last_snapshot
+FROM named f
+LEFT JOIN errno_name e USING (errno)
+GROUP BY f.operation, f.file, f.pid, f.errno, f.detail;
 
--- The grace period as one says it: 30 s, 500 ms, 10 d.   words
+-- Processes that had fds at the end whose links could not be read, so that nothing is known of what they are.
+--   process
+--   fds                how many
+CREATE VIEW unread_link AS
+SELECT process, count AS fds FROM kind_at_end WHERE kind = 'unread';
+
+-- Why fds of processes could not be read: the list of them, or their links.
+--   process
+--   reason             in words; NULL: not told
+--   is_refused         1: for want of a right
+CREATE VIEW unread_reason AS
+SELECT process, coalesce(reason, detail) AS reason, errno IN (1, 13) IS 1 AS is_refused
+FROM (
+  -- The reading of fds first: of an old recorder one row can stand for several files.
+  SELECT p.process, u.reason, u.detail, u.errno, row_number() OVER (PARTITION BY p.process
+    ORDER BY u.file GLOB '*/fd' DESC, u.file GLOB '*/fd/N' DESC, u.count DESC, u.reason) AS rank
+  FROM processes p
+  JOIN unreadable u ON u.pid = p.pid AND u.first_snapshot <= p.last_snapshot
+    AND u.last_snapshot >= p.first_snapshot
+    AND (u.operation = 'readlink' OR u.file GLOB '*/fd')
+)
+WHERE rank = 1;
+
+-- The grace period as one says it: 30 s, 500 ms, 10 d.
+--   words
+--   twice, twice_option   twice as long, as one says it and as an option takes it: 60 s, 60s
 CREATE VIEW _grace AS
-SELECT CASE WHEN ms > 0 AND ms % 86400000 = 0 THEN printf('%d d', ms / 86400000)
-  WHEN ms > 0 AND ms % 3600000 = 0 THEN printf('%d h', ms / 3600000)
-  WHEN ms >= 120000 AND ms % 60000 = 0 THEN printf('%d min', ms / 60000)
-  WHEN ms % 1000 = 0 THEN printf('%d s', ms / 1000)
-  ELSE printf('%d ms', ms) END AS words
-FROM (SELECT value AS ms FROM setting WHERE name = 'grace_ms');
+WITH length AS (
+  SELECT part, CASE WHEN ms > 0 AND ms % 86400000 = 0 THEN printf('%d d', ms / 86400000)
+    WHEN ms > 0 AND ms % 3600000 = 0 THEN printf('%d h', ms / 3600000)
+    WHEN ms >= 120000 AND ms % 60000 = 0 THEN printf('%d min', ms / 60000)
+    WHEN ms % 1000 = 0 THEN printf('%d s', ms / 1000)
+    ELSE printf('%d ms', ms) END AS words
+  FROM (SELECT 1 AS part, value AS ms FROM setting WHERE name = 'grace_ms'
+        UNION ALL SELECT 2, 2 * value FROM setting WHERE name = 'grace_ms')
+)
+SELECT a.words, b.words AS twice, replace(replace(b.words, ' ', ''), 'min', 'm') AS twice_option
+FROM length a JOIN length b ON a.part = 1 AND b.part = 2;

@@ -64,6 +64,83 @@ TEST(Growth, OfOneStepTouchesZero) {
   EXPECT_LE(growthOf({10, 10, 10, 10, 10, 60, 60, 60, 60, 60}).low_per_hour, 0);
 }
 
+// --- its end ---
+
+/// `first` points of `step` more each, then `still` points of the last.
+std::vector<double> rampAndPlateau(int first, double step, int still) {
+  std::vector<double> counts;
+  for (int i = 0; i < first; ++i)
+    counts.push_back(10 + i * step);
+  counts.insert(counts.end(), static_cast<size_t>(still), counts.back());
+  return counts;
+}
+
+TEST(Growth, StopsWhereAPoolIsFull) {
+  // 23 points up to 98, and only 6 of the 29 still.
+  const Growth growth = growthOf(rampAndPlateau(23, 4, 6));
+  ASSERT_TRUE(growth.stopped_seconds);
+  // Up to a tenth of what it would be by now counts as still.
+  EXPECT_NEAR(*growth.stopped_seconds, 22 * 60, 60);
+  EXPECT_LE(growth.low_per_hour, 0);
+  EXPECT_GT(growth.per_hour.value(), 200);
+}
+
+TEST(Growth, StopsAlsoWithALittleTraffic) {
+  std::vector<double> counts = rampAndPlateau(20, 10, 10);
+  for (size_t i = 20; i < counts.size(); ++i)
+    counts[i] += static_cast<double>(i % 3);
+  EXPECT_TRUE(growthOf(counts).stopped_seconds);
+}
+
+TEST(Growth, DoesNotStopBeforeAnybodyCouldSeeIt) {
+  EXPECT_FALSE(growthOf(rampAndPlateau(20, 1, 0)).stopped_seconds);
+  // Too few points, and too few fds that would have come.
+  EXPECT_FALSE(growthOf(rampAndPlateau(20, 10, 2)).stopped_seconds);
+  EXPECT_FALSE(growthOf(rampAndPlateau(23, 1, 8)).stopped_seconds);
+  EXPECT_TRUE(growthOf(rampAndPlateau(23, 1, 14)).stopped_seconds);
+  // Nor is a little more in the first moments a growth.
+  EXPECT_FALSE(growthOf(rampAndPlateau(4, 6, 30)).stopped_seconds);
+}
+
+TEST(Growth, DoesNotStopBetweenTwoSteps) {
+  std::vector<double> counts;
+  for (int step = 0; step < 4; ++step)
+    counts.insert(counts.end(), 10, 10 + 30 * step);
+  EXPECT_FALSE(growthOf(counts).stopped_seconds);
+  // Twice as long as ever before.
+  counts.insert(counts.end(), 12, 100);
+  EXPECT_TRUE(growthOf(counts).stopped_seconds);
+}
+
+TEST(Growth, DoesNotStopAfterABurst) {
+  EXPECT_FALSE(growthOf({10, 11, 12, 900, 14, 15, 16, 17, 18, 19, 20, 21}).stopped_seconds);
+}
+
+TEST(Growth, GoesOnAfterAPause) {
+  std::vector<double> counts = rampAndPlateau(15, 5, 8);
+  for (int i = 1; i <= 8; ++i)
+    counts.push_back(80 + 5 * i);
+  EXPECT_FALSE(growthOf(counts).stopped_seconds);
+}
+
+TEST(Growth, HasTheRateOfItsEndInItsRange) {
+  // One of five kinds has reached a limit of its own.
+  std::vector<double> counts;
+  for (int i = 0; i < 40; ++i)
+    counts.push_back(i < 30 ? 10 + 5 * i : 155 + 4 * (i - 29));
+  const Growth growth = growthOf(counts);
+  EXPECT_LE(growth.low_per_hour, 4.4 * 60);
+  EXPECT_GE(growth.high_per_hour, 5 * 60);
+  EXPECT_FALSE(growth.stopped_seconds);
+}
+
+TEST(Growth, ThatFallsAtItsEndIncludesZero) {
+  std::vector<double> counts;
+  for (int i = 0; i < 40; ++i)
+    counts.push_back(i < 30 ? 10 + 5 * i : 155 - 3 * (i - 29));
+  EXPECT_LE(growthOf(counts).low_per_hour, 0);
+}
+
 TEST(Growth, NeedsThreePoints) {
   for (const auto& points : {minutes({}), minutes({1}), minutes({1, 2})}) {
     const Growth growth = estimateGrowth(points);
@@ -155,9 +232,9 @@ TEST(Forecast, IsRefusedWithTheReason) {
             "fewer than 3 snapshots");
   EXPECT_EQ(refused({.points = 9, .per_hour = 0, .reason = {}}, filling()), "it does not grow");
 
-  Filling changed = filling();
-  changed.limit_changed = true;
-  EXPECT_EQ(refused(risingGrowth(), changed), "the limit was changed while it was recorded");
+  Filling stopped = filling();
+  stopped.stopped_at = "noon";
+  EXPECT_EQ(refused(risingGrowth(), stopped), "the growth stopped at noon");
   Filling ended = filling();
   ended.has_ended = true;
   EXPECT_EQ(refused(risingGrowth(), ended), "the process ended");

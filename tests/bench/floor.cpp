@@ -76,7 +76,7 @@ std::string mountLine(std::string_view info) {
 
 std::string mountLineOfSockets() {
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const std::string line =
+  std::string line =
       mountLine(readShort(AT_FDCWD, ("/proc/self/fdinfo/" + std::to_string(fd)).c_str()));
   ::close(fd);
   return line;
@@ -166,7 +166,8 @@ class Floor {
         askProtocol(fds, name);
       }
       if (is_first_ || is_unlisted) readLink(fds, name.c_str());
-      if (is_first_ && is_unlisted) ask(pidfd, std::atoi(name.c_str()));
+      if (is_first_ && is_unlisted)
+        ask(pidfd, static_cast<int>(std::strtol(name.c_str(), nullptr, 10)));
     }
     ::close(pidfd);
   }
@@ -188,7 +189,8 @@ int64_t cpuUs() {
 
 int main(int argc, char** argv) {
   if (argc != 4) return EXIT_FAILURE;
-  Floor floor(std::atoi(argv[2]), std::atoll(argv[3]), std::string_view(argv[1]) == "first");
+  Floor floor(static_cast<int>(std::strtol(argv[2], nullptr, 10)),
+              std::strtoll(argv[3], nullptr, 10), std::string_view(argv[1]) == "first");
   if (!floor.isOpen()) return EXIT_FAILURE;
   const int64_t before_us = cpuUs();
   floor.read();

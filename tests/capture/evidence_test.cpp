@@ -14,6 +14,7 @@
 #include "capture/archive/redact_archive.h"
 #include "capture/archive/writer.h"
 #include "capture/collect/text_log.h"
+#include "capture/text_content.h"
 #include "schema/evidence/stored_digests.h"
 #include "schema/evidence/text_codec.h"
 #include "tests/support/snapshots.h"

@@ -172,6 +172,11 @@ TEST_F(Archive, KeepsEverySnapshotOfAKilledRecorder) {
   EXPECT_EQ(of_lone.status, 0);
   EXPECT_NE(of_lone.err.find("without its -wal"), std::string::npos) << of_lone.err;
   EXPECT_GE(analyze({"snapshots", lone}).size(), 1U) << "the first is there at once";
+  // Nobody may take what is missing for nothing.
+  const std::string verdict = analyze({"report", lone}).at("summary").at("verdict");
+  EXPECT_EQ(verdict, "nothing was found that needs attention as far as " + lone +
+                         " tells: it was copied without its -wal, and its newest snapshots may be "
+                         "missing");
   std::filesystem::remove(lone);
 
   ASSERT_EQ(record({"-n", "2", "-i", "10ms"}).status, 0);

@@ -1,4 +1,5 @@
 // What the kernel still says of a socket whose connection is gone.
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -199,6 +200,31 @@ TEST(Autopsy, OneSnapshotTellsTheLeaksHistory) {
   EXPECT_EQ(process.at("peers")[0].at("local_port"), scene.told());
   EXPECT_NE(process.at("peers")[0].at("last_data"), nullptr);
   EXPECT_FALSE(findingOf(report, "outlived-connections").is_null());
+}
+
+/// A fork, or whoever is passed the socket, has it when the kernel has long been asked.
+TEST(Autopsy, CountsForAnFdThatComesLater) {
+  const TemporaryDirectory directory;
+  Actor actor([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    Pair pair = makePair(listener, "127.0.0.1");
+    endByReset(pair);
+    cue.tell(pair.subject.fd());
+    cue.await();
+    const FileHandle copy(fcntl(pair.subject.fd(), F_DUPFD_CLOEXEC, 100));
+    cue.tell(copy.get());
+    cue.await();
+  });
+  const int first = actor.hear().get<int>();
+  Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
+  recording.awaitSnapshots(2);
+  const int later = actor.ask().get<int>();
+  recording.awaitSnapshots(3);
+  EXPECT_EQ(recording.stop(), 0) << recording.errors();
+  const Json rows = analyze({"outlived", recording.file()});
+  for (const int fd : {first, later})
+    EXPECT_EQ(socketRow(rows, actor.pid(), fd).at("proof"), "autopsy") << rows;
+  EXPECT_EQ(queryValue(recording.file(), "SELECT count(*) FROM autopsy"), 2);
 }
 
 TEST(Autopsy, TellsForgottenFromIgnored) {

@@ -217,7 +217,7 @@ Titles growthOfIdle(bool has_keepalive) {
 TEST(RealFindings, IdleConnectionsWithoutKeepalive) {
   const Titles titles = growthOfIdle(false);
   ASSERT_EQ(titles.size(), 1U);
-  EXPECT_TRUE(titles.begin()->starts_with("idle connections without keepalive at port "))
+  EXPECT_TRUE(titles.begin()->starts_with("connections without keepalive at port "))
       << Json(titles);
 }
 
@@ -270,8 +270,13 @@ TEST(RealFindings, APlateau) {
   for (size_t i = 1; i < 6; ++i)
     steps[i] = 6;
   growBy(steps, [](const Film& film) {
-    EXPECT_EQ(film.titles("plateau"),
-              Titles{"fds grew from 5 to about 35 and stand still since: saturation, not a leak"});
+    const Titles titles = film.titles("plateau");
+    ASSERT_EQ(titles.size(), 1U);
+    // It has a time in it.
+    EXPECT_TRUE(titles.begin()->starts_with("fds grew from 5 to 35 until 20")) << *titles.begin();
+    EXPECT_TRUE(
+        titles.begin()->ends_with("Z and stand still since: saturation, not a growing leak"))
+        << *titles.begin();
     EXPECT_FALSE(fires(film, "steady-growth"));
     EXPECT_FALSE(fires(film, "step-growth"));
     EXPECT_FALSE(fires(film, "kind-growth"));

@@ -97,6 +97,38 @@ TEST_F(WithoutRights, TheOtherProcessIsRecordedAndTheGapNamed) {
   EXPECT_EQ(listing[0].at("snapshots"), 3);
 }
 
+// With the right to list fds and none to look at them their number is known and nothing else.
+TEST_F(WithoutRights, FdsThatMayOnlyBeListedAreOfNoKind) {
+  const Socket listener = listenOn("127.0.0.1");
+  Actor actor([address = listener.local()](Cue& cue) {
+    const std::vector<Socket> sockets = connectTimes(address, 4);
+    cue.tell("ready");
+    cue.await();
+  });
+  actor.hear();
+  const std::string pid = std::to_string(actor.pid());
+  const ProgramResult result =
+      runProgram({"setpriv", "--bounding-set", "-sys_ptrace", directory.file("fdcapture"), "record",
+                  "-o", database, "-p", pid, "-i", "20ms", "-n", "2"});
+  ASSERT_EQ(result.status, 3) << result.err;
+
+  const Json report = analyze({"report", database});
+  const Json process = processOf(report, actor.pid());
+  const int64_t fds = process.at("fds").at("last").get<int64_t>();
+  EXPECT_GT(fds, 4);
+  EXPECT_EQ(process.at("kinds"), Json({{"unread", fds}}));
+  EXPECT_EQ(process.at("verdicts"), Json::object());
+  EXPECT_EQ(process.at("unread_reason"), "EACCES: permission denied");
+  const std::string verdict = report.at("summary").at("verdict");
+  EXPECT_TRUE(verdict.starts_with("nothing is known: " + std::to_string(fds) + " fds of "))
+      << verdict;
+  EXPECT_NE(verdict.find("CAP_SYS_PTRACE"), std::string::npos) << verdict;
+  const Json links = rowsWhere(report.at("coverage").at("unreadable"), "file", pid + "/fd/N");
+  ASSERT_EQ(links.size(), 1U);
+  EXPECT_EQ(links[0].at("operation"), "readlink");
+  EXPECT_EQ(links[0].at("count"), 2 * fds) << "each fd once in each snapshot";
+}
+
 // That a process may not be looked at any more does not close its fds.
 TEST_F(WithoutRights, WhatWasSeenIsNotClosed) {
   const Socket listener = listenOn("127.0.0.1");

@@ -5,10 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -59,6 +62,48 @@ TEST(Relations, ADeadSocketThatTwoFdsHold) {
   EXPECT_EQ(queryValue(scene.database(), "SELECT count(*) FROM autopsy"), 1) << "one socket";
   EXPECT_EQ(analyze({"outlived", scene.database()}).size(), 2U);
   EXPECT_FALSE(findingOf(scene.report(), "shared-sockets").is_null());
+}
+
+TEST(Relations, WhatChildrenKeepOpenIsToldOfTheProcessThatTheyComeFrom) {
+  const TemporaryDirectory directory;
+  Actor actor([](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    Pair pair = makePair(listener, "127.0.0.1");
+    std::vector<pid_t> children;
+    for (int i = 0; i < 2; ++i) {
+      children.push_back(fork());
+      if (children.back() != 0) continue;
+      close(pair.peer.fd());
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      while (getppid() != 1)
+        pause();
+      _exit(0);
+    }
+    cue.tell(children);
+    cue.await();
+    { const Socket closed = std::move(pair.subject); }
+    pair.peer.reset();
+    cue.tell("closed");
+    cue.await();
+  });
+  const auto children = actor.hear().get<std::vector<pid_t>>();
+  Recording recording(directory.file("f.db"), selectPids({actor.pid(), children[0], children[1]}));
+  recording.awaitSnapshots();
+  actor.ask();
+  recording.awaitSnapshots(3);
+  EXPECT_EQ(recording.stop(), 0);
+  const Json report = analyze({"report", recording.file()});
+  for (const pid_t child : children)
+    EXPECT_EQ(rowsWhere(report.at("findings"), "pid", child), Json::array());
+  const Json finding = findingOf(report, "inherited-sockets");
+  ASSERT_FALSE(finding.is_null());
+  EXPECT_EQ(finding.at("pid"), actor.pid());
+  EXPECT_EQ(valuesOf(query(recording.file(), finding.at("evidence").at(0).at("query")), "pid"),
+            Json({std::min(children[0], children[1]), std::max(children[0], children[1])}));
+  EXPECT_EQ(finding.at("also").size(), 2U);
+  // Of a child alone it is told as its own.
+  const Json alone = analyze({"report", recording.file(), "--pid", std::to_string(children[0])});
+  EXPECT_FALSE(findingOf(alone, "outlived-connections").is_null());
 }
 
 TEST(Relations, AConnectionThatNobodyHasAccepted) {

@@ -1,7 +1,9 @@
 // The reports of the samples as other programs take them: JSON by its schema, HTML in a browser.
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,25 @@ std::string sample(const std::string& name) {
 void writeReport(const std::string& name, const std::string& format, const std::string& file) {
   const ProgramResult result = runFdanalyze({"report", sample(name), "-f", format, "-o", file});
   ASSERT_EQ(result.status, 0) << result.err;
+}
+
+// --- what lies beside it meanwhile ---
+
+TEST(ReportFiles, WhoInterruptsAReportLeavesNoCopyOfTheArchiveBehind) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    const TemporaryDirectory directory;
+    std::optional<int> status;
+    // It can be faster than the signal.
+    for (int attempt = 0; attempt < 20 && status != -number; ++attempt) {
+      ChildProcess report({FDANALYZE_PATH, "report", sample("pushgateway")},
+                          {.environment = {{"TMPDIR", directory.path()}}, .directory = {}});
+      ASSERT_TRUE(waitFor([&] { return !namesIn(directory.path()).empty(); }));
+      report.signal(number);
+      status = report.wait();
+      EXPECT_EQ(namesIn(directory.path()), std::vector<std::string>());
+    }
+    EXPECT_EQ(status, -number);
+  }
 }
 
 // --- JSON ---

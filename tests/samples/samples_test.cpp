@@ -200,8 +200,10 @@ TEST(Samples, SeveralArchivesAreKeptApartAndSummedUp) {
               report(name).at("processes"));
     EXPECT_EQ(rowsWhere(it.at("findings"), "database", sample(name)), report(name).at("findings"));
   }
-  // The worst first.
-  EXPECT_EQ(it.at("processes")[0].at("database"), sample("leak-reset"));
+  // The worst first: no fd is free in one of them.
+  EXPECT_EQ(it.at("processes")[0].at("database"), sample("pushgateway"));
+  EXPECT_EQ(it.at("findings")[0].at("database"), sample("pushgateway"));
+  EXPECT_TRUE(it.at("summary").at("verdict").get<std::string>().starts_with("prometheus-pushgate"));
   for (const std::string format : {"text", "markdown", "html"}) {
     std::vector<std::string> formatted = arguments;
     formatted.insert(formatted.end(), {"-f", format});
@@ -283,7 +285,8 @@ TEST(Samples, LeakResetHasOutlivedFdsWithProof) {
 
 TEST(Samples, AfterLeakTellsTheHistoryFromOneSnapshot) {
   const Json it = report("after-leak");
-  EXPECT_TRUE(findingsOf(it).contains("critical outlived-connections"));
+  // How fast it grows is not known, so neither is that it fails within a day.
+  EXPECT_TRUE(findingsOf(it).contains("warning outlived-connections"));
   EXPECT_EQ(it.at("coverage").at("snapshots"), 1);
   const Json rows = analyze({"outlived", sample("after-leak")});
   EXPECT_GE(rows.size(), 80U);

@@ -226,7 +226,7 @@ TEST(FdSpan, KindsOfFiles) {
   } const kCases[] = {
       {"a/3", "s500", "socket"},
       {"a/3", "p8", "pipe"},
-      {"a/3", "?", "other"},
+      {"a/3", "?", "unread"},
       {"a/3", "anon_inode:[eventpoll]", "eventpoll"},
       {"a/3", "anon_inode:[io_uring]", "io_uring"},
       {"a/3", "anon_inode:inotify", "inotify"},

@@ -35,18 +35,39 @@ TEST(GrowthFindings, ALineIsSteady) {
             "about 2026-01-01T00:05:00Z");
 }
 
+TEST(GrowthFindings, WhatHasEndedGrewAndDoesNotGrow) {
+  const std::string drawing = "snapshots: R . . . . . . . . .\nprocess a: ok . . . . . . . . -\n" +
+                              curve({2, 4, 6, 8, 10, 12, 14, 16, 18, 18});
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grew, from 2 to 18");
+}
+
 TEST(GrowthFindings, AFarLimitIsNoWarning) {
   EXPECT_NE(findingsOf(drawn(line(14, 10, 3), "2000000/2000000")).find("steady-growth info 100\n"),
             std::string::npos);
 }
 
-TEST(GrowthFindings, AChangedLimitIsNoForecast) {
+TEST(GrowthFindings, AChangedLimitIsAForecastFromThenOn) {
   const std::string drawing =
       timeOf(14) + "limit a: 100/900 . . . . . 200/900 . . . . . . .\n" + curve(line(14, 10, 3));
+  EXPECT_EQ(titleOf(drawing, "steady-growth"),
+            "fds grow steadily, +18.0 fds a minute; if it goes on, the limit of 200 is reached "
+            "between 2026-01-01T00:10:00Z and 2026-01-01T00:11:00Z");
+  EXPECT_NE(explanationOf(drawing, "steady-growth")
+                .find("; since the limit was changed at 2026-01-01T00:01:00Z;"),
+            std::string::npos)
+      << explanationOf(drawing, "steady-growth");
+  EXPECT_NE(explanationOf(drawing, "limit-changed")
+                .find("The rate and the forecast are those of the snapshots since then."),
+            std::string::npos);
+}
+
+TEST(GrowthFindings, ALimitThatWasChangedLastIsNoForecast) {
+  const std::string drawing =
+      timeOf(14) + "limit a: 100/900 . . . . . . . . . 200/900 . . .\n" + curve(line(14, 10, 3));
   EXPECT_EQ(titleOf(drawing, "steady-growth"), "fds grow steadily, +18.0 fds a minute");
   EXPECT_NE(explanationOf(drawing, "steady-growth")
                 .find("Not known: when the limit is reached (the limit was changed while it was "
-                      "recorded)."),
+                      "recorded, and there are fewer than 5 snapshots since)."),
             std::string::npos);
 }
 
@@ -80,8 +101,32 @@ TEST(GrowthFindings, APlateau) {
   counts.insert(counts.end(), 12, 50);
   const std::string drawing = drawn(counts);
   EXPECT_EQ(findingsOf(drawing), "plateau info 100\n");
-  EXPECT_EQ(titleOf(drawing, "plateau"),
-            "fds grew from 10 to about 50 and stand still since: saturation, not a leak");
+  EXPECT_EQ(
+      titleOf(drawing, "plateau"),
+      "fds grew from 10 to 50 until 2026-01-01T00:00:50Z and stand still since: saturation, not "
+      "a growing leak");
+}
+
+TEST(GrowthFindings, APlateauThatHasJustBegun) {
+  // A pool of 100: no leak and no forecast, though it grew for most of the time.
+  std::vector<int> counts = line(23, 5, 4);
+  counts.insert(counts.end(), 6, 93);
+  EXPECT_EQ(findingsOf(drawn(counts, "150/150")), "plateau info 100\n");
+}
+
+TEST(GrowthFindings, APlateauOfDeadSocketsIsNoSaturation) {
+  std::string drawing = timeOf(20) + limitOf("9000/9000", 20);
+  for (int fd = 0; fd < 30; ++fd) {
+    std::string before;
+    for (int i = 0; i < fd / 5; ++i)
+      before += i == 0 ? " _" : " .";
+    std::string after;
+    for (int i = fd / 5 + 1; i < 20; ++i)
+      after += " .";
+    drawing += fmt::format("fd a/{0}:{1} s{2}{3}\nautopsy a/{0} inode={2}:{1} dead{3}\n", fd,
+                           before, 500 + fd, after);
+  }
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections warning 100\n");
 }
 
 TEST(GrowthFindings, AtTheLimitIsNoPlateau) {
@@ -154,6 +199,17 @@ TEST(GrowthFindings, AKindThatComesAndGoes) {
 
 TEST(GrowthFindings, AKindThatFilledUp) {
   EXPECT_EQ(titleOf(drawn({2, 9, 12, 12, 12, 12, 12, 12, 12}), "kind-growth"), "");
+}
+
+TEST(GrowthFindings, AKindThatStandsStillInTheLastQuarter) {
+  // 0, 30, 60, 90 and 92, beside others that still move.
+  std::vector<int> counts = line(31, 0, 3);
+  counts.insert(counts.end(), {90, 90, 91, 91, 91, 92, 92, 92, 92, 92});
+  std::vector<int> others;
+  for (size_t i = 0; i < counts.size(); ++i)
+    others.push_back(40 + static_cast<int>(i % 4) * 12);
+  const std::string drawing = drawn(counts) + curve(others, "anon_inode:[eventfd]", "", 200);
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "");
 }
 
 TEST(GrowthFindings, FewerThanEightMoreAreNoGrowth) {
@@ -231,7 +287,7 @@ std::string accepted() {
 TEST(GrowthFindings, IdleConnectionsWithoutKeepalive) {
   EXPECT_EQ(findingsOf(accepted()), "idle-connections warning 100\n");
   EXPECT_EQ(titleOf(accepted(), "idle-connections"),
-            "idle connections without keepalive at port 9091 only grow, from 1 to 12");
+            "connections without keepalive at port 9091 only grow, from 1 to 12");
 }
 
 TEST(GrowthFindings, ConnectionsWithKeepaliveAreNotIdle) {

@@ -82,6 +82,17 @@ TEST(HostFindings, FdsThatCouldNotBeRead) {
             "its fds could not be read in 2 of 4 snapshots\n1 thing could not be read");
 }
 
+// A recorder that may list the fds and not look at them knows how many there are and nothing else.
+TEST(HostFindings, FdsWhoseLinksCouldNotBeReadAreOfNoKind) {
+  std::string drawing = timeOf(9) + limitOf("10000/10000", 9) +
+                        curve({1, 3, 5, 7, 9, 11, 13, 15, 17}, "?") +
+                        "failure 100/fd/3 pid=100 errno=13 operation=readlink: 1 1 1 1 1 1 1 1 1\n";
+  EXPECT_EQ(findingsOf(drawing), "unread warning 100\nunread info -\n");
+  EXPECT_EQ(titleOf(drawing, "unread"),
+            "what 17 of its 17 fds are could not be read (EACCES: permission denied)\n"
+            "1 thing could not be read");
+}
+
 TEST(HostFindings, ManyUnreadableProcessesAreOneFinding) {
   const std::string drawing =
       "snapshots: R . . .\nprocess a: ok . . .\nprocess b: fail . . .\nprocess c: fail . . .\n"

@@ -2,10 +2,12 @@
 #include "tests/sql/findings.h"
 
 #include <string>
+#include <vector>
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include "schema/sql.h"
 #include "tests/sql/timeline.h"
 
 namespace fdmortem::test {
@@ -37,6 +39,44 @@ TEST(Findings, FdsThatOutlivedTheirConnections) {
             "outlived-connections warning 100\n");
 }
 
+// What is said of those that a snapshot listed must not be taken for all.
+TEST(Findings, ConnectionsThatNoSnapshotListsAreToldApart) {
+  const std::string explanation = explanationOf(R"(
+    snapshots:            R          .     .  .  .     .
+    process a:            ok         .     .  .  .     .
+    fd a/3:               s500       .     .  .  .     .
+    fd a/4:               s501       .     .  .  .     .
+    fd a/5:               s502       .     .  .  .     .
+    tcp 500:              EST        -     .  .  .     .
+    autopsy a/4 inode=501:  dead     .     .  .  .     .
+    autopsy a/5 inode=502:  dead     .     .  .  .     .
+  )",
+                                                "outlived-connections");
+  EXPECT_NE(explanation.find("Of 3, 1 was still listed, and its connection went between "
+                             "2026-01-01T00:00:00Z and 2026-01-01T00:00:10Z; no snapshot lists "
+                             "the connections of the other 2. "),
+            std::string::npos)
+      << explanation;
+}
+
+TEST(Findings, OfAProcessThatEndedNothingIsOpenAnyMore) {
+  const std::string drawing = R"(
+    snapshots:  R          .  .  .  .  .  .
+    process a:  ok         .  .  .  .  .  -
+    fd a/3:     s500       .  .  .  .  .  -
+    tcp 500:    EST        -  .  .  .  .  .
+  )";
+  const std::string explanation = explanationOf(drawing, "outlived-connections");
+  EXPECT_TRUE(explanation.starts_with(
+      "Observed: these fds were open when the process was last seen, and no TCP table of their "
+      "network namespace listed their sockets, "))
+      << explanation;
+  EXPECT_NE(explanation.find("Its connection went between "), std::string::npos) << explanation;
+  EXPECT_NE(explanation.find("did not see that they were dead; its end closed them."),
+            std::string::npos)
+      << explanation;
+}
+
 TEST(Findings, NotWithinTheGracePeriod) {
   EXPECT_EQ(findingsOf(R"(
     snapshots:  R          .  .  .  .  .
@@ -48,6 +88,7 @@ TEST(Findings, NotWithinTheGracePeriod) {
             "");
 }
 
+// One that is still recorded would be closed in the next moment, as far as one can see.
 TEST(Findings, WhatOutlivedInARecordingShorterThanTheGracePeriod) {
   constexpr const char* kDrawing = R"(
     snapshots:  R          .  .
@@ -56,7 +97,11 @@ TEST(Findings, WhatOutlivedInARecordingShorterThanTheGracePeriod) {
     fd a/3:     s500       .  .
     tcp 500:    EST        -  .
   )";
-  EXPECT_EQ(findingsOf(kDrawing), "outlived-connections critical 100\n");
+  EXPECT_EQ(findingsOf(kDrawing), "outlived-connections info 100\n");
+  EXPECT_EQ(
+      titleOf(kDrawing, "outlived-connections"),
+      "1 fd outlived its connection, not known for longer than 30 s: a leak, or handlers that "
+      "are slow to close");
 }
 
 TEST(Findings, AFewThatOutlivedInAShortRecordingAreNoProof) {
@@ -70,13 +115,137 @@ TEST(Findings, AFewThatOutlivedInAShortRecordingAreNoProof) {
   EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
 }
 
-TEST(Findings, ManyThatOutlivedInOneSnapshotAreNoTrifle) {
+/// One snapshot of 30 fds: 10 dead sockets that last carried data so many seconds before, and
+/// pipes.
+std::string tenDead(int seconds_before) {
   std::string drawing = "snapshots: R\nprocess a: ok\n";
   for (int fd = 0; fd < 30; ++fd) {
     drawing += fmt::format("fd a/{}: {}\n", fd, fd < 10 ? fmt::format("s{}", 500 + fd) : "p9");
-    if (fd < 10) drawing += fmt::format("autopsy a/{} inode={}: dead\n", fd, 500 + fd);
+    if (fd < 10) {
+      drawing += fmt::format("autopsy a/{} inode={} asked_at=-{}: dead\n", fd, 500 + fd,
+                             seconds_before - 1);
+    }
+  }
+  return drawing;
+}
+
+TEST(Findings, OneSnapshotDoesNotTellALeakFromSlowHandlers) {
+  const std::string drawing = tenDead(29);
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
+  EXPECT_EQ(
+      titleOf(drawing, "outlived-connections"),
+      "10 fds outlived their connections, none known for longer than 30 s: a leak, or handlers "
+      "that are slow to close");
+  EXPECT_NE(explanationOf(drawing, "outlived-connections")
+                .find("whether they are still open after 30 s, which a recording of at least 60 s "
+                      "shows"),
+            std::string::npos)
+      << explanationOf(drawing, "outlived-connections");
+  EXPECT_EQ(explanationOf(drawing, "outlived-connections").find("Inferred"), std::string::npos);
+}
+
+TEST(Findings, ManyThatWereSilentForLongInOneSnapshotAreALeak) {
+  EXPECT_EQ(findingsOf(tenDead(31)), "outlived-connections warning 100\n");
+  EXPECT_NE(explanationOf(tenDead(31), "outlived-connections")
+                .find("Of 10 that was longer than 30 s before the last look."),
+            std::string::npos);
+}
+
+TEST(Findings, WhatIsLessKnownIsNeverWorse) {
+  // The same dead sockets, proven and not: half of all fds, and the limit far away.
+  constexpr const char* kDead = R"(
+    limit a:    20000/20000  .  .  .  .  .
+    fd a/3:     s500         .  .  .  .  .
+    fd a/4:     s501         .  .  .  .  .
+    tcp 500:    EST          -  .  .  .  .
+    tcp 501:    EST          -  .  .  .  .
+  )";
+  const std::string proven =
+      std::string("snapshots: R . . . . .\nprocess a: ok . . . . .\n") + kDead;
+  EXPECT_EQ(findingsOf(proven), "outlived-connections warning 100\n");
+  const std::string unknown = std::string(
+                                  "snapshots: R . . . . .\nprocess a: ok . . . . .\n"
+                                  "boottime: 0 1 2 3 4 5\nwall: 0 1 2 3 4 5\n") +
+                              kDead;
+  EXPECT_EQ(findingsOf(unknown), "outlived-connections info 100\n");
+}
+
+TEST(Findings, DeadSocketsOfAPoolThatAreHeld) {
+  std::string drawing =
+      "snapshots: R . . . . . . .\nprocess a: ok . . . . . . .\n"
+      "limit a: 20000/20000 . . . . . . .\n";
+  for (int fd = 3; fd < 15; ++fd) {
+    drawing +=
+        fmt::format("fd a/{0}: s{1} . . . . . . .\ntcp {1}: EST . - . . . . .\n", fd, 500 + fd);
   }
   EXPECT_EQ(findingsOf(drawing), "outlived-connections warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "outlived-connections"),
+            "12 fds outlived their connections and stay open; their number did not grow in the "
+            "second half of the recording");
+  EXPECT_NE(explanationOf(drawing, "outlived-connections")
+                .find("With younger ones there were 0 in its first snapshot, 12 half-way and 12 in "
+                      "the last; of those half-way 12 are still open."),
+            std::string::npos)
+      << explanationOf(drawing, "outlived-connections");
+  Timeline timeline(drawing);
+  EXPECT_EQ(timeline.rows("SELECT verdict, fds, certain, judgement FROM dead_judgement"),
+            "outlived 12 12 held\n");
+}
+
+TEST(Findings, DeadSocketsThatAreClosedLateAreNoLeak) {
+  std::string drawing =
+      "snapshots: R . . . . . . . . . . .\nprocess a: ok . . . . . . . . . . .\n"
+      "limit a: 20000/20000 . . . . . . . . . . .\n";
+  for (int i = 0; i < 3; ++i) {
+    drawing += fmt::format(
+        "fd a/{0}: s{1} . . . . . . - . . . .\ntcp {1}: EST - . . . . . . . . . .\n"
+        "fd a/{2}: _ . . . . . s{3} . . . . .\ntcp {3}: _ . . . . . EST - . . . .\n",
+        3 + i, 500 + i, 13 + i, 600 + i);
+  }
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
+  EXPECT_EQ(titleOf(drawing, "outlived-connections"),
+            "3 fds outlived their connections for longer than 30 s; such fds are closed, but late");
+  // One that stays is a leak among them.
+  EXPECT_EQ(findingsOf(drawing + "fd a/30: s700 . . . . . . . . . . .\n"
+                                 "tcp 700: EST - . . . . . . . . . .\n"),
+            "outlived-connections warning 100\n");
+}
+
+TEST(Findings, DeadSocketsThatBecomeMoreAreALeak) {
+  Timeline timeline(R"(
+    snapshots:  R            .  .  .  .  .  .  .
+    process a:  ok           .  .  .  .  .  .  .
+    limit a:    20000/20000  .  .  .  .  .  .  .
+    fd a/3:     s500         .  .  .  .  .  .  .
+    fd a/4:     _            .  .  .  s501  .  .  .
+    tcp 500:    EST          -  .  .  .  .  .  .
+    tcp 501:    _            .  .  .  EST  -  .  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT verdict, fds, certain, judgement FROM dead_judgement"),
+            "outlived 2 1 leak\n");
+}
+
+TEST(Findings, EachRuleHasItsPlace) {
+  Timeline timeline("snapshots: R\nprocess a: ok\n");
+  std::string places;
+  for (const sql::SqlFile& rule : sql::findings()) {
+    EXPECT_NE(timeline.rows(fmt::format("SELECT place FROM rule WHERE id = '{}'", rule.name)), "")
+        << rule.name;
+  }
+  EXPECT_EQ(timeline.rows("SELECT count(*) FROM rule"),
+            fmt::format("{}\n", sql::findings().size()));
+}
+
+TEST(Findings, ThePressureOnALimit) {
+  const auto pressure = [](const std::string& limit, const std::vector<int>& counts) {
+    Timeline timeline(timeOf(counts.size()) + limitOf(limit, counts.size()) + curve(counts));
+    return timeline.rows("SELECT pressure, place FROM limit_pressure");
+  };
+  EXPECT_EQ(pressure("9/9", {9, 9, 9}), "full 0\n");
+  EXPECT_EQ(pressure("99/99", {9, 12, 15, 18, 21, 24}), "soon 1\n");
+  EXPECT_EQ(pressure("9/9", {9, 9, 4}), "reached 2\n");
+  EXPECT_EQ(pressure("10/10", {8, 8, 8}), "near 3\n");
+  EXPECT_EQ(pressure("10/10", {7, 7, 7}), "- 4\n");
 }
 
 TEST(Findings, WhatIsRunAgainAndAgainIsToldOfOnce) {
@@ -414,6 +583,80 @@ TEST(Findings, WhoHoldsAllThatAnOlderProcessHolds) {
   EXPECT_EQ(timeline.rows("SELECT a.comm, b.comm FROM _held_by h JOIN processes a USING (process) "
                           "JOIN processes b ON b.process = h.held_by"),
             "b a\n");
+}
+
+/// A server that starts b and c, which keep what it closes; b and c have also what it was not seen
+/// with.
+constexpr const char* kForked = R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    process c parent=7: _    _    =ok  .    .    .
+    fd a/3:             s500 .    -    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    fd b/4:             _    =s501 .   .    .    .
+    fd c/3:             _    _    =s500 .    .    .
+    fd c/4:             _    _    =s501 .    .    .
+    tcp 500:            EST  .    .    -    .    .
+    tcp 501:            _    EST  .    CW   .    .
+)";
+
+TEST(Findings, WhatForkedProcessesKeepOpenIsToldOfTheOneThatTheyComeFrom) {
+  EXPECT_EQ(titleOf(kForked, "inherited-sockets"),
+            "2 processes that come from it by fork keep 2 sockets without a live peer open");
+  const std::string explanation = explanationOf(kForked, "inherited-sockets");
+  EXPECT_NE(explanation.find("Observed: they have 4 fds of those sockets, which this process has "
+                             "not; of 2 the connection is gone, of the others the peer has ended "
+                             "its side."),
+            std::string::npos)
+      << explanation;
+  EXPECT_NE(explanation.find("2 were listed among the fds of this process itself at an earlier or "
+                             "the same time. 2 were held by another process that comes from it "
+                             "too."),
+            std::string::npos)
+      << explanation;
+  Timeline timeline(kForked);
+  EXPECT_EQ(timeline.rows("SELECT p.comm, o.comm FROM _held_by h JOIN processes p USING (process) "
+                          "JOIN processes o ON o.process = h.held_by ORDER BY 1"),
+            "b a\nc a\n");
+}
+
+TEST(Findings, WhatAForkedProcessOpenedIsItsOwn) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    fd a/3:             s500 .    -    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    fd b/4:             _    _    s501 .    .    .
+    tcp 500:            EST  .    .    -    .    .
+    tcp 501:            _    _    EST  -    .    .
+  )",
+                    "inherited-sockets"),
+            "");
+  // Nothing shows where it comes from.
+  EXPECT_EQ(titleOf(R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    tcp 500:            _    EST  .    -    .    .
+  )",
+                    "inherited-sockets"),
+            "");
+}
+
+TEST(Findings, WhatTheForkingProcessStillHoldsIsToldOfItsOwnSockets) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    .    .
+    fd a/3:             s500 .    .    .    .    .
+    fd b/3:             _    =s500 .   .    .    .
+    tcp 500:            EST  .    .    -    .    .
+  )",
+                    "inherited-sockets"),
+            "");
 }
 
 TEST(Findings, ASocketThatOnlyOneHolds) {

@@ -23,6 +23,39 @@ TEST(GrowthView, EndsWhereTheLimitWasReached) {
             "4 360.0 it was reached\n");
 }
 
+TEST(GrowthView, TellsSinceWhenItStandsStill) {
+  Timeline timeline(
+      timeOf(20) + limitOf("900/900", 20) +
+      curve({5, 15, 25, 35, 45, 55, 65, 75, 75, 75, 75, 75, 75, 75, 75, 75, 75, 75, 75, 75}));
+  EXPECT_EQ(timeline.rows("SELECT stopped_at, forecast_reason FROM growth"),
+            "2026-01-01T00:01:10.000Z the growth stopped at 2026-01-01T00:01:10Z\n");
+  EXPECT_EQ(timeline.rows("SELECT shape FROM growth_shape"), "plateau\n");
+}
+
+TEST(GrowthView, IsOfTheTimeAfterAChangeOfTheLimit) {
+  const std::string fds = curve({1, 2, 3, 4, 6, 8, 10, 12, 14, 16});
+  Timeline raised(timeOf(10) + "limit a: 50/90 . . . 20/90 . . . . .\n" + fds);
+  EXPECT_EQ(raised.rows("SELECT since, points, rate, exhaustion_at FROM growth"),
+            "5 6 +12.0 fds a minute 2026-01-01T00:02:00.000Z\n");
+  EXPECT_EQ(raised.rows("SELECT pressure FROM limit_pressure"), "soon\n");
+}
+
+TEST(GrowthView, IsOfAllWhereThereIsTooLittleAfterAChangeOfTheLimit) {
+  const std::string fds = curve({1, 2, 3, 4, 5, 6, 7, 8});
+  Timeline raised(timeOf(8) + "limit a: 20/90 . . . 50/90 . . .\n" + fds);
+  EXPECT_EQ(
+      raised.rows("SELECT since, points, rate, forecast_reason FROM growth"),
+      "- 8 +6.0 fds a minute the limit was changed while it was recorded, and there are fewer "
+      "than 5 snapshots since\n");
+}
+
+TEST(GrowthView, IsOfTheTimeAfterALimitThatWasReachedAndRaised) {
+  Timeline raised(timeOf(10) + "limit a: 4/90 . . . 40/90 . . . . .\n" +
+                  curve({1, 2, 4, 4, 4, 6, 8, 10, 12, 14}));
+  EXPECT_EQ(raised.rows("SELECT since, points, rate, exhaustion_at IS NOT NULL FROM growth"),
+            "5 6 +12.0 fds a minute 1\n");
+}
+
 TEST(GrowthView, StepsOfAProcess) {
   Timeline timeline(timeOf(5) + curve({1, 3, 3, 2, 2}));
   EXPECT_EQ(timeline.rows("SELECT snapshot, before, fds, change FROM fd_step ORDER BY 1"),

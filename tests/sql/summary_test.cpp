@@ -201,6 +201,37 @@ TEST(ListedIn, CountsByTable) {
   EXPECT_EQ(timeline.rows("SELECT tcp, tcp6, alive FROM listed_in"), "0 2 1\n");
 }
 
+TEST(TargetGroup, WhatDiffersInNumbersOnlyIsOne) {
+  Timeline timeline(R"(
+    snapshots:                                     R   .
+    process a:                                     ok  .
+    fd a/3 type=8 links=0:                         /l/app-9.log_(deleted)   .
+    fd a/4 type=8 links=0:                         _   /l/app-10.log_(deleted)
+    fd a/5 type=8 links=1:                         /etc/hosts2  .
+    fd a/6 type=8 links=1:                         /etc/hosts2  .
+    fd a/7 type=8 links=1:                         /gone   -
+    fd a/8 protocol=UDP:                           s500 .
+    fd a/9 protocol=UDP:                           s501 .
+    fd a/10 protocol=UDP:                          s502 .
+    fd a/11 protocol=UNIX-STREAM:                  s503 .
+    fd a/12 protocol=UNIX-STREAM:                  s504 .
+    fd a/13:                                       p9  .
+    udp 500 local=0.0.0.0:41000 remote=0.0.0.0:0:  CLOSE .
+    udp 501 local=0.0.0.0:41001 remote=0.0.0.0:0:  CLOSE .
+    udp 502 local=0.0.0.0:53 remote=192.0.2.1:53:  EST .
+    unix 503 path=/run/x2.sock:                    on .
+    unix 504:                                      on .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT name, target, fds, first_seen FROM target_group"
+                          " ORDER BY name, target"),
+            "UDP 0.0.0.0:* 2 2026-01-01T00:00:00.000Z\n"
+            "UDP 0.0.0.0:53 -> 192.0.2.1:53 1 2026-01-01T00:00:00.000Z\n"
+            "UNIX-STREAM (no name) 1 2026-01-01T00:00:00.000Z\n"
+            "UNIX-STREAM /run/x2.sock 1 2026-01-01T00:00:00.000Z\n"
+            "deleted-file /l/app-*.log_(deleted) 2 2026-01-01T00:00:00.000Z\n"
+            "file /etc/hosts2 2 2026-01-01T00:00:00.000Z\n");
+}
+
 TEST(Unreadable, EachThingOnce) {
   Timeline timeline(R"(
     snapshots:                     R  .  .
@@ -212,6 +243,41 @@ TEST(Unreadable, EachThingOnce) {
                           "last_snapshot FROM unreadable ORDER BY subject"),
             "7/fd 7 13 3 2 1 3\n"
             "net:[1] - - 1 1 2 2\n");
+}
+
+TEST(Unreadable, TheFdsOfAProcessAreOneFileEachOfTheOthersIsItsOwn) {
+  Timeline timeline(R"(
+    snapshots:                       R  .
+    process a:                       ok .
+    failure 7/fd/3 errno=13 pid=7:   4  .
+    failure 7/fd/12 errno=13 pid=7:  .  3
+    failure 7/fdinfo/3 errno=13 pid=7:  4  .
+    failure 7/exe errno=13 pid=7:    1  .
+    failure 7/io errno=1 pid=7:      1  .
+    failure 7/x errno=4095 pid=7:    1  .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT file, subject, reason, count, snapshots FROM unreadable"
+                          " ORDER BY file"),
+            "7/exe 7/exe EACCES: permission denied 1 1\n"
+            "7/fd/N 7/fd/12 EACCES: permission denied 7 2\n"
+            "7/fdinfo/N 7/fdinfo/3 EACCES: permission denied 4 1\n"
+            "7/io 7/io EPERM: operation not permitted 1 1\n"
+            "7/x 7/x error 4095 1 1\n");
+}
+
+TEST(UnreadLink, SaysHowManyFdsAndWhy) {
+  Timeline timeline(R"(
+    snapshots:                        R  .
+    process a pid=7:                  ok .
+    process b pid=8:                  ok .
+    fd a/3:                           ?  .
+    fd a/4:                           ?  -
+    fd b/3:                           p9 .
+    failure 7/exe errno=2 pid=7:      9  .
+    failure 7/fd/3 errno=13 pid=7:    2  1
+  )");
+  EXPECT_EQ(timeline.rows("SELECT pid, fds FROM unread_link JOIN processes USING (process)"),
+            "7 1\n");
 }
 
 }  // namespace

@@ -434,8 +434,8 @@ class Drawing {
   void failure(const Line& line) {
     for (size_t i = 0; i < line.cells.size(); ++i) {
       if (line.cells[i] == ".") continue;
-      insert("failure", i + 1, "'read'", sqlText(line.name), line.attribute("pid", "NULL"),
-             line.attribute("errno", "NULL"), "NULL", line.cells[i]);
+      insert("failure", i + 1, sqlText(line.attribute("operation", "read")), sqlText(line.name),
+             line.attribute("pid", "NULL"), line.attribute("errno", "NULL"), "NULL", line.cells[i]);
     }
   }
 

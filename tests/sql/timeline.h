@@ -32,7 +32,7 @@
 //                                            inode=, local=, remote=, netns= (not told), asked_at=
 //                                            seconds: alike in two lines, one repeats the other
 //   epoll NAME/FD  on                        watched=, inode=
-//   failure WHAT   a count                   errno=, pid=
+//   failure WHAT   a count                   errno=, pid=, operation= (read)
 //   wall, boottime seconds, one a snapshot, instead of 10 s steps
 //   files          ALLOCATED/MAXIMUM of the host
 //   missed, late   snapshots, milliseconds

@@ -35,8 +35,7 @@ std::string commandOf(const std::vector<std::string>& words) {
   const auto lines =
       custodyOfRecording({.host_name = "host", .machine = "x86_64", .options = words});
   for (const std::string& line : lines) {
-    const size_t end = line.find(". The texts");
-    if (line.starts_with("Command: ") && end != std::string::npos) return line.substr(9, end - 9);
+    if (line.starts_with("Command: ")) return line.substr(9);
   }
   return "";
 }

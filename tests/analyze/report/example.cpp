@@ -20,6 +20,7 @@ ProcessReport leakingProcess() {
                         .last_seen = "2026-01-01T01:00:00.000Z",
                         .first_snapshot = 1,
                         .last_snapshot = 360,
+                        .netns = 4026532177,
                         .seconds = 3600,
                         .has_fds = true,
                         .fds_first = 10,
@@ -66,6 +67,11 @@ ProcessReport leakingProcess() {
                     .leaks = 49,
                     .first_lost = "2026-01-01T00:10:00.000Z",
                     .last_lost = "2026-01-01T00:40:00.000Z"}};
+  process.targets = {{.name = "file",
+                      .target = "/var/spool/in-*",
+                      .fds = 10,
+                      .first_seen = "2026-01-01T00:00:00.000Z"}};
+  process.targets_total = 3;
   process.last_data = {{.from = "2025-12-31T23:50:00.000Z",
                         .to = "2026-01-01T00:10:00.000Z",
                         .from_ns = kStartNs - 10 * kMinuteNs,
@@ -164,6 +170,7 @@ Report reportWith(const std::string& text) {
   process.comm = process.name = text;
   process.exe = process.cmdline = text;
   process.kinds.emplace_back(text, 1);
+  process.targets[0].target = process.targets[0].name = text;
   process.kinds_over_time.push_back({text, {1, 1, 1}});
   process.peers[0].peer = process.lifetimes[0].remote = text;
   process.peers[0].last_state = text;

@@ -112,6 +112,29 @@ TEST(ReportJson, OfNothing) {
 
 // --- text ---
 
+// Of a process that has ended nothing is open, and no restart frees anything.
+TEST(ReportText, SpeaksOfWhatHasEndedInThePast) {
+  Report report = leakReport();
+  report.processes[0].has_ended = true;
+  const std::string text = renderReportText(report, {.width = 1000});
+  for (const std::string_view part :
+       {"gateway (pid 4711) did not close sockets whose connections were gone, and ended.",
+        "; its limit was 128.",
+        "50 of its 70 fds at the end were sockets whose connections were gone",
+        "they are gone with it", "The fds are gone with the process;"})
+    EXPECT_TRUE(contains(text, part)) << part << '\n' << text.substr(0, 2000);
+  EXPECT_FALSE(contains(text, "A restart frees")) << text.substr(0, 2000);
+}
+
+TEST(ReportText, FdsAboveTheLimitAreCountedExactly) {
+  Report report = leakReport();
+  report.processes[0].soft_limit = 60;
+  report.processes[0].fds_above = 12;
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}),
+                       "; its limit is 60 (12 fds have numbers not below it: opened before the "
+                       "limit was lowered, or inherited)."));
+}
+
 TEST(ReportText, SaysInTheFirstLinesWhatHappened) {
   const std::string text = renderReportText(leakReport());
   EXPECT_EQ(
@@ -161,9 +184,10 @@ TEST(ReportText, FitsTheTerminal) {
     for (size_t start = 0; start < text.size();) {
       const size_t end = text.find('\n', start);
       const std::string line = text.substr(start, end - start);
-      // Tables are as wide as they are, and a digest is one word.
+      // Tables are as wide as they are, a digest is one word, and commands are to be copied.
       const bool is_wide = contains(line, "  history  ") || contains(line, "last state") ||
-                           contains(line, "aaaaaa") || contains(line, "cccccc");
+                           contains(line, "aaaaaa") || contains(line, "cccccc") ||
+                           contains(line, "Proof: ") || contains(line, "Command: ");
       if (!is_wide) {
         EXPECT_LE(line.size(), width) << line;
       }
@@ -201,6 +225,54 @@ TEST(ReportText, SpansAreInTheLargestUnit) {
   EXPECT_EQ(spanInWords(90'000), "90 s");
   EXPECT_EQ(spanInWords(300'000), "5 min");
   EXPECT_EQ(spanInWords(864'000'000), "10 d");
+}
+
+// Who looks in another network namespace sees nothing of it.
+TEST(ReportText, TellsTheNetworkNamespaceAndHowToGetThere) {
+  Report report = leakReport();
+  EXPECT_TRUE(contains(
+      renderReportText(report),
+      "network     namespace 4026532177; its tables by hand: nsenter -t 4711 -n ss -tanp\n"));
+  report.processes[0].has_ended = true;
+  EXPECT_TRUE(contains(renderReportText(report), "network     namespace 4026532177\n"));
+}
+
+TEST(ReportText, OneSocketIsSaidOfInTheSingular) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"unlisted", 1}};
+  EXPECT_TRUE(contains(
+      renderReportText(report, {.width = 200}),
+      "What 1 socket is: no table lists it, and nothing tells whether it ever had a connection."));
+}
+
+// What a log says at an unknown time must not vanish.
+TEST(ReportFormats, LinesOfALogWithoutATimeAreTold) {
+  Report report = leakReport();
+  report.logs = {
+      {.database = "leak.db",
+       .logs = {.columns = {"path", "without_time"}, .rows = {{"app.log", int64_t{1}}}}}};
+  EXPECT_TRUE(contains(
+      renderReportText(report, {.width = 200}),
+      "Not known  When 1 line of the log complained: it has no date or time that is known."));
+  report.log_notes = {"app.log: 1 line that tells of it has no known time"};
+  for (const std::string& text : {renderReportText(report, {.width = 200}),
+                                  renderReportMarkdown(report), renderReportHtml(report)})
+    EXPECT_TRUE(contains(text, "1 line that tells of it has no known time")) << text;
+  EXPECT_EQ(Json::parse(renderReportJson(report))["coverage"]["logs"][0], report.log_notes[0]);
+}
+
+// A line break would end the command, or get into the name.
+TEST(ReportText, CommandsAreNeverWrapped) {
+  Report report = leakReport();
+  for (auto* database : {&report.databases[0].path, &report.coverage[0].database,
+                         &report.processes[0].database, &report.findings[0].database}) {
+    *database = "my leak's  $x.db";
+  }
+  const std::string text = renderReportText(report, {.width = 60});
+  EXPECT_TRUE(
+      contains(text, "Proof: fdanalyze sql 'my leak'\\''s  $x.db' \"SELECT fd FROM outlived\"\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "Command: fdcapture record -o '/var/lib/leak db' --all\n")) << text;
 }
 
 // Lines of a second are one mark; the others may say something else.
@@ -330,6 +402,7 @@ Report closeWaitReport() {
   Report report = leakReport();
   Finding& finding = report.findings[0];
   finding.id = "close-wait";
+  finding.judgement = "held";
   finding.all_rows = 4;
   report.processes[0].verdicts = {{"peer-closed", 4}};
   report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
@@ -338,10 +411,102 @@ Report closeWaitReport() {
 
 TEST(ReportText, AFewInCloseWaitThatStayTheSameAreNoLeak) {
   Report report = closeWaitReport();
-  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
-                       "Verdict    gateway (pid 4711) keeps 4 connections in CLOSE_WAIT"));
-  report.processes[0].verdicts_over_time = {{"peer-closed", {0, 2, 4}}};
+  EXPECT_TRUE(contains(
+      renderReportText(report, {.width = 200}),
+      "Verdict    gateway (pid 4711) keeps 4 connections in CLOSE_WAIT, whose peers "
+      "have ended their side; their number did not grow in the second half of the recording"));
+  report.findings[0].judgement = "leak";
   EXPECT_TRUE(contains(renderReportText(report, {.width = 200}), "fd leak, most likely: gateway"));
+}
+
+TEST(ReportText, OneSnapshotOfSlowHandlersIsNoLeak) {
+  Report report = leakReport();
+  report.findings[0].severity = "info";
+  report.findings[0].judgement = "undecided";
+  report.findings[0].advice = "Record it for at least 60 s.";
+  ProcessReport& process = report.processes[0];
+  process.seconds = 0;
+  process.last_snapshot = process.first_snapshot;
+  process.hours_left.reset();
+  process.peers[0].leaks = 0;
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(text.starts_with(
+      "Verdict    50 of 70 fds of gateway (pid 4711) outlived their connections, none known for "
+      "longer than 30 s: a leak, or handlers that are slow to close; one snapshot can't tell "
+      "which.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "To do      Record it for at least 60 s.\n")) << text;
+  EXPECT_FALSE(contains(text, "Find the path")) << text;
+  EXPECT_FALSE(contains(text, "lost or ignored")) << text;
+}
+
+TEST(ReportText, DeadSocketsThatDoNotBecomeMoreAreHeld) {
+  Report report = leakReport();
+  report.findings[0].judgement = "held";
+  report.findings[0].all_rows = 12;
+  report.processes[0].hours_left.reset();
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(
+      text.starts_with("Verdict    gateway (pid 4711) holds 12 sockets whose connections are gone; "
+                       "their number did not grow in the second half of the recording.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "To do      Close them.\n")) << text;
+}
+
+TEST(ReportText, NothingInAPartOfAnArchiveSaysSo) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].exhaustion_from.reset();
+  report.databases[0].loss = "it is damaged, and a part of it is missing";
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(
+      text.starts_with("Verdict    nothing was found that needs attention as far as leak.db "
+                       "tells: it is damaged, and a part of it is missing.\n"))
+      << text;
+  EXPECT_TRUE(contains(text, "Not known  Whether all of leak.db is there: it is damaged")) << text;
+}
+
+TEST(ReportText, AGrowthThatStoppedIsSaid) {
+  Report report = leakReport();
+  report.processes[0].growth_stopped_at = "2026-01-01T00:50:00.000Z";
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(contains(text, "It grew until 2026-01-01T00:50:00Z and stands still since.")) << text;
+  EXPECT_TRUE(contains(text, "fds a minute, none since 2026-01-01T00:50:00Z")) << text;
+}
+
+TEST(ReportText, AProcessAtItsLimitIsAlwaysNamed) {
+  Report report = leakReport();
+  for (int i = 0; i < 9; ++i) {
+    ProcessReport process = leakingProcess();
+    process.pid = 100 + i;
+    process.comm = process.name = "worker";
+    if (i == 8) process.pressure = "near";
+    Finding finding = report.findings[0];
+    finding.pid = process.pid;
+    report.processes.push_back(process);
+    report.findings.push_back(finding);
+  }
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(contains(text,
+                       "And 4 processes more with findings of their own, below; at or near their "
+                       "limits: worker (pid 108).\n"))
+      << text;
+}
+
+TEST(ReportText, WhatIsUndecidedOfAnotherProcessIsNamed) {
+  Report report = leakReport();
+  ProcessReport other = leakingProcess();
+  other.pid = 8;
+  Finding finding = report.findings[0];
+  finding.pid = 8;
+  finding.severity = "info";
+  finding.title = "29 fds outlived";
+  report.processes.push_back(other);
+  report.findings.push_back(finding);
+  EXPECT_FALSE(contains(renderReportText(report), "Also gateway (pid 8)"));
+  report.findings[1].judgement = "undecided";
+  EXPECT_TRUE(
+      contains(renderReportText(report), "Also gateway (pid 8) on host-1: 29 fds outlived."));
 }
 
 TEST(ReportText, ProcessesThatHoldTheSameSocketsShareAFinding) {
@@ -432,15 +597,45 @@ TEST(ReportText, AProcessWithOneCountHasNoChart) {
 
 TEST(SortReport, TheWorstFirst) {
   Report report = leakReport();
-  report.findings = {{.database = "a", .id = "tcp6-only", .severity = "info"},
-                     {.database = "a", .id = "limit-reached", .severity = "critical"},
-                     {.database = "a", .id = "close-wait", .severity = "warning"},
-                     {.database = "a", .id = "outlived-connections", .severity = "critical"}};
+  const auto of = [](const char* id, const char* severity, int64_t place) {
+    Finding made{.database = "a", .id = id, .severity = severity};
+    made.place = place;
+    return made;
+  };
+  report.findings = {of("tcp6-only", "info", 17), of("limit-reached", "critical", 5),
+                     of("close-wait", "warning", 1), of("outlived-connections", "critical", 0)};
   sortReport(report);
   std::string order;
   for (const Finding& finding : report.findings)
     order += finding.id + " ";
   EXPECT_EQ(order, "outlived-connections limit-reached close-wait tcp6-only ");
+}
+
+// The verdict, the table of archives, the processes and the findings agree who is the worst.
+TEST(SortReport, AFullProcessBeforeOneThatIsOnlyLarger) {
+  Report report = leakReport();
+  ProcessReport full = leakingProcess();
+  full.database = "z.db";
+  full.pid = 8;
+  full.fds_peak = 20;
+  full.pressure = "full";
+  full.pressure_place = 0;
+  Finding finding = report.findings[0];
+  finding.database = "z.db";
+  finding.id = "limit-reached";
+  finding.place = 5;
+  finding.pid = 8;
+  report.databases.push_back(report.databases[0]);
+  report.databases[1].path = "z.db";
+  report.processes.push_back(full);
+  report.findings.push_back(finding);
+  sortReport(report);
+  EXPECT_EQ(report.processes[0].pid, 8);
+  EXPECT_EQ(report.findings[0].pid, 8);
+  const std::string text = renderReportText(report, {.width = 240});
+  EXPECT_TRUE(text.substr(0, text.find('\n')).find("(pid 8)") != std::string::npos) << text;
+  const size_t archives = text.find("archives, worst first");
+  EXPECT_LT(text.find("z.db", archives), text.find("leak.db", archives)) << text;
 }
 
 TEST(SortReport, ProcessesWithFindingsBeforeThoseWithMoreFds) {

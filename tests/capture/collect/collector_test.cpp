@@ -112,9 +112,11 @@ TEST_F(CollectorTest, WhatCanNotBeReadIsAFailureAndNoDefault) {
   EXPECT_FALSE(process().cgroup);
   EXPECT_FALSE(process().status);
   EXPECT_FALSE(process().cmdline);
-  EXPECT_EQ(snapshot().failures.size(), 1U) << "failures alike of one process are counted";
-  EXPECT_EQ(snapshot().failures[0].count, 4U);
-  EXPECT_EQ(snapshot().failures[0].error_number, ELOOP);
+  ASSERT_EQ(snapshot().failures.size(), 4U) << "each file is told";
+  for (const Failure& failure : snapshot().failures) {
+    EXPECT_EQ(failure.count, 1U);
+    EXPECT_EQ(failure.error_number, ELOOP);
+  }
 }
 
 TEST_F(CollectorTest, WhatIsNotUnderstoodIsAFailureAndNoDefault) {
@@ -253,6 +255,35 @@ TEST_F(CollectorTest, AThreadThatIsExitingItselfGivesNoList) {
   EXPECT_EQ(process().fd_list_status, ReadStatus::Failed);
   EXPECT_EQ(fds(), "");
   EXPECT_EQ(failures(), "list 7/fd");
+}
+
+TEST_F(CollectorTest, AThreadThatHasGoneGivesNoList) {
+  proc_.setProcess(7, {.state = 'Z', .flags = kExiting, .thread_count = 2});
+  proc_.addThread(7, 8, {.thread_count = 2});
+  proc_.openFd("7/task/8", 3, "socket:[500]");
+  proc_.remove("7/task/8/stat");
+  take();
+  EXPECT_EQ(process().fd_list_status, ReadStatus::Failed);
+  EXPECT_EQ(fds(), "");
+  EXPECT_EQ(failures(), "list 7/fd");
+}
+
+TEST_F(CollectorTest, TextsAreTheSameInMemoryThatIsUsedAgain) {
+  Collector collector(source_, Selection{.pids = {7}}, false, {.keeps_texts = true});
+  const Snapshot first = collector.take(nullptr);
+  const Snapshot second = collector.take(&first);
+  const std::string texts = second.texts->first.bytes();
+  const auto also_used = first.texts;
+  collector.reuse(first);  // somebody else has them still
+  EXPECT_EQ(also_used->first.bytes(), texts);
+  const Snapshot third = collector.take(&second);
+  collector.reuse(third);
+  proc_.setProcess(7, {.comm = "another"});
+  const Snapshot fourth = collector.take(&second);
+  EXPECT_NE(fourth.texts->first.bytes(), texts);
+  proc_.setProcess(7);
+  EXPECT_EQ(collector.take(&second).texts->first.bytes(), texts);
+  EXPECT_EQ(second.texts->first.bytes(), texts);
 }
 
 // --- tables ---

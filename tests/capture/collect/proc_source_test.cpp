@@ -54,6 +54,23 @@ TEST_F(ProcSourceTest, ReadsALargeFileWhole) {
   EXPECT_TRUE(text_ == content);
 }
 
+TEST_F(ProcSourceTest, ReadsAFileThatMostlyComesWholeWhole) {
+  for (const size_t size : {size_t{0}, size_t{4095}, size_t{4096}, size_t{4097}, size_t{10'000}}) {
+    const std::string content(size, 'x');
+    writeFile(folder_.file("x"), content);
+    EXPECT_EQ(ProcSource::readWhole(source_.root(), "x", text_), 0);
+    EXPECT_EQ(text_, content);
+    std::string text = "before ";
+    EXPECT_EQ(ProcSource::appendWhole(source_.root(), "x", text), 0);
+    EXPECT_EQ(text, "before " + content);
+  }
+  EXPECT_EQ(ProcSource::readWhole(source_.root(), "missing", text_), ENOENT);
+  EXPECT_EQ(text_, "");
+  std::string text = "before";
+  EXPECT_EQ(ProcSource::appendWhole(source_.root(), "missing", text), ENOENT);
+  EXPECT_EQ(text, "before");
+}
+
 TEST_F(ProcSourceTest, TellsWhyAFileCanNotBeRead) {
   std::filesystem::create_directory(folder_.path() / "folder");
   EXPECT_EQ(read("missing"), ENOENT);
@@ -112,10 +129,10 @@ TEST(ProcSource, AsksTheKernelForTheProtocolOfASocket) {
   const FileHandle stream(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_TRUE(udp && stream);
   const ProcSource source("/proc");
-  const auto self = source.openDirectory("self");
-  ASSERT_TRUE(self);
-  EXPECT_EQ(ProcSource::socketProtocol(self->get(), udp.get()), "UDP");
-  EXPECT_EQ(ProcSource::socketProtocol(self->get(), stream.get()), "UNIX-STREAM");
+  const auto fds = source.openDirectory("self/fd");
+  ASSERT_TRUE(fds);
+  EXPECT_EQ(ProcSource::socketProtocol(fds->get(), std::to_string(udp.get())), "UDP");
+  EXPECT_EQ(ProcSource::socketProtocol(fds->get(), std::to_string(stream.get())), "UNIX-STREAM");
 }
 
 /// However full the last page is.
@@ -161,9 +178,9 @@ TEST_F(ProcSourceTest, ReadsATableOfASavedTreeWhole) {
 
 TEST(ProcSource, AFileIsNoSocket) {
   const ProcSource source("/proc");
-  const auto self = source.openDirectory("self");
-  ASSERT_TRUE(self);
-  EXPECT_FALSE(ProcSource::socketProtocol(self->get(), self->get()));
+  const auto fds = source.openDirectory("self/fd");
+  ASSERT_TRUE(fds);
+  EXPECT_FALSE(ProcSource::socketProtocol(fds->get(), std::to_string(fds->get())));
 }
 
 }  // namespace

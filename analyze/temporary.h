@@ -1,0 +1,41 @@
+// What this program makes for a time only.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+namespace fdmortem {
+
+/// A file, or a folder with all below it, that goes with this object, or when a signal ends the
+/// program: see removeTemporariesAtSignals().
+class Temporary {
+ public:
+  /// Of what is there, or will be.
+  explicit Temporary(std::string path);
+  ~Temporary();
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+
+  const std::string& path() const { return entry_->path; }
+
+ private:
+  struct Entry {
+    std::string path;
+    std::atomic<bool> is_there{true};
+    Entry* next = nullptr;
+  };
+  friend void removeTemporariesAtSignals();
+  static void removeAll();
+  static void removeAtSignal(int signal);
+
+  /// All that ever were. A signal can come at any time, so none is ever freed.
+  static std::atomic<Entry*> entries;
+
+  Entry* entry_;
+};
+
+/// From now on SIGHUP, SIGINT, SIGPIPE and SIGTERM, those that are not ignored, remove what there
+/// is of Temporary before they end the program as they do. What SIGKILL ends leaves it behind.
+void removeTemporariesAtSignals();
+
+}  // namespace fdmortem
