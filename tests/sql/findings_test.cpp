@@ -610,10 +610,11 @@ TEST(Findings, WhatForkedProcessesKeepOpenIsToldOfTheOneThatTheyComeFrom) {
                              "its side."),
             std::string::npos)
       << explanation;
-  EXPECT_NE(explanation.find("2 were listed among the fds of this process itself at an earlier or "
-                             "the same time. 2 were held by another process that comes from it "
-                             "too."),
-            std::string::npos)
+  EXPECT_NE(
+      explanation.find("2 were listed among the fds of this process itself at an earlier or the "
+                       "same time. 2 were there when their holders were first looked at, which "
+                       "had just begun."),
+      std::string::npos)
       << explanation;
   Timeline timeline(kForked);
   EXPECT_EQ(timeline.rows("SELECT p.comm, o.comm FROM _held_by h JOIN processes p USING (process) "
@@ -641,6 +642,22 @@ TEST(Findings, WhatAForkedProcessOpenedIsItsOwn) {
     process b parent=7: _    =ok  .    .    .    .
     fd b/3:             _    =s500 .   .    .    .
     tcp 500:            _    EST  .    -    .    .
+  )",
+                    "inherited-sockets"),
+            "");
+}
+
+TEST(Findings, WhoIsOnlyAnAncestorIsNotToldOfWhatItNeverHeld) {
+  // a is above b, which accepted and closed before it was recorded.
+  EXPECT_EQ(titleOf(R"(
+    snapshots:                R    .    .    .    .    .
+    process a pid=7:          ok   .    .    .    .    .
+    process b pid=8 parent=7: ok   .    .    .    .    .
+    process c parent=8:       ok   .    .    .    .    .
+    process d parent=8:       ok   .    .    .    .    .
+    fd c/3:                   s500 .    .    .    .    .
+    fd d/3:                   s500 .    .    .    .    .
+    tcp 500:                  EST  .    .    -    .    .
   )",
                     "inherited-sockets"),
             "");
