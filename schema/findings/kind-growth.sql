@@ -57,9 +57,8 @@ SELECT
     || 'JOIN snapshot a ON a.id = f.first_snapshot JOIN processes p USING (process) WHERE c.class = ''kind'' '
     || 'AND c.name = ''%q'' AND process = %d AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by) ORDER BY '
     || 'f.first_snapshot, f.fd', g.name, g.process)) AS evidence
-FROM group_growth g
+FROM growing_group g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
 JOIN limit_pressure x USING (process)
-LEFT JOIN growth w USING (process)
-WHERE g.only_grows AND w.stopped_at IS NULL AND g.class IN ('kind', 'socket')
+WHERE g.class IN ('kind', 'socket')

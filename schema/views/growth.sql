@@ -203,3 +203,33 @@ SELECT process, class, name, hours, count_0, count_1, count_2, count_3, count_4,
     AND count_4 - count_0 >= 8 AND min(kept_1, kept_2, kept_3, kept_4) > 0
     AND (count_4 - count_3) * 3 * (SELECT still_part FROM threshold) >= count_3 - count_0 AS only_grows
 FROM summed;
+
+-- Those of them that only grow, and go on where the number of all fds has stopped: what shrinks beside a leak hides
+-- it there.
+--   the columns of group_growth
+CREATE VIEW growing_group AS
+WITH stopped AS (
+  SELECT w.process, s.id AS snapshot, coalesce(f.growth_until, f.last_snapshot) AS until,
+    s.boottime_ns - a.boottime_ns AS before_ns, z.boottime_ns - s.boottime_ns AS since_ns
+  FROM growth w
+  JOIN process_fds f USING (process)
+  JOIN snapshot a ON a.id = f.first_snapshot
+  JOIN snapshot z ON z.id = coalesce(f.growth_until, f.last_snapshot)
+  JOIN snapshot s ON s.id = (SELECT min(o.id) FROM snapshot o WHERE o.taken_at = w.stopped_at
+    AND o.id BETWEEN f.first_snapshot AND f.last_snapshot)
+  WHERE w.stopped_at IS NOT NULL
+), at_stop AS (
+  SELECT g.process, g.class, g.name, s.before_ns, s.since_ns,
+    (SELECT count(*) FROM fd_class c JOIN fd_span f USING (id) WHERE c.process = g.process AND c.class = g.class
+       AND c.name = g.name AND f.first_snapshot <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1))
+    + (SELECT total(l.opened - l.closed) FROM _left_out l WHERE l.process = g.process AND l.what = g.class
+       AND l.name = g.name AND l.snapshot <= s.snapshot) AS count
+  FROM group_growth g
+  JOIN stopped s USING (process)
+  WHERE g.only_grows AND s.snapshot < s.until
+)
+SELECT g.*
+FROM group_growth g
+LEFT JOIN at_stop s ON s.process = g.process AND s.class = g.class AND s.name = g.name
+WHERE g.only_grows AND (s.process IS NULL OR (SELECT still_part FROM threshold) * (g.count_4 - s.count) * s.before_ns
+    >= 1.0 * (s.count - g.count_0) * s.since_ns);

@@ -114,6 +114,17 @@ TEST(GrowthFindings, APlateauThatHasJustBegun) {
   EXPECT_EQ(findingsOf(drawn(counts, "150/150")), "plateau info 100\n");
 }
 
+TEST(GrowthFindings, ALeakBesideWhatShrinksIsNoPlateau) {
+  // Pipes grow all the time, eventfds grow and then shrink: all fds together stand still.
+  std::vector<int> others = line(20, 0, 6);
+  for (int i = 0; i < 20; ++i)
+    others.push_back(others.back() - 2);
+  const std::string drawing =
+      drawn(line(40, 2, 2)) + curve(others, "anon_inode:[eventfd]", "", 200);
+  EXPECT_EQ(findingsOf(drawing), "kind-growth warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grow, from 2 to 80");
+}
+
 TEST(GrowthFindings, APlateauOfDeadSocketsIsNoSaturation) {
   std::string drawing = timeOf(20) + limitOf("9000/9000", 20);
   for (int fd = 0; fd < 30; ++fd) {
