@@ -4,7 +4,8 @@
 --   soon_hours         a forecast within so many hours is as bad as the limit itself
 --   few_fds, few_part  in a recording that is shorter than the grace period, fewer dead sockets than few_fds, or
 --                      than one in few_part of all fds, are a few, unless they are more than half of them
---   few_more           sockets without a live peer that came, or went, in the second half of a recording: fewer are traffic
+--   few_more           sockets without a live peer that came, or went, in the second half of a recording: fewer are traffic;
+--                      so many that were closed after the grace period show that such ones are
 --   still_part         of a group of fds: less than one part in so many of its mean growth in the last quarter is
 --                      no growth any more
 CREATE TABLE threshold AS
