@@ -20,7 +20,8 @@ SELECT
     || '%s, there were %d, %d, %d, %d and %d connections. Of those made in each quarter %d, %d, %d '
     || 'and %d were not closed. Inferred: they are not used again, or the pool has no bound. Not known: '
     || 'whether each of them is wanted.',
-    iif(f.growth_until IS NULL, 'recording', 'time until the limit was reached'), g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
+    CASE WHEN f.growth_until IS NULL THEN 'recording' WHEN f.limit_reached IS NULL
+      THEN 'time until hardly a number below the limit was free' ELSE 'time until the limit was reached' END, g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
     g.kept_2, g.kept_3, g.kept_4) AS explanation,
   'Look how the program gets its connections to this peer: one client for all requests, with a bound on '
     || 'its pool, responses read to their end and closed, and a timeout for idle connections.' AS advice,

@@ -19,7 +19,8 @@
 --   forecast_reason    why there is no forecast; NULL: there is one
 --   since              the first snapshot that it was worked out from, where the limit was changed; NULL: the
 --                      process's first
---   stopped_at         UTC: it grew, and stands still since then; NULL: it does not
+--   stopped_at         UTC: it grew, and stands still since then; NULL: it does not, or near its limit
+--                      (threshold.near_limit_percent), where nobody can tell what stopped it
 CREATE TABLE growth (
   process INTEGER PRIMARY KEY,
   points INTEGER,
@@ -62,13 +63,15 @@ CREATE INDEX _fd_step_by_process ON fd_step (process, snapshot);
 --   middle_fds         how many there were half-way
 --   late_change        the difference between the most and the least fds in the second half
 --   shape              plateau: 95 % of the growth was in the first half, and it stands still since, or
---                      growth.stopped_at tells since when;
+--                      growth.stopped_at tells since when; not where threshold.near_limit_percent of the limit are
+--                      used, for the limit may have stopped it;
 --                      steps: it grows, in less than an eighth of the snapshots, and hardly ever falls;
 --                      steady: it grows through the whole time (growth.low_per_hour is above 0);
 --                      uneven: none of these
 CREATE VIEW growth_shape AS
 WITH bound AS (
   SELECT process, first_snapshot, fds_first, growth_until,
+    coalesce(limit_used * 100 >= soft_limit * (SELECT near_limit_percent FROM threshold), 0) AS is_near,
     coalesce(growth_until, last_snapshot) AS until
   FROM process_fds
 ), span AS (
@@ -98,7 +101,8 @@ WITH bound AS (
 SELECT process, fds_first, fds_last, until, snapshots, steps, middle_fds, late_change,
   CASE
     WHEN growth_until IS NULL AND (late_change * 20 <= fds_last - fds_first
-      OR (SELECT stopped_at IS NOT NULL FROM growth g WHERE g.process = counted.process)) THEN 'plateau'
+      OR (SELECT stopped_at IS NOT NULL FROM growth g WHERE g.process = counted.process))
+      THEN iif(is_near, 'uneven', 'plateau')
     WHEN steps > 1 AND steps * 8 < snapshots AND fallen * 10 <= fds_last - fds_first THEN 'steps'
     WHEN (SELECT low_per_hour > 0 FROM growth g WHERE g.process = counted.process) THEN 'steady'
     ELSE 'uneven'

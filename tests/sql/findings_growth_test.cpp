@@ -146,6 +146,17 @@ TEST(GrowthFindings, AtTheLimitIsNoPlateau) {
   EXPECT_EQ(titleOf(drawn(counts, "50/50"), "plateau"), "");
 }
 
+TEST(GrowthFindings, OneBelowTheLimitIsNoPlateau) {
+  // Both ends of a pipe do not fit any more.
+  std::vector<int> counts = line(21, 10, 2);
+  counts.insert(counts.end(), 12, 50);
+  const std::string drawing = drawn(counts, "51/51");
+  EXPECT_EQ(findingsOf(drawing), "kind-growth critical 100\nlimit-reached warning 100\n");
+  EXPECT_NE(explanationOf(drawing, "kind-growth")
+                .find("over the time until hardly a number below the limit was free"),
+            std::string::npos);
+}
+
 TEST(GrowthFindings, AShortRecordingOfALimitThatIsNear) {
   // Too short for a shape, but in 22 s nothing is left.
   EXPECT_NE(findingsOf(drawn({47, 51, 56, 61, 66, 71}, "100/100")).find("steady-growth warning"),
