@@ -249,7 +249,9 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.limit_before_at = row.optionalText("limit_before_at");
   process.reached_limit = row.integer("reached_limit");
   process.is_full = row.integer("is_full") != 0;
-  process.is_growth_stopped = row.optionalInteger("growth_until").has_value();
+  // What the growth is worked out from begins later, if the limit was changed after that.
+  const auto until = row.optionalInteger("growth_until");
+  process.is_growth_stopped = until && *until >= row.optionalInteger("since").value_or(*until);
   describeGrowth(row, process);
   process.counts = sampleCounts(analysis, process.process);
   describeParts(analysis, process.process, process);
