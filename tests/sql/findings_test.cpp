@@ -205,6 +205,14 @@ TEST(Findings, DeadSocketsThatAreClosedLateAreNoLeak) {
   EXPECT_EQ(findingsOf(drawing), "outlived-connections info 100\n");
   EXPECT_EQ(titleOf(drawing, "outlived-connections"),
             "3 fds outlived their connections for longer than 30 s; such fds are closed, but late");
+  EXPECT_NE(explanationOf(drawing, "outlived-connections")
+                .find("or a reaper that looks now and then. Not known: why each connection ended;"),
+            std::string::npos)
+      << explanationOf(drawing, "outlived-connections");
+  EXPECT_EQ(
+      adviceOf(drawing, "outlived-connections"),
+      "Nothing, if so many fds are to spare. Else let the program see the end of a connection "
+      "sooner, or look for dead ones more often.");
   // One that stays is a leak among them.
   EXPECT_EQ(findingsOf(drawing + "fd a/30: s700 . . . . . . . . . . .\n"
                                  "tcp 700: EST - . . . . . . . . . .\n"),
