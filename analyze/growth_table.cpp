@@ -197,6 +197,9 @@ void fillGrowth(SQLite::Database& database, const LimitGuard* limits) {
     if (limits != nullptr) limits->check();
     store(insert, counted, judge(database, points, counted));
   }
+  if (limits != nullptr) limits->check();
+  // Once: findings and reports ask for it again and again.
+  database.exec("INSERT INTO growing_group SELECT * FROM _growing_group");
 }
 
 }  // namespace fdmortem

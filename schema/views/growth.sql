@@ -209,9 +209,12 @@ SELECT process, class, name, hours, count_0, count_1, count_2, count_3, count_4,
 FROM summed;
 
 -- Those of them that only grow, and go on where the number of all fds has stopped: what shrinks beside a leak hides
--- it there.
+-- it there. Filled from _growing_group with growth.
 --   the columns of group_growth
-CREATE VIEW growing_group AS
+CREATE TABLE growing_group AS SELECT * FROM group_growth WHERE 0;
+CREATE INDEX _growing_group_by_process ON growing_group (process);
+
+CREATE VIEW _growing_group AS
 WITH stopped AS (
   SELECT w.process, s.id AS snapshot, coalesce(f.growth_until, f.last_snapshot) AS until,
     s.boottime_ns - a.boottime_ns AS before_ns, z.boottime_ns - s.boottime_ns AS since_ns
@@ -222,15 +225,28 @@ WITH stopped AS (
   JOIN snapshot s ON s.id = (SELECT min(o.id) FROM snapshot o WHERE o.taken_at = w.stopped_at
     AND o.id BETWEEN f.first_snapshot AND f.last_snapshot)
   WHERE w.stopped_at IS NOT NULL
+    AND EXISTS (SELECT 1 FROM group_growth g WHERE g.process = w.process AND g.only_grows)
+), counted AS (
+  SELECT s.process, c.class, c.name, count(*) AS count
+  FROM stopped s
+  JOIN fd_class c USING (process)
+  JOIN fd_span f USING (id)
+  WHERE s.snapshot < s.until AND f.first_snapshot <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1)
+  GROUP BY s.process, c.class, c.name
+  UNION ALL
+  SELECT s.process, l.what, l.name, sum(l.opened - l.closed)
+  FROM stopped s
+  JOIN _left_out l USING (process)
+  WHERE s.snapshot < s.until AND l.snapshot <= s.snapshot
+  GROUP BY s.process, l.what, l.name
+), summed AS (
+  SELECT process, class, name, sum(count) AS count
+  FROM counted
+  GROUP BY process, class, name
 ), at_stop AS (
-  SELECT g.process, g.class, g.name, s.before_ns, s.since_ns,
-    (SELECT count(*) FROM fd_class c JOIN fd_span f USING (id) WHERE c.process = g.process AND c.class = g.class
-       AND c.name = g.name AND f.first_snapshot <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1))
-    + (SELECT total(l.opened - l.closed) FROM _left_out l WHERE l.process = g.process AND l.what = g.class
-       AND l.name = g.name AND l.snapshot <= s.snapshot) AS count
-  FROM group_growth g
+  SELECT n.*, s.before_ns, s.since_ns
+  FROM summed n
   JOIN stopped s USING (process)
-  WHERE g.only_grows AND s.snapshot < s.until
 )
 SELECT g.*
 FROM group_growth g
