@@ -41,7 +41,9 @@ std::string growthClause(const ProcessReport& process) {
   std::string clause;
   if (!process.growth_since.empty())
     clause += ", since the limit was changed at " + shortTime(process.growth_since);
-  if (process.is_growth_stopped) clause += ", until the limit was reached";
+  if (process.is_growth_stopped)
+    clause += process.limit_reached_at ? ", until the limit was reached"
+                                       : ", until hardly a number below the limit was free";
   if (!process.growth_stopped_at.empty())
     clause += ", none since " + shortTime(process.growth_stopped_at);
   return clause;
