@@ -27,7 +27,7 @@ std::string ended(const ProcessReport& process) {
 
 std::string exhaustionText(const ProcessReport& process) {
   const std::string range = process.is_full ? std::string() : exhaustionRange(process);
-  const std::string ahead = range.empty() ? "" : range + ", if it goes on like this (inferred)";
+  std::string ahead = range.empty() ? "" : range + ", if it goes on like this (inferred)";
   if (process.limit_reached_at) {
     return fmt::format("{} (snapshot {}, observed){}", limitReachedTime(process),
                        process.limit_reached_snapshot, ahead.empty() ? "" : "; again " + ahead);
