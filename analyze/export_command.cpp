@@ -45,6 +45,7 @@ class Workplace {
       output_.pop_back();
     if (fs::symlink_status(output_).type() != fs::file_type::not_found) fail(EEXIST, output_);
     std::string folder = output_ + ".partial-XXXXXX";
+    const SignalsHeld held;
     if (mkdtemp(folder.data()) == nullptr) fail(errno, output_);
     folder_.emplace(folder);
   }

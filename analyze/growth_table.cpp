@@ -23,12 +23,15 @@ constexpr size_t kToSeconds = 19;
 
 /// Nor does a forecast come from fewer, so the rate is then of all.
 constexpr size_t kMinimumPointsSinceChange = 5;
+constexpr const char* kStuck = "it stands still with hardly a number free below the limit";
 constexpr const char* kLimitChanged =
     "the limit was changed while it was recorded, and there are fewer than 5 snapshots since";
 
 struct Counted {
   int64_t process = 0;
-  bool reached_limit = false;    ///< and none was set since
+  bool reached_limit = false;  ///< and none was set since
+  bool is_stuck = false;       ///< with hardly a number free, though none of the snapshots has none
+  bool is_near_limit = false;  ///< at the end
   std::optional<int64_t> until;  ///< snapshot: where the limit ended the growth
   std::optional<int64_t> since;  ///< snapshot: since when the limit is that of the end
   Filling filling;
@@ -39,8 +42,10 @@ std::vector<Counted> countedProcesses(SQLite::Database& database) {
       database,
       "SELECT f.process, f.growth_until, f.limit_used, f.soft_limit, s.wall_ns, f.limit_since,"
       " p.ended_by IS NOT NULL,"
-      " f.is_full OR (f.limit_reached IS NOT NULL AND NOT f.limit_changed) FROM process_fds f JOIN "
-      "processes p USING (process)"
+      " f.is_full OR (f.limit_reached IS NOT NULL AND NOT f.limit_changed),"
+      " f.growth_until IS NOT NULL AND f.limit_reached IS NULL,"
+      " coalesce(f.limit_used * 100 >= f.soft_limit * t.near_limit_percent, 0)"
+      " FROM process_fds f JOIN threshold t JOIN processes p USING (process)"
       " JOIN snapshot s ON s.id = f.last_snapshot ORDER BY f.process");
   std::vector<Counted> result;
   while (query.executeStep()) {
@@ -53,6 +58,8 @@ std::vector<Counted> countedProcesses(SQLite::Database& database) {
     if (!query.getColumn(5).isNull()) counted.since = query.getColumn(5).getInt64();
     counted.filling.has_ended = query.getColumn(6).getInt() != 0;
     counted.reached_limit = query.getColumn(7).getInt() != 0;
+    counted.is_stuck = query.getColumn(8).getInt() != 0;
+    counted.is_near_limit = query.getColumn(9).getInt() != 0;
   }
   return result;
 }
@@ -123,14 +130,20 @@ Judged judge(SQLite::Database& database, SQLite::Statement& points, const Counte
   }
   judged.growth = estimateGrowth(taken);
   Growth& growth = judged.growth;
-  if (!growth.per_hour && counted.until) growth.reason += " until the limit was reached";
+  if (!growth.per_hour && counted.until)
+    growth.reason += counted.is_stuck ? " until hardly a number below the limit was free"
+                                      : " until the limit was reached";
   Filling filling = counted.filling;
+  // What stands still near the limit may do so because of it.
+  if (counted.is_near_limit) growth.stopped_seconds.reset();
   if (growth.stopped_seconds) {
     judged.stopped_at = timeAt(database, counted.process, *growth.stopped_seconds);
     filling.stopped_at = judged.stopped_at->substr(0, kToSeconds) + "Z";
   }
   if (counted.reached_limit) {
     judged.forecast.reason = "it was reached";
+  } else if (counted.is_stuck && !filling.has_ended) {
+    judged.forecast.reason = kStuck;
   } else if (counted.since && !judged.since && !filling.has_ended) {
     judged.forecast.reason = kLimitChanged;
   } else {
@@ -184,6 +197,9 @@ void fillGrowth(SQLite::Database& database, const LimitGuard* limits) {
     if (limits != nullptr) limits->check();
     store(insert, counted, judge(database, points, counted));
   }
+  if (limits != nullptr) limits->check();
+  // Once: findings and reports ask for it again and again.
+  database.exec("INSERT INTO growing_group SELECT * FROM _growing_group");
 }
 
 }  // namespace fdmortem

@@ -9,8 +9,8 @@ namespace fdmortem {
 
 class LimitGuard;
 
-/// Fills the table `growth` (schema/views/growth.sql) from the views before it. Throws
-/// SQLite::Exception, also when the time of `limits` is over; null: there is no limit.
+/// Fills the tables `growth` and `growing_group` (schema/views/growth.sql) from the other views.
+/// Throws SQLite::Exception, also when the time of `limits` is over; null: there is no limit.
 void fillGrowth(SQLite::Database& database, const LimitGuard* limits = nullptr);
 
 }  // namespace fdmortem

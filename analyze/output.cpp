@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 #include "analyze/temporary.h"
@@ -54,13 +55,18 @@ void writeToStdout(std::string_view bytes) {
 
 void writeToFile(const std::string& path, std::string_view bytes) {
   std::string partial = path + ".partial-XXXXXX";
-  const int fd = isReplaceable(path) ? mkostemp(partial.data(), O_CLOEXEC) : -1;
+  std::optional<Temporary> temporary;
+  int fd = -1;
+  if (isReplaceable(path)) {
+    const SignalsHeld held;
+    fd = mkostemp(partial.data(), O_CLOEXEC);
+    if (fd >= 0) temporary.emplace(partial);
+  }
   if (fd < 0) {
     // Who may not make files there may still write to this one.
     if (const int error = write(path, bytes)) fail(error, path);
     return;
   }
-  const Temporary temporary(partial);
   fchmod(fd, modeFor(path));
   close(fd);
   int error = write(partial, bytes);

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@ namespace {
 /// Another thread can make files in a folder while it is removed.
 constexpr int kAttempts = 3;
 constexpr int kMaximumDepth = 8;
+constexpr std::array kSignals = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 // Only calls that signal-safety(7) allows, and getdents64(2), which is none but a system call. Not
 // readdir(3), which allocates.
@@ -78,8 +78,20 @@ void Temporary::removeAtSignal(int signal) {
   errno = error;
 }
 
+SignalsHeld::SignalsHeld() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : kSignals)
+    sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, &before_);
+}
+
+SignalsHeld::~SignalsHeld() {
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 void removeTemporariesAtSignals() {
-  for (const int number : {SIGHUP, SIGINT, SIGPIPE, SIGTERM}) {
+  for (const int number : kSignals) {
     struct sigaction action {};
     sigaction(number, nullptr, &action);
     if (action.sa_handler != SIG_DFL) continue;

@@ -1,6 +1,8 @@
 // What this program makes for a time only.
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 #include <string>
 
@@ -10,7 +12,8 @@ namespace fdmortem {
 /// program: see removeTemporariesAtSignals().
 class Temporary {
  public:
-  /// Of what is there, or will be.
+  /// Of what is there, or will be. Where it is made before, SignalsHeld keeps signals from coming
+  /// in between.
   explicit Temporary(std::string path);
   ~Temporary();
   Temporary(const Temporary&) = delete;
@@ -32,6 +35,19 @@ class Temporary {
   static std::atomic<Entry*> entries;
 
   Entry* entry_;
+};
+
+/// While it is there, none of the signals of removeTemporariesAtSignals() comes to this thread:
+/// they come afterwards.
+class SignalsHeld {
+ public:
+  SignalsHeld();
+  ~SignalsHeld();
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  sigset_t before_{};
 };
 
 /// From now on SIGHUP, SIGINT, SIGPIPE and SIGTERM, those that are not ignored, remove what there

@@ -92,7 +92,10 @@ PrivateCopy::PrivateCopy(const std::string& path, bool is_salvage) {
   is_wal_ = header->is_wal;
   file_bytes_ = header->file_bytes;
   if (is_salvage) missing_bytes_ = std::max(header->whole_bytes - file_bytes_, int64_t{0});
-  folder_.emplace(makeFolder());
+  {
+    const SignalsHeld held;
+    folder_.emplace(makeFolder());
+  }
   copy(path, file);
 }
 

@@ -114,9 +114,6 @@ std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t
       if (has("held_by")) finding.held_by = row.optionalInteger("held_by");
       if (has("judgement")) finding.judgement = row.text("judgement");
       finding.place = placeOf(analysis, finding.id);
-      finding.rows = analysis.query(finding.query);
-      finding.all_rows = finding.rows.rows.size();
-      if (finding.all_rows > kMaximumEvidenceRows) finding.rows.rows.resize(kMaximumEvidenceRows);
       findings.push_back(std::move(finding));
     });
   }
@@ -159,29 +156,56 @@ std::string alsoInWords(const Finding& finding) {
 /// The rule that takes the place of all on sockets that its holders have from the one process.
 constexpr std::string_view kInherited = "inherited-sockets";
 
+using Findings = std::vector<Finding>;
+
+/// The finding of such a rule on a process (process.id); end() if there is none.
+Findings::iterator findingOn(const Analysis& analysis, int64_t process, std::string_view id,
+                             Findings& findings) {
+  const ResultTable rows =
+      analysis.query("SELECT pid, start_ticks FROM processes WHERE process = ?", {process});
+  if (rows.rows.empty()) return findings.end();
+  const Row row(rows, 0);
+  const auto pid = row.optionalInteger("pid");
+  const auto start_ticks = row.optionalInteger("start_ticks");
+  return std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
+    return other.id == id && other.pid == pid && other.start_ticks == start_ticks;
+  });
+}
+
+/// Whether a process has sockets from another one, which has closed them itself (or not).
+bool hasInherited(const Analysis& analysis, const Finding& finding, bool origin_holds) {
+  return !analysis
+              .query(
+                  "SELECT 1 FROM inherited_socket WHERE pid = ? AND start_ticks = ?"
+                  " AND origin_holds = ? LIMIT 1",
+                  {finding.pid.value_or(0), finding.start_ticks.value_or(0), int64_t{origin_holds}})
+              .rows.empty();
+}
+
+/// Adds the process of a finding to those that tell of it. False: none does.
+bool isToldElsewhere(const Analysis& analysis, const Finding& finding, Findings& findings) {
+  if (!finding.held_by) return false;
+  const std::pair process(finding.pid.value_or(0), finding.start_ticks.value_or(0));
+  const auto inherited = hasInherited(analysis, finding, false)
+                             ? findingOn(analysis, *finding.held_by, kInherited, findings)
+                             : findings.end();
+  if (inherited != findings.end()) {
+    inherited->also.push_back(process);
+    // Who is near its limit has to know why.
+    if (finding.severity == "critical") return false;
+    if (!hasInherited(analysis, finding, true)) return true;
+  }
+  const auto same = findingOn(analysis, *finding.held_by, finding.id, findings);
+  if (same != findings.end()) same->also.push_back(process);
+  return inherited != findings.end() || same != findings.end();
+}
+
 /// Processes that hold the same sockets, as after a fork, are told of in one finding.
-void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
-  const auto is_told_of = [&](const Finding& finding) {
-    if (!finding.held_by) return false;
-    const ResultTable holder = analysis.query(
-        "SELECT pid, start_ticks FROM processes WHERE process = ?", {*finding.held_by});
-    if (holder.rows.empty()) return false;
-    const auto of_holder = [&](std::string_view id) {
-      return std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
-        return other.id == id && other.pid == Row(holder, 0).optionalInteger("pid") &&
-               other.start_ticks == Row(holder, 0).optionalInteger("start_ticks");
-      });
-    };
-    auto owner = of_holder(kInherited);
-    if (owner == findings.end()) owner = of_holder(finding.id);
-    if (owner == findings.end()) return false;
-    owner->also.emplace_back(finding.pid.value_or(0), finding.start_ticks.value_or(0));
-    return true;
-  };
+void groupHolders(const Analysis& analysis, Findings& findings) {
   std::vector<bool> are_told;
   are_told.reserve(findings.size());
   for (const Finding& finding : findings)
-    are_told.push_back(is_told_of(finding));
+    are_told.push_back(isToldElsewhere(analysis, finding, findings));
   std::vector<Finding> kept;
   for (size_t i = 0; i < findings.size(); ++i) {
     if (are_told[i]) continue;
@@ -195,6 +219,15 @@ void groupHolders(const Analysis& analysis, std::vector<Finding>& findings) {
         alsoInWords(finding));
   }
   findings = std::move(kept);
+}
+
+/// What proves them; only of those that are told, for it can be many rows.
+void addEvidence(const Analysis& analysis, Findings& findings) {
+  for (Finding& finding : findings) {
+    finding.rows = analysis.query(finding.query);
+    finding.all_rows = finding.rows.rows.size();
+    if (finding.all_rows > kMaximumEvidenceRows) finding.rows.rows.resize(kMaximumEvidenceRows);
+  }
 }
 
 void addWithoutFd(const Analysis& analysis, Report& report) {
@@ -248,19 +281,19 @@ int rank(const std::string& severity) {
   return severity == "critical" ? 0 : severity == "warning" ? 1 : 2;
 }
 
-/// Of what kind its worst is, how near its limit is, and how large it is.
+/// Of what kind its worst is, how near its limit is, and how large it is. Where several are told of
+/// in one finding, the process that it is on comes first.
 auto orderOf(const Report& report, const ProcessReport& process) {
-  std::pair<int, int64_t> worst{3, 0};
+  std::tuple<int, int64_t, bool> worst{3, 0, false};
   const std::pair<int64_t, int64_t> id{process.pid, process.start_ticks};
   for (const Finding& finding : report.findings) {
     if (finding.database != process.database) continue;
     const bool is_own = finding.pid == process.pid && finding.start_ticks == process.start_ticks;
-    const bool is_alike =
-        finding.id != kInherited &&
-        std::find(finding.also.begin(), finding.also.end(), id) != finding.also.end();
-    if (is_own || is_alike) worst = std::min(worst, {rank(finding.severity), finding.place});
+    if (is_own || std::find(finding.also.begin(), finding.also.end(), id) != finding.also.end())
+      worst = std::min(worst, {rank(finding.severity), finding.place, !is_own});
   }
-  return std::tuple(worst.first, process.pressure_place, worst.second, -process.fds_peak,
+  const auto& [severity, place, is_elsewhere] = worst;
+  return std::tuple(severity, process.pressure_place, place, is_elsewhere, -process.fds_peak,
                     process.database, process.pid, process.start_ticks);
 }
 
@@ -315,6 +348,7 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
     report.processes.push_back(std::move(process));
   auto findings = findAll(analysis, processes, on_progress);
   groupHolders(analysis, findings);
+  addEvidence(analysis, findings);
   for (auto& finding : findings)
     report.findings.push_back(std::move(finding));
   addMarks(analysis, report);

@@ -15,7 +15,7 @@ namespace {
 
 /// Points of a process's curve.
 constexpr int64_t kMaximumCounts = 500;
-/// Paths and addresses of what grows.
+/// Paths and addresses of the kinds that grow.
 constexpr int64_t kMaximumTargets = 20;
 /// Rows of the chart of lifetimes.
 constexpr int64_t kMaximumLifetimes = 40;
@@ -60,14 +60,13 @@ std::vector<PeerGroup> peerGroups(const Analysis& analysis, int64_t process) {
 void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
   // Most processes have nothing that grows, and all of their fds to go through.
   const ResultTable growing = analysis.query(
-      "SELECT 1 FROM group_growth WHERE process = ? AND only_grows AND class IN ('kind', 'socket')"
-      " LIMIT 1",
+      "SELECT 1 FROM growing_group WHERE process = ? AND class IN ('kind', 'socket') LIMIT 1",
       {id});
   if (growing.rows.empty()) return;
   const ResultTable rows = analysis.query(
-      "SELECT name, target, fds, first_seen, count(*) OVER () AS total FROM target_group t"
-      " WHERE process = ?1 AND EXISTS (SELECT 1 FROM group_growth g WHERE g.process = ?1"
-      "   AND g.only_grows AND g.class IN ('kind', 'socket') AND g.name = t.name)"
+      "SELECT name, target, fds, first_seen, count(*) OVER () AS total FROM target_group"
+      " WHERE process = ?1 AND name IN (SELECT name FROM growing_group WHERE process = ?1"
+      "   AND class IN ('kind', 'socket'))"
       " ORDER BY fds DESC, name, target LIMIT ?2",
       {id, kMaximumTargets});
   forEachRow(rows, [&](const Row& row) {
@@ -249,7 +248,9 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.limit_before_at = row.optionalText("limit_before_at");
   process.reached_limit = row.integer("reached_limit");
   process.is_full = row.integer("is_full") != 0;
-  process.is_growth_stopped = row.optionalInteger("growth_until").has_value();
+  // What the growth is worked out from begins later, if the limit was changed after that.
+  const auto until = row.optionalInteger("growth_until");
+  process.is_growth_stopped = until && *until >= row.optionalInteger("since").value_or(*until);
   describeGrowth(row, process);
   process.counts = sampleCounts(analysis, process.process);
   describeParts(analysis, process.process, process);

@@ -313,7 +313,24 @@ class ProcessStatements {
                                                                                     : nullptr;
   }
 
+  /// Where it has such sockets from a process that it comes from.
+  const Finding* inheritedFinding() const {
+    const std::pair<int64_t, int64_t> id{process_.pid, process_.start_ticks};
+    for (const Finding& finding : report_.findings) {
+      if (finding.id == "inherited-sockets" && finding.database == process_.database &&
+          std::find(finding.also.begin(), finding.also.end(), id) != finding.also.end())
+        return &finding;
+    }
+    return nullptr;
+  }
+
   void shared() {
+    if (const Finding* inherited = inheritedFinding()) {
+      say(Basis::Inferred,
+          fmt::format("Sockets without a live peer came to it through fork: see what is found of "
+                      "pid {}.",
+                      inherited->pid.value_or(0)));
+    }
     const Finding* finding = sharedFinding();
     if (finding == nullptr) return;
     say(Basis::Inferred,

@@ -66,10 +66,10 @@ void cutDates(ReportTable& table) {
   table.title += "; times of " + day;
 }
 
-/// Which files and addresses it is that grow.
+/// The files and addresses of the kinds that grow, as process.cpp asks for them.
 ReportTable targetTable(const ProcessReport& process) {
   ReportTable table{.id = "targets",
-                    .title = "what grows, by path or address (* stands for digits)"};
+                    .title = "paths and addresses of the kinds that grow (* stands for digits)"};
   table.rows.columns = {"fds", "kind", "target", "first seen"};
   for (const TargetGroup& group : process.targets)
     table.rows.rows.push_back({group.fds, group.name, group.target, shortTime(group.first_seen)});
@@ -78,7 +78,10 @@ ReportTable targetTable(const ProcessReport& process) {
   cutDates(table);
   table.all_rows = "the query";
   table.query = fmt::format(
-      "SELECT name, target, fds, first_seen FROM target_group WHERE process = {} ORDER BY fds DESC",
+      "SELECT name, target, fds, first_seen FROM target_group WHERE process = {0} AND name IN "
+      "(SELECT"
+      " name FROM growing_group WHERE process = {0} AND class IN ('kind', 'socket')) ORDER BY fds"
+      " DESC, name, target",
       process.process);
   return table;
 }

@@ -27,7 +27,7 @@ std::string ended(const ProcessReport& process) {
 
 std::string exhaustionText(const ProcessReport& process) {
   const std::string range = process.is_full ? std::string() : exhaustionRange(process);
-  const std::string ahead = range.empty() ? "" : range + ", if it goes on like this (inferred)";
+  std::string ahead = range.empty() ? "" : range + ", if it goes on like this (inferred)";
   if (process.limit_reached_at) {
     return fmt::format("{} (snapshot {}, observed){}", limitReachedTime(process),
                        process.limit_reached_snapshot, ahead.empty() ? "" : "; again " + ahead);
@@ -41,7 +41,9 @@ std::string growthClause(const ProcessReport& process) {
   std::string clause;
   if (!process.growth_since.empty())
     clause += ", since the limit was changed at " + shortTime(process.growth_since);
-  if (process.is_growth_stopped) clause += ", until the limit was reached";
+  if (process.is_growth_stopped)
+    clause += process.limit_reached_at ? ", until the limit was reached"
+                                       : ", until hardly a number below the limit was free";
   if (!process.growth_stopped_at.empty())
     clause += ", none since " + shortTime(process.growth_stopped_at);
   return clause;

@@ -5,8 +5,8 @@ WITH pool AS (
     row_number() OVER (PARTITION BY process ORDER BY count_4 - count_0 DESC, name) AS rank,
     sum(count_4) OVER (PARTITION BY process) AS connections,
     iif(name LIKE '[::ffff:%.%', replace(substr(name, 9), ']', ''), name) AS peer
-  FROM group_growth
-  WHERE only_grows AND class = 'pool'
+  FROM growing_group
+  WHERE class = 'pool'
 )
 SELECT
   CASE WHEN g.connections * 2 > f.fds_last AND x.pressure IS NOT NULL
@@ -20,17 +20,17 @@ SELECT
     || '%s, there were %d, %d, %d, %d and %d connections. Of those made in each quarter %d, %d, %d '
     || 'and %d were not closed. Inferred: they are not used again, or the pool has no bound. Not known: '
     || 'whether each of them is wanted.',
-    iif(f.growth_until IS NULL, 'recording', 'time until the limit was reached'), g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
+    CASE WHEN f.growth_until IS NULL THEN 'recording' WHEN f.limit_reached IS NULL
+      THEN 'time until hardly a number below the limit was free' ELSE 'time until the limit was reached' END, g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
     g.kept_2, g.kept_3, g.kept_4) AS explanation,
   'Look how the program gets its connections to this peer: one client for all requests, with a bound on '
     || 'its pool, responses read to their end and closed, and a timeout for idle connections.' AS advice,
-  printf('SELECT s.fd, s.inode, s.local, s.remote, s.last_state, s.fd_first_seen FROM group_growth g JOIN '
-    || 'fd_class c USING (process, class, name) JOIN sockets s USING (id) WHERE g.only_grows AND g.class = '
+  printf('SELECT s.fd, s.inode, s.local, s.remote, s.last_state, s.fd_first_seen FROM growing_group g JOIN '
+    || 'fd_class c USING (process, class, name) JOIN sockets s USING (id) WHERE g.class = '
     || '''pool'' AND g.process = %d AND s.open_at_end ORDER BY s.remote, s.first_snapshot, s.fd', g.process)
     AS evidence
 FROM pool g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
 JOIN limit_pressure x USING (process)
-LEFT JOIN growth w USING (process)
-WHERE g.rank = 1 AND w.stopped_at IS NULL
+WHERE g.rank = 1

@@ -21,9 +21,8 @@ SELECT
   printf('SELECT s.fd, s.inode, s.local, s.remote, s.last_state, s.connection_first_seen FROM fd_class c '
     || 'JOIN sockets s USING (id) WHERE c.class = ''idle'' AND c.name = ''%q'' AND c.process = %d AND '
     || 's.open_at_end ORDER BY s.first_snapshot, s.fd', g.name, g.process) AS evidence
-FROM group_growth g
+FROM growing_group g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
 JOIN limit_pressure x USING (process)
-LEFT JOIN growth w USING (process)
-WHERE g.only_grows AND w.stopped_at IS NULL AND g.class = 'idle'
+WHERE g.class = 'idle'

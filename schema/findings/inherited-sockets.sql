@@ -1,12 +1,11 @@
--- Sockets without a live peer that a process has closed, or never was seen with, and that processes which it
--- started by fork keep open: it is one mistake, in the process that they come from, and not one in each.
+-- Sockets without a live peer that a process was seen with and has closed, and that processes which come from it by
+-- fork keep open: it is one mistake, in the process that they come from, and not one in each.
 WITH counted AS (
   SELECT i.origin, count(*) AS fds, count(DISTINCT i.inode) AS sockets, count(DISTINCT i.process) AS holders,
-    sum(i.listed_by = o.pid) AS by_origin, sum(i.listed_by <> o.pid) AS by_others, sum(i.listed_by IS NULL) AS by_none,
+    sum(i.is_listed) AS listed,
     sum(i.verdict = 'outlived') AS outlived,
     max(l.pressure IS NOT NULL) AS is_near_limit
   FROM inherited_socket i
-  JOIN processes o ON o.process = i.origin
   JOIN limit_pressure l ON l.process = i.process
   WHERE NOT i.origin_holds
   GROUP BY i.origin
@@ -30,19 +29,18 @@ SELECT
            WHERE x.process IN (SELECT i.process FROM inherited_socket i WHERE i.origin = c.origin AND NOT i.origin_holds)
            GROUP BY x.name ORDER BY count DESC, oldest LIMIT 5) n
      JOIN processes y ON y.process = n.oldest))
-    || iif(c.by_origin > 0, printf('%s listed among the fds of this process itself at an earlier or the same time. ',
-      CASE c.by_origin WHEN c.fds THEN iif(c.fds = 1, 'It was', 'All were') WHEN 1 THEN '1 was'
-        ELSE c.by_origin || ' were' END), '')
-    || iif(c.by_others > 0, printf('%s held by another process that comes from it too. ',
-      iif(c.by_others = 1, '1 was', c.by_others || ' were')), '')
-    || iif(c.by_none > 0, printf('%s there when its holder was first looked at, which had just begun. ',
-      iif(c.by_none = 1, '1 was', c.by_none || ' were')), '')
+    || printf('%s listed among the fds of this process itself at an earlier or the same time. ',
+      CASE c.listed WHEN c.fds THEN iif(c.fds = 1, 'It was', 'All were') WHEN 1 THEN '1 was'
+        ELSE c.listed || ' were' END)
+    || CASE c.fds - c.listed WHEN 0 THEN '' WHEN 1 THEN '1 was there when its holder was first looked at, which had just '
+      || 'begun. ' ELSE printf('%d were there when their holders were first looked at, which had just begun. ',
+      c.fds - c.listed) END
     || 'Inferred: they were inherited through fork. The connection of such a socket does not end for the peer when this '
     || 'process closes it, and its fd stays as long as the holder lives. Not known: whether a holder is meant to serve them.'
     AS explanation,
   'Open its sockets with SOCK_CLOEXEC (accept4), so that programs which it executes do not get them. A child after fork has '
     || 'to close what it does not serve, and what it serves once the connection has ended.' AS advice,
-  printf('SELECT pid, comm, fd, inode, verdict, local, remote, listed_by FROM inherited_socket WHERE NOT origin_holds '
+  printf('SELECT pid, comm, fd, inode, verdict, local, remote, is_listed FROM inherited_socket WHERE NOT origin_holds '
     || 'AND origin = %d ORDER BY inode, pid, fd', c.origin) AS evidence
 FROM counted c
 JOIN processes p ON p.process = c.origin

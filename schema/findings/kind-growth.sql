@@ -38,7 +38,8 @@ SELECT
   p.pid, p.start_ticks,
   printf('Observed: at five times, evenly spread over %s, there were %d, %d, %d, %d and %d. Of those '
     || 'opened in each quarter %d, %d, %d and %d were not closed. Inferred: about %s%s.',
-    iif(f.growth_until IS NULL, 'the recording', 'the time until the limit was reached'), g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
+    CASE WHEN f.growth_until IS NULL THEN 'the recording' WHEN f.limit_reached IS NULL
+      THEN 'the time until hardly a number below the limit was free' ELSE 'the time until the limit was reached' END, g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
     g.kept_2, g.kept_3, g.kept_4, CASE WHEN g.count_4 - g.count_0 >= 3600 * g.hours
       THEN printf('%.1f a second', (g.count_4 - g.count_0) / g.hours / 3600)
       WHEN g.count_4 - g.count_0 >= 60 * g.hours
@@ -57,9 +58,8 @@ SELECT
     || 'JOIN snapshot a ON a.id = f.first_snapshot JOIN processes p USING (process) WHERE c.class = ''kind'' '
     || 'AND c.name = ''%q'' AND process = %d AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by) ORDER BY '
     || 'f.first_snapshot, f.fd', g.name, g.process)) AS evidence
-FROM group_growth g
+FROM growing_group g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
 JOIN limit_pressure x USING (process)
-LEFT JOIN growth w USING (process)
-WHERE g.only_grows AND w.stopped_at IS NULL AND g.class IN ('kind', 'socket')
+WHERE g.class IN ('kind', 'socket')

@@ -89,7 +89,8 @@ SELECT
           'Inferred: the program ignored what the epoll reported of them')
         ELSE printf('Inferred: the program %s forgotten them, or %s them', w.has,
           iif(p.ended_by IS NULL, 'ignores', 'ignored')) END
-        || iif(p.ended_by IS NULL, '; nothing but the program can close them', '; its end closed them')
+        || CASE WHEN c.judgement = 'late' THEN '' WHEN p.ended_by IS NULL
+          THEN '; nothing but the program can close them' ELSE '; its end closed them' END
         || '. Not known: why each connection ended; ' END
     || 'the kernel keeps no reason.' AS explanation,
   CASE
@@ -98,14 +99,14 @@ SELECT
       || 'those that are closed before were only slow.', g.twice, iif(p.ended_by IS NULL, p.pid, 'PID'),
       g.twice_option, g.words)
     WHEN c.judgement = 'late' THEN 'Nothing, if so many fds are to spare. Else let the program see the end of a '
-      || 'connection sooner, or look for dead ones more often. '
+      || 'connection sooner, or look for dead ones more often.'
     WHEN c.judgement = 'held' THEN 'Look what owns them, most often a pool of connections: it has to test a '
       || 'connection that was idle before it uses it, and to close the dead ones. '
     ELSE 'Look in the program for the path that a connection takes when it ends'
       || iif(c.first_lost IS NULL, ': the fd is dropped there without close(). ', ' with the last state listed: '
         || 'the fd is dropped there without close(). ESTABLISHED as the last state means that the connection '
         || 'went from one snapshot to the next, as after a reset by the peer. ') END
-    || iif(c.judgement IN ('undecided', 'few'), '', 'What owns the fd (the pool, the client, the stream) has to close '
+    || iif(c.judgement IN ('undecided', 'few', 'late'), '', 'What owns the fd (the pool, the client, the stream) has to close '
       || 'it: a close() of the bare number behind its back is done twice, and the second can hit another file. '
       || iif(p.ended_by IS NULL, 'A restart frees the fds for a time.',
       'The end of the process has freed them; one that is started again may go the same way.')) AS advice,

@@ -1,5 +1,5 @@
 -- The number of fds grew and then stood still below the limit: something filled up. Not where most of what is new
--- is sockets without a live peer: those rules tell more.
+-- is sockets without a live peer, nor where a group of them only grows: those rules tell more.
 SELECT
   'info' AS severity,
   iif(g.stopped_at IS NULL, printf('fds grew from %d to about %d and stand still since', h.fds_first, h.middle_fds),
@@ -19,6 +19,7 @@ SELECT
 FROM growth_shape h
 JOIN processes p USING (process)
 LEFT JOIN growth g USING (process)
-WHERE h.shape = 'plateau' AND h.fds_last - h.fds_first >= h.fds_first / 2
+WHERE h.shape = 'plateau' AND NOT EXISTS (SELECT 1 FROM growing_group o WHERE o.process = h.process)
+  AND h.fds_last - h.fds_first >= h.fds_first / 2
   AND (SELECT total(v.count) FROM verdict_at_end v WHERE v.process = h.process
        AND v.verdict IN ('outlived', 'peer-closed')) * 2 < h.fds_last - h.fds_first

@@ -12,10 +12,10 @@ SELECT
     ', all in this process')) AS explanation,
   'Close the fd in every process that has it: a child after fork, the parent after handing it over. '
     || 'O_CLOEXEC keeps it out of programs that are executed.' AS advice,
-  printf('SELECT * FROM socket_holder h WHERE EXISTS (SELECT 1 FROM socket_holder o WHERE o.pid = %d AND '
-    || 'o.start_ticks = %d AND o.verdict IN (''outlived'', ''peer-closed'') AND o.inode = h.inode AND '
-    || 'o.last_snapshot = h.last_snapshot AND o.local IS h.local AND o.remote IS h.remote) '
-    || 'ORDER BY inode, pid, fd', p.pid, p.start_ticks) AS evidence,
+  printf('SELECT h.* FROM (SELECT DISTINCT inode, last_snapshot, local, remote FROM socket_holder WHERE process = %d '
+    || 'AND verdict IN (''outlived'', ''peer-closed'')) o JOIN socket_holder h ON h.inode = o.inode AND '
+    || 'h.last_snapshot = o.last_snapshot AND h.local IS o.local AND h.remote IS o.remote '
+    || 'ORDER BY h.inode, h.pid, h.fd', h.process) AS evidence,
   (SELECT held_by FROM _held_by b WHERE b.process = h.process) AS held_by
 FROM (
   SELECT DISTINCT process, inode, holders, process_count FROM socket_holder

@@ -1,7 +1,8 @@
 -- The number of fds grows through the whole recording, or through one too short to tell its shape and towards
 -- a limit of which half is used: when the limit will be reached.
 SELECT
-  iif(g.hours_left <= 30 * 24, 'warning', 'info') AS severity,
+  CASE WHEN x.pressure IN ('full', 'soon', 'reached') THEN 'critical' WHEN g.hours_left <= 30 * 24 THEN 'warning'
+    ELSE 'info' END AS severity,
   printf('fds grow steadily, %s%s', g.rate, CASE WHEN g.exhaustion_from IS NULL THEN ''
     ELSE printf('; if it goes on, the limit of %d is reached %s', f.soft_limit,
       iif(substr(g.exhaustion_from, 1, 19) = substr(g.exhaustion_to, 1, 19),
@@ -26,6 +27,7 @@ SELECT
 FROM growth g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
+JOIN limit_pressure x USING (process)
 LEFT JOIN growth_shape h USING (process)
 WHERE (h.shape = 'steady' OR (h.process IS NULL AND g.low_per_hour > 0
     AND g.hours_left <= (SELECT soon_hours FROM threshold)

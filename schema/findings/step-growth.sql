@@ -14,7 +14,7 @@ WITH step AS (
   GROUP BY process
 )
 SELECT
-  iif(x.pressure IN ('full', 'reached'), 'critical', 'warning') AS severity,
+  iif(x.pressure IN ('full', 'soon', 'reached'), 'critical', 'warning') AS severity,
   printf(iif(p.ended_by IS NULL, 'fds grow in %d steps of about %d and do not fall again',
     'fds grew in %d steps of about %d and did not fall again'), c.steps, c.middle) AS title,
   p.pid, p.start_ticks,

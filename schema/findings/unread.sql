@@ -6,7 +6,7 @@ WITH unread AS (
   WHERE unread_snapshots > 0
 ), link AS (
   SELECT count(*) AS processes, sum(l.fds) AS fds, sum(f.fds_last) AS all_fds, min(p.pid) AS pid,
-    min(p.start_ticks) AS start_ticks, max(r.is_refused) AS is_refused, count(DISTINCT r.reason) AS reasons,
+    min(p.start_ticks) AS start_ticks, min(r.is_refused) AS is_refused, count(DISTINCT coalesce(r.reason, '')) AS reasons,
     min(r.reason) AS reason
   FROM unread_link l
   JOIN processes p USING (process)

@@ -19,7 +19,8 @@
 --   forecast_reason    why there is no forecast; NULL: there is one
 --   since              the first snapshot that it was worked out from, where the limit was changed; NULL: the
 --                      process's first
---   stopped_at         UTC: it grew, and stands still since then; NULL: it does not
+--   stopped_at         UTC: it grew, and stands still since then; NULL: it does not, or near its limit
+--                      (threshold.near_limit_percent), where nobody can tell what stopped it
 CREATE TABLE growth (
   process INTEGER PRIMARY KEY,
   points INTEGER,
@@ -62,13 +63,15 @@ CREATE INDEX _fd_step_by_process ON fd_step (process, snapshot);
 --   middle_fds         how many there were half-way
 --   late_change        the difference between the most and the least fds in the second half
 --   shape              plateau: 95 % of the growth was in the first half, and it stands still since, or
---                      growth.stopped_at tells since when;
+--                      growth.stopped_at tells since when; not where threshold.near_limit_percent of the limit are
+--                      used, for the limit may have stopped it;
 --                      steps: it grows, in less than an eighth of the snapshots, and hardly ever falls;
 --                      steady: it grows through the whole time (growth.low_per_hour is above 0);
 --                      uneven: none of these
 CREATE VIEW growth_shape AS
 WITH bound AS (
   SELECT process, first_snapshot, fds_first, growth_until,
+    coalesce(limit_used * 100 >= soft_limit * (SELECT near_limit_percent FROM threshold), 0) AS is_near,
     coalesce(growth_until, last_snapshot) AS until
   FROM process_fds
 ), span AS (
@@ -98,7 +101,8 @@ WITH bound AS (
 SELECT process, fds_first, fds_last, until, snapshots, steps, middle_fds, late_change,
   CASE
     WHEN growth_until IS NULL AND (late_change * 20 <= fds_last - fds_first
-      OR (SELECT stopped_at IS NOT NULL FROM growth g WHERE g.process = counted.process)) THEN 'plateau'
+      OR (SELECT stopped_at IS NOT NULL FROM growth g WHERE g.process = counted.process))
+      THEN iif(is_near, 'uneven', 'plateau')
     WHEN steps > 1 AND steps * 8 < snapshots AND fallen * 10 <= fds_last - fds_first THEN 'steps'
     WHEN (SELECT low_per_hour > 0 FROM growth g WHERE g.process = counted.process) THEN 'steady'
     ELSE 'uneven'
@@ -203,3 +207,49 @@ SELECT process, class, name, hours, count_0, count_1, count_2, count_3, count_4,
     AND count_4 - count_0 >= 8 AND min(kept_1, kept_2, kept_3, kept_4) > 0
     AND (count_4 - count_3) * 3 * (SELECT still_part FROM threshold) >= count_3 - count_0 AS only_grows
 FROM summed;
+
+-- Those of them that only grow, and go on where the number of all fds has stopped: what shrinks beside a leak hides
+-- it there. Filled from _growing_group with growth.
+--   the columns of group_growth
+CREATE TABLE growing_group AS SELECT * FROM group_growth WHERE 0;
+CREATE INDEX _growing_group_by_process ON growing_group (process);
+
+CREATE VIEW _growing_group AS
+WITH stopped AS (
+  SELECT w.process, s.id AS snapshot, coalesce(f.growth_until, f.last_snapshot) AS until,
+    s.boottime_ns - a.boottime_ns AS before_ns, z.boottime_ns - s.boottime_ns AS since_ns
+  FROM growth w
+  JOIN process_fds f USING (process)
+  JOIN snapshot a ON a.id = f.first_snapshot
+  JOIN snapshot z ON z.id = coalesce(f.growth_until, f.last_snapshot)
+  JOIN snapshot s ON s.id = (SELECT min(o.id) FROM snapshot o WHERE o.taken_at = w.stopped_at
+    AND o.id BETWEEN f.first_snapshot AND f.last_snapshot)
+  WHERE w.stopped_at IS NOT NULL
+    AND EXISTS (SELECT 1 FROM group_growth g WHERE g.process = w.process AND g.only_grows)
+), counted AS (
+  SELECT s.process, c.class, c.name, count(*) AS count
+  FROM stopped s
+  JOIN fd_class c USING (process)
+  JOIN fd_span f USING (id)
+  WHERE s.snapshot < s.until AND f.first_snapshot <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1)
+  GROUP BY s.process, c.class, c.name
+  UNION ALL
+  SELECT s.process, l.what, l.name, sum(l.opened - l.closed)
+  FROM stopped s
+  JOIN _left_out l USING (process)
+  WHERE s.snapshot < s.until AND l.snapshot <= s.snapshot
+  GROUP BY s.process, l.what, l.name
+), summed AS (
+  SELECT process, class, name, sum(count) AS count
+  FROM counted
+  GROUP BY process, class, name
+), at_stop AS (
+  SELECT n.*, s.before_ns, s.since_ns
+  FROM summed n
+  JOIN stopped s USING (process)
+)
+SELECT g.*
+FROM group_growth g
+LEFT JOIN at_stop s ON s.process = g.process AND s.class = g.class AND s.name = g.name
+WHERE g.only_grows AND (s.process IS NULL OR (SELECT still_part FROM threshold) * (g.count_4 - s.count) * s.before_ns
+    >= 1.0 * (s.count - g.count_0) * s.since_ns);

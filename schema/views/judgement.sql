@@ -63,14 +63,57 @@ SELECT process, verdict, sum(count_first) AS count_first, sum(count_middle) AS c
 FROM counted
 GROUP BY process, verdict;
 
+-- How many sockets of a process were without a live peer for longer than the grace period, and then closed.
+--   process, verdict (outlived, peer-closed)
+--   fds                of those that were only counted (_left_out) at least the most that were so at one time
+CREATE TABLE _closed_late AS
+WITH grace AS (
+  SELECT 1000000 * value AS ns FROM setting WHERE name = 'grace_ms'
+), kept AS (
+  SELECT f.process, v.verdict, count(*) AS fds
+  FROM verdict_span v
+  JOIN fd_span f USING (id)
+  JOIN processes p USING (process)
+  JOIN snapshot a ON a.id = v.first_snapshot
+  JOIN snapshot z ON z.id = v.last_snapshot
+  JOIN grace g
+  WHERE v.verdict IN ('outlived', 'peer-closed') AND f.closed_by IS NOT NULL AND f.closed_by IS NOT p.ended_by
+    AND z.boottime_ns - a.boottime_ns > g.ns
+  GROUP BY f.process, v.verdict
+), event AS (
+  -- All that were opened before the grace period, less all that are closed by now, were so for longer than that.
+  SELECT l.process, l.name, s.boottime_ns + g.ns + 1 AS at_ns, 0 AS is_close, l.opened AS change
+  FROM _left_out l
+  JOIN snapshot s ON s.id = l.snapshot
+  JOIN grace g
+  WHERE l.what = 'verdict' AND l.name IN ('outlived', 'peer-closed') AND l.opened > 0
+  UNION ALL
+  SELECT l.process, l.name, s.boottime_ns, 1, -l.closed
+  FROM _left_out l
+  JOIN snapshot s ON s.id = l.snapshot - 1
+  WHERE l.what = 'verdict' AND l.name IN ('outlived', 'peer-closed') AND l.closed > 0
+), summed AS (
+  SELECT process, name, sum(change) OVER (PARTITION BY process, name ORDER BY at_ns, is_close) AS fds
+  FROM event
+), counted AS (
+  SELECT process, verdict, fds FROM kept
+  UNION ALL
+  SELECT process, name, max(fds) FROM summed GROUP BY process, name HAVING max(fds) > 0
+)
+SELECT process, verdict, sum(fds) AS fds
+FROM counted
+GROUP BY process, verdict;
+
 -- What sockets without a live peer, open at the end, say of their process.
 --   process, verdict (outlived, peer-closed)
 --   fds                how many
 --   certain            of these, without a live peer for longer than the grace period
 --   old                of outlived: that last carried data longer before the last look than that
 --   judgement          late: some are certain, but all of those half-way (threshold.few_more or more) are
---                      closed since, and now there are hardly more; leak: some are certain, and they became more in the second half, or the limit ended that, or
---                      too few snapshots tell;
+--                      closed since, and now there are hardly more; and so many were closed that had been so for
+--                      longer than the grace period;
+--                      leak: some are certain, and they became more in the second half, or the limit ended that,
+--                      or too few snapshots tell;
 --                      held: some are certain, and they did not; kept: of peer-closed, fewer than
 --                      threshold.few_more more, as traffic makes them too;
 --                      likely: all was recorded in less than the grace period, and more than a few are old;
@@ -96,15 +139,17 @@ WITH looked AS (
   UNION ALL
   SELECT process, 'peer-closed', count(*), sum(stays), 0 FROM close_wait GROUP BY process
 ), judged AS (
-  SELECT h.*, l.fds_last, l.growth_until, l.is_short, c.count_middle, c.count_last, c.count_kept, t.few_fds, t.few_part, t.few_more
+  SELECT h.*, l.fds_last, l.growth_until, l.is_short, c.count_middle, c.count_last, c.count_kept,
+    coalesce(d.fds, 0) AS closed_late, t.few_fds, t.few_part, t.few_more
   FROM held h
   JOIN looked l USING (process)
   JOIN threshold t
   LEFT JOIN dead_count c ON c.process = h.process AND c.verdict = h.verdict
+  LEFT JOIN _closed_late d ON d.process = h.process AND d.verdict = h.verdict
 )
 SELECT process, verdict, fds, certain, CAST(old AS INTEGER) AS old, CASE
     WHEN certain > 0 THEN CASE WHEN count_middle >= few_more AND count_kept = 0
-        AND count_last - count_middle < few_more THEN 'late'
+        AND count_last - count_middle < few_more AND closed_late >= few_more THEN 'late'
       WHEN growth_until IS NOT NULL THEN 'leak' WHEN count_last <= count_middle THEN 'held'
       WHEN verdict = 'peer-closed' AND coalesce(count_last - count_middle, 0) < few_more THEN 'kept' ELSE 'leak' END
     WHEN NOT is_short OR verdict <> 'outlived' THEN NULL

@@ -26,6 +26,8 @@ SELECT h.inode, h.last_snapshot, h.process, h.pid, h.start_ticks, h.comm, h.fd, 
 FROM held h
 JOIN counted c ON c.inode = h.inode AND c.last_snapshot = h.last_snapshot
   AND c.protocol IS h.protocol AND c.local IS h.local AND c.remote IS h.remote;
+CREATE INDEX _socket_holder_by_process ON socket_holder (process);
+CREATE INDEX _socket_holder_by_inode ON socket_holder (inode, last_snapshot);
 
 -- The processes that a process comes from, as far as they are recorded.   process, ancestor
 CREATE TABLE _ancestor AS

@@ -26,36 +26,31 @@ CREATE UNIQUE INDEX _held_by_by_process ON _held_by (process);
 -- they come from has closed its own fd, or holds it still.
 --   process, pid, start_ticks, comm   which holds the socket at the end
 --   fd, inode, verdict, local, remote
---   origin             process.id of the oldest recorded process that it comes from and that held the socket
---                      first, or the only one that can have opened it
+--   origin             process.id of the oldest recorded process that it comes from and that was seen with such a
+--                      socket of it
 --   origin_holds       1: the origin itself has it open too
---   listed_by          pid of another process that an earlier look, or the same, shows with the same socket: of
---                      the origin if there is such, else of another one that comes from it; NULL: none, but the
---                      fd was there when the process was first looked at, which was born while it was recorded
+--   is_listed          1: the origin itself was seen with this socket, earlier or at the same time; 0: it was not,
+--                      but the fd was there when the process was first looked at, which began while the origin
+--                      was recorded, and at least half of the process's such sockets are listed
 CREATE TABLE inherited_socket AS
 WITH held AS MATERIALIZED (
   -- What was open at the first look at a process that comes from a recorded one.
   SELECT s.process, s.pid, s.start_ticks, s.comm, s.fd, s.inode, s.verdict, s.local, s.remote, s.id,
-    s.first_snapshot, f.was_opened
+    s.last_snapshot, f.was_opened
   FROM sockets s
   JOIN fd_span f ON f.id = s.id
   WHERE s.open_at_end AND s.verdict IN ('outlived', 'peer-closed')
     AND EXISTS (SELECT 1 FROM _ancestor a WHERE a.process = s.process)
-), listed AS (
-  SELECT h.id, a.ancestor AS origin, o.process AS other, o.process <> a.ancestor AS is_sibling
+), proven AS (
+  -- Of several processes that it comes from, the oldest one that had it. Those that only its other descendants
+  -- show may never have had it.
+  SELECT h.id, a.ancestor AS origin,
+    row_number() OVER (PARTITION BY h.id ORDER BY p.start_ticks, p.pid, a.ancestor) AS place
   FROM held h
   JOIN _ancestor a ON a.process = h.process
-  JOIN fd_span o ON o.socket_inode = h.inode AND o.process <> h.process
-    AND o.first_snapshot <= (SELECT last_snapshot FROM fd_span WHERE id = h.id)
-    AND (o.process = a.ancestor
-      OR EXISTS (SELECT 1 FROM _ancestor b WHERE b.process = o.process AND b.ancestor = a.ancestor))
-  WHERE NOT h.was_opened
-), proven AS (
-  -- The oldest of those that had it, before any that only its other descendants show.
-  SELECT l.id, l.origin, l.other,
-    row_number() OVER (PARTITION BY l.id ORDER BY l.is_sibling, p.start_ticks, p.pid, l.other) AS place
-  FROM listed l
-  JOIN processes p ON p.process = l.origin
+  JOIN processes p ON p.process = a.ancestor
+  WHERE NOT h.was_opened AND EXISTS (SELECT 1 FROM fd_span o WHERE o.socket_inode = h.inode
+    AND o.process = a.ancestor AND o.first_snapshot <= h.last_snapshot)
 ), judged AS (
   SELECT h.process, count(*) AS fds, count(v.id) AS proven, min(v.origin) AS origin,
     max(v.origin) AS other_origin, total(h.was_opened) AS opened
@@ -72,9 +67,9 @@ WITH held AS MATERIALIZED (
     AND (j.proven = j.fds OR c.first_snapshot > o.first_snapshot)
 )
 SELECT h.process, h.pid, h.start_ticks, h.comm, h.fd, h.inode, h.verdict, h.local, h.remote, t.origin,
-  EXISTS (SELECT 1 FROM sockets x WHERE x.process = t.origin AND x.inode = h.inode AND x.open_at_end)
-    AS origin_holds,
-  (SELECT pid FROM processes WHERE process = v.other) AS listed_by
+  EXISTS (SELECT 1 FROM fd_span x WHERE x.socket_inode = h.inode AND x.process = t.origin
+    AND x.last_snapshot >= h.last_snapshot) AS origin_holds,
+  v.id IS NOT NULL AS is_listed
 FROM told t
 JOIN held h USING (process)
 LEFT JOIN proven v ON v.id = h.id AND v.place = 1;

@@ -11,8 +11,10 @@
 --   reached_limit              the soft limit in limit_reached
 --   is_full                    1: no number below the soft limit is free at the end
 --   growth_until               where the growth ended because the limit was reached: the first snapshot without
---                              a free number, under the highest limit that was reached; NULL: never, or it
---                              went on under another limit
+--                              a free number, under the highest limit that was reached; or, where none was
+--                              (limit_reached is NULL), the first since which there are fewer than
+--                              threshold.few_free, though its pace would have taken threshold.seen_growth; NULL: never, or it went
+--                              on under another limit
 --   limit_changed              1: the soft limit was changed while it was recorded
 --   limit_since                the first snapshot after the last change of it; NULL: there was none
 --   first_snapshot, last_snapshot   in which the fds were read
@@ -26,6 +28,27 @@ WITH bound AS (
   FROM limit_use
   WHERE used >= soft_limit
   GROUP BY process
+), nearly AS (
+  -- Since when hardly a number is free, without a break up to the end.
+  SELECT b.process, b.first_snapshot, b.last_snapshot, (SELECT min(c.snapshot) FROM fd_count c
+    WHERE c.process = b.process AND c.snapshot > (SELECT max(o.snapshot) FROM limit_use o
+      WHERE o.process = b.process AND coalesce(o.soft_limit <> u.soft_limit OR o.used <= u.soft_limit - t.few_free, 1)))
+    AS snapshot
+  FROM bound b
+  JOIN limit_use u ON u.process = b.process AND u.snapshot = b.last_snapshot
+  JOIN threshold t
+  WHERE u.used < u.soft_limit AND u.used > u.soft_limit - t.few_free
+), stuck AS (
+  -- At the pace before it would long have taken those, too.
+  SELECT n.process, n.snapshot
+  FROM nearly n
+  JOIN threshold t
+  JOIN fd_count c ON c.process = n.process AND c.snapshot = n.first_snapshot
+  JOIN fd_count d ON d.process = n.process AND d.snapshot = n.snapshot
+  JOIN snapshot a ON a.id = n.first_snapshot
+  JOIN snapshot s ON s.id = n.snapshot
+  JOIN snapshot z ON z.id = n.last_snapshot
+  WHERE 1.0 * (d.fds - c.fds) * (z.boottime_ns - s.boottime_ns) >= t.seen_growth * (s.boottime_ns - a.boottime_ns)
 ), stopped AS (
   SELECT e.process, e.limit_reached, (SELECT min(u.snapshot) FROM limit_use u WHERE u.process = e.process
     AND u.soft_limit = e.highest AND u.used >= u.soft_limit) AS snapshot
@@ -40,8 +63,8 @@ SELECT b.process, a.fds AS fds_first, z.fds AS fds_last, b.fds_peak,
   (SELECT c.soft_limit FROM fd_count c WHERE c.process = b.process AND c.snapshot = t.limit_reached)
     AS reached_limit,
   coalesce(u.used >= u.soft_limit, 0) AS is_full,
-  (SELECT c.snapshot FROM fd_count c WHERE c.process = b.process AND c.snapshot = t.snapshot
-     AND c.fds >= z.fds) AS growth_until,
+  coalesce((SELECT c.snapshot FROM fd_count c WHERE c.process = b.process AND c.snapshot = t.snapshot
+     AND c.fds >= z.fds), k.snapshot) AS growth_until,
   (SELECT count(DISTINCT coalesce(l.soft, 'unlimited')) > 1 FROM limit_span l
    WHERE l.process = b.process AND l.resource = 'Max open files') AS limit_changed,
   (SELECT max(l.first_snapshot) FROM limit_span l WHERE l.process = b.process AND l.resource = 'Max open files'
@@ -54,7 +77,8 @@ FROM bound b
 JOIN fd_count a ON a.process = b.process AND a.snapshot = b.first_snapshot
 JOIN fd_count z ON z.process = b.process AND z.snapshot = b.last_snapshot
 JOIN limit_use u ON u.process = b.process AND u.snapshot = b.last_snapshot
-LEFT JOIN stopped t ON t.process = b.process;
+LEFT JOIN stopped t ON t.process = b.process
+LEFT JOIN stuck k ON k.process = b.process AND t.process IS NULL;
 CREATE UNIQUE INDEX _process_fds_by_id ON process_fds (process);
 
 -- How many fds of each kind a process had when it was last looked at.   process, kind, count

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -63,6 +64,24 @@ TEST_P(AtSignal, WhatIsThereIsRemoved) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, AtSignal, ::testing::Values(SIGHUP, SIGINT, SIGPIPE, SIGTERM));
+
+TEST(SignalsHeld, ComeOnceItHasGone) {
+  const TemporaryDirectory directory;
+  EXPECT_EXIT(
+      {
+        signal(SIGTERM, SIG_DFL);
+        removeTemporariesAtSignals();
+        std::optional<Temporary> folder;
+        {
+          const SignalsHeld held;
+          raise(SIGTERM);
+          folder.emplace(makeTree(directory.file("folder")));
+        }
+        _exit(7);
+      },
+      ::testing::KilledBySignal(SIGTERM), "");
+  EXPECT_FALSE(fs::exists(directory.file("folder")));
+}
 
 TEST(RemoveTemporariesAtSignals, AnIgnoredOneStaysSo) {
   EXPECT_EXIT(

@@ -269,8 +269,8 @@ TEST(Samples, AReportOfOneProcess) {
 
 TEST(Samples, LeakResetHasOutlivedFdsWithProof) {
   const Json it = report("leak-reset");
-  EXPECT_EQ(findingsOf(it),
-            (Findings{"critical outlived-connections", "warning steady-growth", "info tcp6-only"}));
+  EXPECT_EQ(findingsOf(it), (Findings{"critical outlived-connections", "critical steady-growth",
+                                      "info tcp6-only"}));
   EXPECT_GE(countOf(it, "outlived"), 50);
   EXPECT_EQ(countOf(it, "peer-closed"), 0);
   int64_t leaks = 0;
@@ -301,7 +301,7 @@ TEST(Samples, AfterLeakTellsTheHistoryFromOneSnapshot) {
 TEST(Samples, LeakCloseWaitHasConnectionsThatStay) {
   const Json it = report("leak-close-wait");
   EXPECT_EQ(findingsOf(it),
-            (Findings{"critical close-wait", "warning steady-growth", "info tcp6-only"}));
+            (Findings{"critical close-wait", "critical steady-growth", "info tcp6-only"}));
   EXPECT_GE(countOf(it, "peer-closed"), 50);
   EXPECT_EQ(countOf(it, "outlived"), 0);
 }

@@ -64,6 +64,10 @@ std::string explanationOf(std::string_view drawing, std::string_view id) {
   return columnOf(drawing, id, "explanation");
 }
 
+std::string adviceOf(std::string_view drawing, std::string_view id) {
+  return columnOf(drawing, id, "advice");
+}
+
 std::string curve(const std::vector<int>& counts, const std::string& target,
                   const std::string& attributes, int first_fd) {
   const int most = *std::max_element(counts.begin(), counts.end());

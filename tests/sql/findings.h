@@ -14,6 +14,7 @@ std::string findingsOf(std::string_view drawing);
 /// The title of the only finding of a rule; "" if it does not fire.
 std::string titleOf(std::string_view drawing, std::string_view id);
 std::string explanationOf(std::string_view drawing, std::string_view id);
+std::string adviceOf(std::string_view drawing, std::string_view id);
 
 /// The lines of a drawing in which process `a` has so many fds at each snapshot, of a kind: `p` for
 /// pipes, or a link's text with its attributes. What is opened last is closed first. Numbers begin

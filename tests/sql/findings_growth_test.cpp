@@ -28,7 +28,7 @@ std::string drawn(const std::vector<int>& counts, const std::string& limit = "10
 
 TEST(GrowthFindings, ALineIsSteady) {
   const std::string drawing = drawn(line(14, 10, 3), "100/100");
-  EXPECT_NE(findingsOf(drawing).find("steady-growth warning 100\n"), std::string::npos);
+  EXPECT_NE(findingsOf(drawing).find("steady-growth critical 100\n"), std::string::npos);
   // 49 at 00:02:10, 0.3 a second: 170 s later.
   EXPECT_EQ(titleOf(drawing, "steady-growth"),
             "fds grow steadily, +18.0 fds a minute; if it goes on, the limit of 100 is reached "
@@ -39,6 +39,16 @@ TEST(GrowthFindings, WhatHasEndedGrewAndDoesNotGrow) {
   const std::string drawing = "snapshots: R . . . . . . . . .\nprocess a: ok . . . . . . . . -\n" +
                               curve({2, 4, 6, 8, 10, 12, 14, 16, 18, 18});
   EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grew, from 2 to 18");
+}
+
+TEST(GrowthFindings, OfMoreThanADayIsNotCritical) {
+  // 3 an hour, and 151 to go.
+  std::string hours;
+  for (int hour = 0; hour < 14; ++hour)
+    hours += " " + std::to_string(3600 * hour);
+  const std::string times = "wall:" + hours + "\nboottime:" + hours + "\n";
+  EXPECT_EQ(findingsOf(times + drawn(line(14, 10, 3), "200/200")),
+            "kind-growth warning 100\nsteady-growth warning 100\n");
 }
 
 TEST(GrowthFindings, AFarLimitIsNoWarning) {
@@ -114,6 +124,17 @@ TEST(GrowthFindings, APlateauThatHasJustBegun) {
   EXPECT_EQ(findingsOf(drawn(counts, "150/150")), "plateau info 100\n");
 }
 
+TEST(GrowthFindings, ALeakBesideWhatShrinksIsNoPlateau) {
+  // Pipes grow all the time, eventfds grow and then shrink: all fds together stand still.
+  std::vector<int> others = line(20, 0, 6);
+  for (int i = 0; i < 20; ++i)
+    others.push_back(others.back() - 2);
+  const std::string drawing =
+      drawn(line(40, 2, 2)) + curve(others, "anon_inode:[eventfd]", "", 200);
+  EXPECT_EQ(findingsOf(drawing), "kind-growth warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "kind-growth"), "pipe fds only grow, from 2 to 80");
+}
+
 TEST(GrowthFindings, APlateauOfDeadSocketsIsNoSaturation) {
   std::string drawing = timeOf(20) + limitOf("9000/9000", 20);
   for (int fd = 0; fd < 30; ++fd) {
@@ -135,9 +156,20 @@ TEST(GrowthFindings, AtTheLimitIsNoPlateau) {
   EXPECT_EQ(titleOf(drawn(counts, "50/50"), "plateau"), "");
 }
 
+TEST(GrowthFindings, OneBelowTheLimitIsNoPlateau) {
+  // Both ends of a pipe do not fit any more.
+  std::vector<int> counts = line(21, 10, 2);
+  counts.insert(counts.end(), 12, 50);
+  const std::string drawing = drawn(counts, "51/51");
+  EXPECT_EQ(findingsOf(drawing), "kind-growth critical 100\nlimit-reached warning 100\n");
+  EXPECT_NE(explanationOf(drawing, "kind-growth")
+                .find("over the time until hardly a number below the limit was free"),
+            std::string::npos);
+}
+
 TEST(GrowthFindings, AShortRecordingOfALimitThatIsNear) {
   // Too short for a shape, but in 22 s nothing is left.
-  EXPECT_NE(findingsOf(drawn({47, 51, 56, 61, 66, 71}, "100/100")).find("steady-growth warning"),
+  EXPECT_NE(findingsOf(drawn({47, 51, 56, 61, 66, 71}, "100/100")).find("steady-growth critical"),
             std::string::npos);
 }
 
@@ -267,7 +299,7 @@ TEST(GrowthFindings, SeveralPoolsAreOneFinding) {
       another.replace(place, std::string(from).size(), to);
   }
   const std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432") + another;
-  EXPECT_EQ(findingsOf(drawing), "growing-pool critical 100\nsteady-growth warning 100\n");
+  EXPECT_EQ(findingsOf(drawing), "growing-pool critical 100\nsteady-growth critical 100\n");
   EXPECT_EQ(titleOf(drawing, "growing-pool"),
             "connections to 198.51.100.8:5432 only grow, from 1 to 12, and so do those to another "
             "peer");

@@ -1,5 +1,6 @@
 // schema/views/growth.sql.
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -30,6 +31,35 @@ TEST(GrowthView, TellsSinceWhenItStandsStill) {
   EXPECT_EQ(timeline.rows("SELECT stopped_at, forecast_reason FROM growth"),
             "2026-01-01T00:01:10.000Z the growth stopped at 2026-01-01T00:01:10Z\n");
   EXPECT_EQ(timeline.rows("SELECT shape FROM growth_shape"), "plateau\n");
+}
+
+TEST(GrowthView, DoesNotStopOfItselfNearTheLimit) {
+  std::vector<int> counts = {5, 15, 25, 35, 45, 55, 65, 75};
+  counts.insert(counts.end(), 12, 81);
+  Timeline timeline(timeOf(20) + limitOf("100/100", 20) + curve(counts));
+  EXPECT_EQ(timeline.rows("SELECT stopped_at, exhaustion_at FROM growth"), "- -\n");
+  EXPECT_EQ(timeline.rows("SELECT shape FROM growth_shape"), "uneven\n");
+  EXPECT_EQ(timeline.rows("SELECT growth_until FROM process_fds"), "-\n");
+}
+
+TEST(GrowthView, EndsWhereHardlyANumberIsFree) {
+  std::vector<int> counts;
+  for (int i = 0; i <= 10; ++i)
+    counts.push_back(10 + 4 * i);
+  counts.insert(counts.end(), 12, 50);
+  Timeline timeline(timeOf(23) + limitOf("51/51", 23) + curve(counts));
+  EXPECT_EQ(timeline.rows("SELECT growth_until, limit_reached, is_full FROM process_fds"),
+            "11 - 0\n");
+  EXPECT_EQ(timeline.rows("SELECT points, rate, forecast_reason FROM growth"),
+            "11 +24.0 fds a minute it stands still with hardly a number free below the limit\n");
+}
+
+TEST(GrowthView, GoesOnWhereItTakesTheLastNumbersSlowly) {
+  std::vector<int> counts;
+  for (int i = 0; i < 24; ++i)
+    counts.push_back(37 + i / 2);
+  Timeline timeline(timeOf(24) + limitOf("50/50", 24) + curve(counts));
+  EXPECT_EQ(timeline.rows("SELECT growth_until, fds_last FROM process_fds"), "- 48\n");
 }
 
 TEST(GrowthView, IsOfTheTimeAfterAChangeOfTheLimit) {

@@ -126,6 +126,18 @@ TEST(ReportText, SpeaksOfWhatHasEndedInThePast) {
   EXPECT_FALSE(contains(text, "A restart frees")) << text.substr(0, 2000);
 }
 
+TEST(ReportText, WhatCameThroughForkIsSaidOfWhoHoldsIt) {
+  Report report = leakReport();
+  Finding inherited = report.findings[0];
+  inherited.id = "inherited-sockets";
+  inherited.pid = 4000;
+  inherited.also = {{report.processes[0].pid, report.processes[0].start_ticks}};
+  report.findings.push_back(inherited);
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}),
+                       "Sockets without a live peer came to it through fork: see what is found of "
+                       "pid 4000."));
+}
+
 TEST(ReportText, FdsAboveTheLimitAreCountedExactly) {
   Report report = leakReport();
   report.processes[0].soft_limit = 60;
