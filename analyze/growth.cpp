@@ -14,7 +14,6 @@ namespace {
 constexpr size_t kMaximumPoints = 500;
 constexpr size_t kMinimumPoints = 3;
 /// From fewer points a range says nothing.
-constexpr size_t kMinimumForecastPoints = 5;
 /// A forecast further away than this is none.
 constexpr double kMaximumForecastHours = 24.0 * 365;
 constexpr double kNsPerHour = 3600e9;

@@ -25,6 +25,9 @@ struct Growth {
   std::optional<double> stopped_seconds;  ///< it grew, and stands still since this point
 };
 
+/// A forecast needs so many.
+inline constexpr size_t kMinimumForecastPoints = 5;
+
 /// The median of the slopes between all pairs of at most 500 points (Theil and Sen): a burst or a
 /// few odd points do not move it. The range goes from the 5th to the 95th percentile of the slopes
 /// between points that are at least a third of the time apart (neighbours tell of the noise and not

@@ -21,8 +21,6 @@ constexpr double kNsPerHour = 3600e9;
 /// Of a time in words.
 constexpr size_t kToSeconds = 19;
 
-/// Nor does a forecast come from fewer, so the rate is then of all.
-constexpr size_t kMinimumPointsSinceChange = 5;
 constexpr const char* kStuck = "it stands still with hardly a number free below the limit";
 constexpr const char* kLimitChanged =
     "the limit was changed while it was recorded, and there are fewer than 5 snapshots since";
@@ -123,7 +121,7 @@ Judged judge(SQLite::Database& database, SQLite::Statement& points, const Counte
   std::vector<CountPoint> taken = pointsOf(points, counted, 0);
   if (counted.since) {
     std::vector<CountPoint> later = pointsOf(points, counted, *counted.since);
-    if (later.size() >= kMinimumPointsSinceChange) {
+    if (later.size() >= kMinimumForecastPoints) {
       taken = std::move(later);
       judged.since = counted.since;
     }

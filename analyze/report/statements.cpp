@@ -271,6 +271,22 @@ class ProcessStatements {
 
   // --- inferred ---
 
+  std::string outlivedConclusion(const Finding* finding) const {
+    const bool has_ended = process_.has_ended;
+    if (isLate(finding))
+      return fmt::format("The program {} these fds, but late.", has_ended ? "closed" : "closes");
+    if (isHeld(finding)) {
+      return has_ended ? "The program, or a pool in it, did not see that they were dead; they are "
+                         "gone with it."
+                       : "The program, or a pool in it, does not see that they are dead; nobody "
+                         "else can close them.";
+    }
+    return has_ended ? "The program lost or ignored these fds; they are gone with it, and a higher "
+                       "limit would only have moved the day."
+                     : "The program lost or ignored these fds; nobody else can close them, and a "
+                       "higher limit only moves the day.";
+  }
+
   void conclusion() {
     if (cause_ == Cause::LiveClients) {
       say(Basis::Inferred,
@@ -279,19 +295,7 @@ class ProcessStatements {
                       liveClientsOf(process_), process_.fds_last, isOrWas(liveClientsOf(process_)),
                       limitOf(process_)));
     } else if (cause_ == Cause::OutlivedFds) {
-      say(Basis::Inferred,
-          isLate(findingBehind(report_, process_, cause_))
-              ? (process_.has_ended ? "The program closed these fds, but late."
-                                    : "The program closes these fds, but late; nobody else can "
-                                      "close them.")
-          : process_.has_ended
-              ? "The program lost or ignored these fds; they are gone with it, and a higher limit "
-                "would only have moved the day."
-          : isHeld(findingBehind(report_, process_, cause_))
-              ? "The program, or a pool in it, does not see that they are dead; nobody else can "
-                "close them."
-              : "The program lost or ignored these fds; nobody else can close them, and a higher "
-                "limit only moves the day.");
+      say(Basis::Inferred, outlivedConclusion(findingBehind(report_, process_, cause_)));
     } else if (cause_ == Cause::CloseWait && process_.has_ended) {
       say(Basis::Inferred,
           "They stayed because the program did not close them; they are gone with it.");

@@ -17,6 +17,8 @@ using Basis = Statement::Basis;
 
 constexpr size_t kMaximumOthers = 5;
 constexpr size_t kMaximumRestarts = 2;
+/// Names of processes at or near their limits.
+constexpr size_t kMaximumPressed = 20;
 
 /// The part of an explanation that begins with such a word, without it.
 std::string partOf(const Finding& finding, std::string_view word) {
@@ -124,6 +126,7 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
   size_t shown = 0;
   size_t left_out = 0;
   std::string pressed;
+  size_t pressed_count = 0;
   for (size_t i = 1; i < report.processes.size(); ++i) {
     const ProcessReport& process = report.processes[i];
     const auto findings = findingsOf(report, process);
@@ -136,7 +139,7 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
     if (shown == kMaximumOthers) {
       ++left_out;
       // Nobody may have to look for these.
-      if (!process.pressure.empty())
+      if (!process.pressure.empty() && ++pressed_count <= kMaximumPressed)
         pressed += fmt::format("{}{}", pressed.empty() ? "" : ", ", nameOf(process));
       continue;
     }
@@ -144,6 +147,8 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
     statements.push_back({Basis::Observed, fmt::format("Also {} on {}: {}.", nameOf(process),
                                                        hostOf(report, process.database), text)});
   }
+  if (pressed_count > kMaximumPressed)
+    pressed += fmt::format(" and {} more", pressed_count - kMaximumPressed);
   if (left_out > 0) {
     statements.push_back(
         {Basis::Observed,

@@ -18,8 +18,9 @@ class FailureLog {
  public:
   void add(Failure failure) {
     // Those of a process are alike that failed the same way, whichever fd it was.
-    const auto key = std::tuple(failure.pid, failure.operation, failure.error_number,
-                                failure.detail, withoutFd(failure.subject));
+    const auto key =
+        std::tuple(failure.pid, failure.operation, failure.error_number, failure.detail,
+                   failure.pid ? withoutFd(failure.subject) : failure.subject);
     const auto [known, is_new] = places_.emplace(key, failures_.size());
     if (is_new) {
       failures_.push_back(std::move(failure));

@@ -1,24 +1,33 @@
 -- Sockets without a live peer that a process was seen with and has closed, and that processes which come from it by
--- fork keep open: it is one mistake, in the process that they come from, and not one in each.
-WITH counted AS (
+-- fork keep open: it is one mistake, in the process that they come from, and not one in each. Those that have ended
+-- count where none is left.
+WITH held AS (
+  SELECT i.*, y.ended_by IS NOT NULL AS has_ended, min(y.ended_by IS NOT NULL) OVER (PARTITION BY i.origin) AS have_all_ended
+  FROM inherited_socket i
+  JOIN processes y USING (process)
+  WHERE NOT i.origin_holds
+), counted AS (
   SELECT i.origin, count(*) AS fds, count(DISTINCT i.inode) AS sockets, count(DISTINCT i.process) AS holders,
     sum(i.is_listed) AS listed,
     sum(i.verdict = 'outlived') AS outlived,
-    max(l.pressure IS NOT NULL) AS is_near_limit
-  FROM inherited_socket i
+    max(l.pressure IS NOT NULL) AS is_near_limit, max(i.have_all_ended) AS are_past,
+    (SELECT count(DISTINCT e.process) FROM held e WHERE e.origin = i.origin AND e.has_ended) AS ended
+  FROM held i
   JOIN limit_pressure l ON l.process = i.process
-  WHERE NOT i.origin_holds
+  WHERE i.has_ended = i.have_all_ended
   GROUP BY i.origin
 )
 SELECT
-  iif(c.is_near_limit, 'critical', 'warning') AS severity,
-  printf('%s that %s from it by fork %s %s open', iif(c.holders = 1, 'a process', c.holders || ' processes'),
-    iif(c.holders = 1, 'comes', 'come'), iif(c.holders = 1, 'keeps', 'keep'),
-    iif(c.sockets = 1, '1 socket without a live peer', c.sockets || ' sockets without a live peer')) AS title,
+  CASE WHEN c.are_past THEN 'info' WHEN c.is_near_limit THEN 'critical' ELSE 'warning' END AS severity,
+  printf('%s that %s from it by fork %s %s open%s', iif(c.holders = 1, 'a process', c.holders || ' processes'),
+    CASE WHEN c.are_past THEN 'came' WHEN c.holders = 1 THEN 'comes' ELSE 'come' END,
+    CASE WHEN c.are_past THEN 'kept' WHEN c.holders = 1 THEN 'keeps' ELSE 'keep' END,
+    iif(c.sockets = 1, '1 socket without a live peer', c.sockets || ' sockets without a live peer'),
+    CASE WHEN NOT c.are_past THEN '' WHEN c.holders = 1 THEN ' until it ended' ELSE ' until they ended' END) AS title,
   p.pid, p.start_ticks,
-  printf('Observed: they have %s of %s, which this process has not; %s. The holders: %s. ',
+  printf('Observed: they %s %s of %s, which this process %s not; %s. The holders: %s. ', iif(c.are_past, 'had', 'have'),
     iif(c.fds = 1, 'the only fd', c.fds || ' fds'), iif(c.sockets = 1, 'that socket', 'those sockets'),
-    CASE c.outlived WHEN 0 THEN iif(c.sockets = 1, 'its peer has ended its side (CLOSE_WAIT)',
+    iif(c.are_past, 'had', 'has'), CASE c.outlived WHEN 0 THEN iif(c.sockets = 1, 'its peer has ended its side (CLOSE_WAIT)',
         'their peers have ended their side (CLOSE_WAIT)')
       WHEN c.fds THEN iif(c.sockets = 1, 'its connection is gone', 'their connections are gone')
       ELSE printf('of %d the connection is gone, of the others the peer has ended its side', c.outlived) END,
@@ -26,9 +35,11 @@ SELECT
                                 y.pid), ', ')
      FROM (SELECT coalesce(x.name, '?') AS name, count(*) AS count, min(x.process) AS oldest
            FROM processes x
-           WHERE x.process IN (SELECT i.process FROM inherited_socket i WHERE i.origin = c.origin AND NOT i.origin_holds)
+           WHERE x.process IN (SELECT i.process FROM held i WHERE i.origin = c.origin AND i.has_ended = c.are_past)
            GROUP BY x.name ORDER BY count DESC, oldest LIMIT 5) n
      JOIN processes y ON y.process = n.oldest))
+    || iif(c.are_past OR c.ended = 0, '', printf('%d more had such sockets until %s ended. ', c.ended,
+      iif(c.ended = 1, 'it', 'they')))
     || printf('%s listed among the fds of this process itself at an earlier or the same time. ',
       CASE c.listed WHEN c.fds THEN iif(c.fds = 1, 'It was', 'All were') WHEN 1 THEN '1 was'
         ELSE c.listed || ' were' END)

@@ -73,7 +73,7 @@ SELECT h.process, h.pid, h.start_ticks, h.comm, h.fd, h.inode, h.verdict, h.loca
 FROM told t
 JOIN held h USING (process)
 LEFT JOIN proven v ON v.id = h.id AND v.place = 1;
-CREATE INDEX _inherited_socket_by_process ON inherited_socket (process);
+CREATE INDEX _inherited_socket_by_pid ON inherited_socket (pid, start_ticks, origin_holds);
 
 INSERT OR REPLACE INTO _held_by
 SELECT DISTINCT process, origin FROM inherited_socket;

@@ -688,6 +688,37 @@ TEST(Findings, WhatAForkedProcessOpenedIsItsOwn) {
             "");
 }
 
+TEST(Findings, ForkedProcessesThatHaveEndedKeepNothingOpen) {
+  constexpr const char* kEnded = R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    -    .
+    fd a/3:             s500 .    -    .    .    .
+    fd b/3:             _    =s500 .   .    -    .
+    tcp 500:            EST  .    -    .    .    .
+  )";
+  EXPECT_EQ(titleOf(kEnded, "inherited-sockets"),
+            "a process that came from it by fork kept 1 socket without a live peer open until it "
+            "ended");
+  EXPECT_EQ(findingsOf(kEnded).find("inherited-sockets warning"), std::string::npos);
+  const std::string two = explanationOf(R"(
+    snapshots:          R    .    .    .    .    .
+    process a pid=7:    ok   .    .    .    .    .
+    process b parent=7: _    =ok  .    .    -    .
+    process c parent=7: _    =ok  .    .    .    .
+    fd a/3:             s500 .    -    .    .    .
+    fd b/3:             _    =s500 .   .    -    .
+    fd c/3:             _    =s500 .   .    .    .
+    tcp 500:            EST  .    -    .    .    .
+  )",
+                                        "inherited-sockets");
+  EXPECT_NE(two.find("they have the only fd of that socket, which this process has not; its "
+                     "connection is gone."),
+            std::string::npos)
+      << two;
+  EXPECT_NE(two.find("1 more had such sockets until it ended."), std::string::npos) << two;
+}
+
 TEST(Findings, WhoIsOnlyAnAncestorIsNotToldOfWhatItNeverHeld) {
   // a is above b, which accepted and closed before it was recorded.
   EXPECT_EQ(titleOf(R"(

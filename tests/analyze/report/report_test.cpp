@@ -465,6 +465,20 @@ TEST(ReportText, DeadSocketsThatDoNotBecomeMoreAreHeld) {
   EXPECT_TRUE(contains(text, "To do      Close them.\n")) << text;
 }
 
+TEST(ReportText, HeldOrClosedLateIsNotLost) {
+  Report report = leakReport();
+  report.processes[0].has_ended = true;
+  report.findings[0].judgement = "held";
+  const std::string held = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(held, "did not see that they were dead; they are gone with it.")) << held;
+  EXPECT_FALSE(contains(held, "lost or ignored")) << held;
+  report.processes[0].has_ended = false;
+  report.findings[0].judgement = "late";
+  const std::string late = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(late, "The program closes these fds, but late.")) << late;
+  EXPECT_FALSE(contains(late, "nobody else can close them")) << late;
+}
+
 TEST(ReportText, NothingInAPartOfAnArchiveSaysSo) {
   Report report = leakReport();
   report.findings.clear();
