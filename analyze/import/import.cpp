@@ -20,6 +20,7 @@
 #include "analyze/import/repetition.h"
 #include "analyze/import/row_reader.h"
 #include "analyze/import/salvage.h"
+#include "analyze/import/save_rows.h"
 #include "analyze/import/settled.h"
 #include "schema/address.h"
 #include "schema/evidence/digest.h"
@@ -136,64 +137,10 @@ class Importer {
   /// Gives each row of a table to `take`, in the order in which they were added.
   template <class Take>
   void forEachRow(const std::string& table, const Take& take) {
-    if (salvage_ != nullptr) return saveRows(table, take);
+    if (salvage_ != nullptr) return saveRows(archive_, table, *salvage_, take);
     RowReader rows(archive_, table);
     while (rows.next())
       take(rows);
-  }
-
-  /// Those that can be read, from both ends of the table.
-  template <class Take>
-  void saveRows(const std::string& table, const Take& take) {
-    const auto of_snapshots = tablesOfSnapshots();
-    // That one was late is known of no snapshot that lacks anything else.
-    const bool has_snapshots =
-        table == "snapshot" ||
-        (table != "delay" &&
-         std::find(of_snapshots.begin(), of_snapshots.end(), table) != of_snapshots.end());
-    TableDamage& damage = salvage_->begin(table, has_snapshots);
-    if (!saveRowsFrom(kAny, table, damage, take)) {
-      const auto next = salvage_->reachedFromEnd(table, damage.lastRowid());
-      damage.lose(next);
-      if (next && !saveRowsFrom(*next, table, damage, take)) damage.lose({});
-    }
-    damage.end();
-  }
-
-  /// False: it could not get to the end.
-  template <class Take>
-  bool saveRowsFrom(int64_t from, const std::string& table, TableDamage& damage, const Take& take) {
-    RowReader rows(archive_, table, from);
-    while (true) {
-      try {
-        if (!rows.next()) return true;
-      } catch (const SQLite::Exception& error) {
-        if (isLimit(error)) throw;
-        return false;
-      }
-      if (!damage.follows(rows.rowid())) return false;
-      saveRow(rows, damage, take);
-    }
-  }
-
-  template <class Take>
-  void saveRow(const RowReader& rows, TableDamage& damage, const Take& take) {
-    try {
-      const int64_t snapshot = damage.hasSnapshots() ? rows.integer(0, kAny) : 0;
-      if (!damage.isInOrder(snapshot)) {
-        damage.disordered(snapshot, fmt::format("table {}, row {}: it is older than the row before",
-                                                damage.name(), rows.rowid()));
-        return;
-      }
-      // That the snapshot itself is missing was said.
-      if (damage.name() == "snapshot" || !salvage_->lacksSnapshot(snapshot)) take(rows);
-      damage.good(snapshot);
-    } catch (const SQLite::Exception& error) {
-      if (isLimit(error)) throw;
-      damage.bad(error.what());
-    } catch (const std::runtime_error& error) {
-      damage.bad(error.what());
-    }
   }
 
   /// About how many there are; without deleted ones exactly.

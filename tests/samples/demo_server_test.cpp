@@ -19,6 +19,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/process.h"
+#include "tests/support/temporary_directory.h"
 
 namespace fdmortem::test {
 namespace {
@@ -28,26 +29,6 @@ using std::chrono::milliseconds;
 constexpr const char* kProgram = FDMORTEM_DEMO_PATH;
 constexpr std::string_view kCloseWait = "08";
 constexpr std::string_view kEstablished = "01";
-
-/// A directory of its own for each test.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = ::testing::TempDir() + "fdmortem-demo-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string firstLine(const std::string& path) {
   std::ifstream file(path);
@@ -503,63 +484,6 @@ TEST(DemoLoad, KeepsToItsRate) {
   const auto result = runLoad(server, {"--mode", "churn", "--connections", "11", "--rate", "50"});
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(200));
   EXPECT_EQ(result.out, "connections opened=11 answered=11 failed=0\n");
-}
-
-TEST(ChildProcess, GivesStatusAndOutput) {
-  const auto result = runProgram({"sh", "-c", "cat; echo bad >&2; exit 3"}, "one\ntwo");
-  EXPECT_EQ(result.status, 3);
-  EXPECT_EQ(result.out, "one\ntwo");
-  EXPECT_EQ(result.err, "bad\n");
-}
-
-TEST(ChildProcess, PassesMoreThanAPipeHolds) {
-  const std::string text(8 << 20, 'x');
-  EXPECT_TRUE(runProgram({"cat"}, text).out == text);
-}
-
-TEST(ChildProcess, ReadsLines) {
-  ChildProcess process({"sh", "-c", "echo first; read word; echo $word; printf last"});
-  EXPECT_EQ(process.readLine(), "first");
-  EXPECT_EQ(process.readLine(milliseconds(1)), std::nullopt);
-  process.write("second\n");
-  EXPECT_EQ(process.readLine(), "second");
-  EXPECT_EQ(process.readLine(), "last");
-  EXPECT_EQ(process.readLine(), std::nullopt);
-}
-
-TEST(ChildProcess, IsKilledAndReapedWhenItGoes) {
-  pid_t pid = 0;
-  {
-    ChildProcess process({"sleep", "1000"});
-    pid = process.pid();
-    EXPECT_EQ(process.wait(milliseconds(1)), std::nullopt);
-  }
-  EXPECT_EQ(::kill(pid, 0), -1);
-}
-
-TEST(ChildProcess, GivesTheSignalThatEndedIt) {
-  ChildProcess process({"sleep", "1000"});
-  process.signal(SIGTERM);
-  EXPECT_EQ(process.wait(), -SIGTERM);
-}
-
-TEST(ChildProcess, TakesEnvironmentAndDirectory) {
-  const SpawnOptions options{.environment = {{"FDMORTEM_WORD", "a b"}}, .directory = "/proc"};
-  EXPECT_EQ(runProgram({"sh", "-c", "echo $FDMORTEM_WORD; pwd"}, {}, kDeadline, options).out,
-            "a b\n/proc\n");
-}
-
-TEST(ChildProcess, ThrowsWhenThereIsNoSuchProgram) {
-  EXPECT_THROW(ChildProcess({"/nonexistent/program"}), std::system_error);
-}
-
-TEST(ChildProcess, DoesNotWaitForWhatItLeavesBehind) {
-  ChildProcess process({"sh", "-c", "sleep 1000 & echo $!"});
-  const std::string line = process.readLine().value_or("0");
-  EXPECT_EQ(process.wait(), 0);
-  pid_t left_behind = 0;
-  std::from_chars(line.data(), line.data() + line.size(), left_behind);
-  if (left_behind > 0) ::kill(left_behind, SIGKILL);
 }
 
 }  // namespace
