@@ -6,7 +6,7 @@
 namespace fdmortem {
 
 /// Of an archive that is made here.
-inline constexpr int kPageBytes = 4096;
+inline constexpr int kPageBytes = 2048;
 
 /// Makes an archive without rows, in write-ahead mode, mode 0600. It gets its name when it is whole
 /// and on disk, so whoever is killed meanwhile leaves no half of one (only, perhaps, a file
