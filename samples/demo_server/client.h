@@ -9,7 +9,7 @@
 #include <string>
 
 #include "samples/demo_server/socket.h"
-#include "samples/demo_server/unique_fd.h"
+#include "schema/file_handle.h"
 
 namespace fdmortem::demo {
 
@@ -86,7 +86,7 @@ class Client {
   };
 
   struct Connection {
-    UniqueFd fd;
+    FileHandle fd;
     State state = State::Connecting;
     uint32_t requests_left = 0;
     std::string answer;       // what has come of it
@@ -103,7 +103,7 @@ class Client {
   void watch(int operation, const Connection& connection, uint64_t id, uint32_t events) const;
 
   ClientOptions options_;
-  UniqueFd epoll_;
+  FileHandle epoll_;
   Connections connections_;
   Counters counters_;
   size_t busy_count_ = 0;

@@ -10,13 +10,13 @@
 #include <fmt/format.h>
 
 #include "samples/demo_server/socket.h"
-#include "samples/demo_server/unique_fd.h"
+#include "schema/file_handle.h"
 
 namespace fdmortem::demo {
 
 void writeFileAtomically(const std::string& path, std::string_view text) {
   const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  FileHandle fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (fd.get() < 0) throwErrno(temporary);
   const ssize_t written = ::write(fd.get(), text.data(), text.size());
   if (written < 0) throwErrno(temporary);

@@ -2,14 +2,12 @@
 
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <limits>
@@ -21,8 +19,9 @@
 #include <fmt/format.h>
 
 #include "samples/demo_server/client.h"
+#include "samples/demo_server/end_signals.h"
 #include "samples/demo_server/socket.h"
-#include "samples/demo_server/unique_fd.h"
+#include "schema/file_handle.h"
 
 namespace fdmortem::demo {
 
@@ -46,17 +45,6 @@ void raiseFdLimit() {
   if (limit.rlim_cur >= wanted) return;
   limit.rlim_cur = wanted;
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) throwErrno("setrlimit");
-}
-
-UniqueFd makeEndSignalFd() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigaddset(&set, SIGINT);
-  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) throwErrno("sigprocmask");
-  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (fd.get() < 0) throwErrno("signalfd");
-  return fd;
 }
 
 /// Handles what happens until `deadline`, or only the first of it. False on an end signal, for
@@ -92,7 +80,7 @@ class TimedLoad {
       : options_(options), client_(client), most_(options.connections.value_or(defaultMost())) {}
 
   void run() {
-    const UniqueFd end_signal = makeEndSignalFd();
+    const FileHandle end_signal = makeEndSignalFd();
     const auto end = Clock::now() + options_.duration;
     next_open_ = Clock::now();
     while (Clock::now() < end && !isComplete()) {

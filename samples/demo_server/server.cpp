@@ -2,13 +2,11 @@
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <span>
@@ -17,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "samples/demo_server/end_signals.h"
 #include "samples/demo_server/files.h"
 
 namespace fdmortem::demo {
@@ -33,17 +32,6 @@ constexpr int kAcceptBatch = 64;  // other connections get their turn in between
 constexpr uint64_t kListenerId = 0;
 constexpr uint64_t kSignalId = 1;
 constexpr uint64_t kFirstConnectionId = 2;
-
-UniqueFd makeSignalFd() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigaddset(&set, SIGINT);
-  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) throwErrno("sigprocmask");
-  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (fd.get() < 0) throwErrno("signalfd");
-  return fd;
-}
 
 void limitOwnFds(uint32_t soft) {
   rlimit limit{};
@@ -69,7 +57,7 @@ std::string describe(int error) {
 Server::Server(const ServeOptions& options)
     : options_(options),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      signals_(makeSignalFd()),
+      signals_(makeEndSignalFd()),
       listener_(listenOn(SocketAddress(options.bind, options.port))),
       next_id_(kFirstConnectionId) {
   if (epoll_.get() < 0) throwErrno("epoll_create1");
@@ -112,7 +100,7 @@ int Server::waitTime() const {
 
 void Server::acceptSome() {
   for (int i = 0; i < kAcceptBatch; ++i) {
-    UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    FileHandle fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.get() >= 0) {
       addConnection(std::move(fd));
       if (options_.fail_after && accepted_count_ >= *options_.fail_after) return;
@@ -141,7 +129,7 @@ void Server::resumeListenerWhenDue() {
   watch(EPOLL_CTL_MOD, listener_.get(), kListenerId, EPOLLIN);
 }
 
-void Server::addConnection(UniqueFd fd) {
+void Server::addConnection(FileHandle fd) {
   ++accepted_count_;
   const uint64_t id = next_id_++;
   watch(EPOLL_CTL_ADD, fd.get(), id, EPOLLIN);

@@ -11,7 +11,7 @@
 
 #include "samples/demo_server/options.h"
 #include "samples/demo_server/socket.h"
-#include "samples/demo_server/unique_fd.h"
+#include "schema/file_handle.h"
 
 namespace fdmortem::demo {
 
@@ -30,7 +30,7 @@ class Server {
   using Clock = std::chrono::steady_clock;
 
   struct Connection {
-    UniqueFd fd;
+    FileHandle fd;
     std::string unsent;  // nothing is read before it is sent, so it stays short
   };
   using Connections = std::unordered_map<uint64_t, Connection>;
@@ -40,7 +40,7 @@ class Server {
   void acceptSome();
   void pauseListener(int error);
   void resumeListenerWhenDue();
-  void addConnection(UniqueFd fd);
+  void addConnection(FileHandle fd);
   void handleConnection(uint64_t id, uint32_t events);
   void readRequests(Connections::iterator connection);
   void sendAnswers(Connections::iterator connection);
@@ -50,9 +50,9 @@ class Server {
   void forgetConnection(Connections::iterator connection);
 
   ServeOptions options_;
-  UniqueFd epoll_;
-  UniqueFd signals_;
-  UniqueFd listener_;
+  FileHandle epoll_;
+  FileHandle signals_;
+  FileHandle listener_;
   Connections connections_;
   uint64_t next_id_;
   uint64_t accepted_count_ = 0;

@@ -23,8 +23,8 @@ void setFlag(int socket, int level, int name, int value, const char* what) {
   if (::setsockopt(socket, level, name, &value, sizeof value) != 0) throwErrno(what);
 }
 
-UniqueFd makeSocket(int family) {
-  UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+FileHandle makeSocket(int family) {
+  FileHandle fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (fd.get() < 0) throwErrno("socket");
   return fd;
 }
@@ -98,8 +98,8 @@ const sockaddr* SocketAddress::data() const {
   return reinterpret_cast<const sockaddr*>(&storage_);
 }
 
-UniqueFd listenOn(const SocketAddress& address) {
-  UniqueFd fd = makeSocket(address.family());
+FileHandle listenOn(const SocketAddress& address) {
+  FileHandle fd = makeSocket(address.family());
   // A server that starts again must not wait for the connections of the one before to time out.
   setFlag(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   if (address.family() == AF_INET6) {
@@ -112,8 +112,9 @@ UniqueFd listenOn(const SocketAddress& address) {
   return fd;
 }
 
-UniqueFd startConnection(const SocketAddress& address, const std::optional<SocketAddress>& source) {
-  UniqueFd fd = makeSocket(address.family());
+FileHandle startConnection(const SocketAddress& address,
+                           const std::optional<SocketAddress>& source) {
+  FileHandle fd = makeSocket(address.family());
   if (source && ::bind(fd.get(), source->data(), source->size()) != 0) {
     throwErrno("bind " + source->text());
   }

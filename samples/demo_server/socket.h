@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "samples/demo_server/unique_fd.h"
+#include "schema/file_handle.h"
 
 namespace fdmortem::demo {
 
@@ -36,12 +36,12 @@ class SocketAddress {
 };
 
 /// A non-blocking listener; on an IPv6 wildcard address it takes IPv4 clients too.
-UniqueFd listenOn(const SocketAddress& address);
+FileHandle listenOn(const SocketAddress& address);
 
 /// A non-blocking socket whose connection to `address` is under way, from `source` if given: once
 /// it is writable, takeSocketError() tells how it went.
-UniqueFd startConnection(const SocketAddress& address,
-                         const std::optional<SocketAddress>& source = {});
+FileHandle startConnection(const SocketAddress& address,
+                           const std::optional<SocketAddress>& source = {});
 
 /// SO_ERROR: 0 or an errno value. Reading it clears it.
 int takeSocketError(int socket);

@@ -19,7 +19,7 @@
 
 #include "samples/demo_server/files.h"
 #include "samples/demo_server/socket.h"
-#include "samples/demo_server/unique_fd.h"
+#include "schema/file_handle.h"
 
 namespace fdmortem::demo {
 
@@ -65,8 +65,8 @@ class ServerProcess {
     const pid_t parent = ::getpid();
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) throwErrno("pipe2");
-    may_start_.reset(pipe[0]);
-    start_.reset(pipe[1]);
+    may_start_ = FileHandle(pipe[0]);
+    start_ = FileHandle(pipe[1]);
     pid_ = ::fork();
     if (pid_ < 0) throwErrno("fork");
     if (pid_ == 0) become(program.c_str(), argv.data(), parent, may_start_.get());
@@ -111,8 +111,8 @@ class ServerProcess {
     ::_exit(127);
   }
 
-  UniqueFd may_start_;  // open here too: a server that is dead by then must not make it SIGPIPE
-  UniqueFd start_;
+  FileHandle may_start_;  // open here too: a server that is dead by then must not make it SIGPIPE
+  FileHandle start_;
   pid_t pid_ = -1;
   std::optional<int> wait_status_;
 };
