@@ -141,10 +141,10 @@ Analysis::Analysis(const std::string& path, const AnalysisOptions& options) : pa
   limits_->watch(*database_);
   runAll(*database_, sql::analysis());
   ofArchive([&] {
-    import(copy, options);
     SQLite::Statement set_grace(*database_, "INSERT INTO setting VALUES ('grace_ms', ?)");
     set_grace.bind(1, static_cast<int64_t>(options.grace.count()));
     set_grace.exec();
+    import(copy, options);
     const std::string narrowed = narrow(options.range, *database_);
     if (!narrowed.empty()) doubts_.push_back(narrowed);
   });

@@ -105,6 +105,18 @@ double longestStill(const std::vector<CountPoint>& points, const Stop& stop) {
   return longest;
 }
 
+/// When the number was first what it is most of the time since a place: that it stands still there
+/// leaves room for the end of the growth.
+double reachedLevel(const std::vector<CountPoint>& points, size_t place) {
+  std::vector<double> counts;
+  for (size_t i = place; i < points.size(); ++i)
+    counts.push_back(points[i].count);
+  const double level = quantile(counts, 0.5);
+  while (points[place].count < level)
+    ++place;
+  return points[place].seconds;
+}
+
 /// When a growth stopped that went on before; empty: it did not, or nobody can see it yet.
 std::optional<double> stopOf(const std::vector<CountPoint>& points) {
   if (points.size() <= kMinimumStillPoints) return std::nullopt;
@@ -120,7 +132,7 @@ std::optional<double> stopOf(const std::vector<CountPoint>& points) {
     if (!stop) continue;
     const double still = points.back().seconds - points[place].seconds;
     if (still < kStillTimes * longestStill(points, *stop)) return std::nullopt;
-    return points[place].seconds;
+    return reachedLevel(points, place);
   }
   return std::nullopt;
 }

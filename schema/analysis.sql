@@ -315,6 +315,14 @@ CREATE TABLE _left_out (
   closed INTEGER              -- how many were not so any more
 );
 
+-- Of these, those that were without a live peer for longer than the grace period when they were closed.
+CREATE TABLE _left_out_late (
+  process INTEGER,
+  verdict TEXT,               -- outlived, peer-closed
+  fds INTEGER,
+  longest_ns INTEGER          -- how long the one was so that was so for longest, until the look that saw it closed
+);
+
 -- Names of the numbers that rows hold.
 
 CREATE TABLE tcp_state (

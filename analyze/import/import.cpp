@@ -76,7 +76,11 @@ class Importer {
     // What is saved begins at any keyframe.
     if (salvage != nullptr) return;
     if (kept != RowsKept::All) repetitions_.emplace();
-    if (kept == RowsKept::Unsettled && !on_problem) settled_.emplace();
+    if (kept == RowsKept::Unsettled && !on_problem) {
+      settled_.emplace(
+          1'000'000 *
+          analysis.execAndGet("SELECT value FROM setting WHERE name = 'grace_ms'").getInt64());
+    }
   }
 
   void run() {
@@ -219,7 +223,7 @@ class Importer {
       previous_id = id;
       previous_recording = recording;
       snapshots_.push_back(id);
-      if (settled_) settled_->addSnapshot(id, recording);
+      if (settled_) settled_->addSnapshot(id, recording, rows.integer(6, 0, kMaximumTime));
       insert.reset();
       insert.clearBindings();
       for (int column = 0; column <= 3; ++column)

@@ -15,6 +15,7 @@ constexpr int64_t kSocket = 1;  // fd_change.link_type
 constexpr int64_t kPipe = 2;
 constexpr int8_t kEstablished = 1;  // tcp_state.state
 constexpr int8_t kClose = 7;
+constexpr int8_t kCloseWait = 8;
 constexpr int8_t kListen = 10;
 constexpr int8_t kLastState = 12;
 constexpr int64_t kLastTcpTable = static_cast<int64_t>(NetTable::Tcp6);
@@ -29,12 +30,13 @@ uint64_t keyOf(int64_t process, int64_t fd) {
 
 }  // namespace
 
-void SettledFds::addSnapshot(int64_t snapshot, int64_t recording) {
+void SettledFds::addSnapshot(int64_t snapshot, int64_t recording, int64_t boottime_ns) {
   if (recordings_.empty()) first_snapshot_ = snapshot;
   const auto place = static_cast<int64_t>(recordings_.size());
   if (snapshot != first_snapshot_ + place || place == std::numeric_limits<int32_t>::max())
     is_off_ = true;
   recordings_.push_back(recording);
+  boottimes_.push_back(boottime_ns);
 }
 
 /// Of the table that is being told; none of what is left of a snapshot that was dropped.
@@ -379,8 +381,19 @@ void SettledFds::count(const Episode& episode, const Names& names) {
   }
   const int32_t dead_since = autopsies_[static_cast<size_t>(episode.autopsy)].first;
   countAs(episode.process, "verdict", "outlived", dead_since, episode.closed);
+  countLost(episode.process, "outlived", dead_since, episode.closed);
   if (dead_since > episode.opened)
     countAs(episode.process, "verdict", "unlisted", episode.opened, dead_since);
+}
+
+/// As _closed_late of schema/views/judgement.sql has it.
+void SettledFds::countLost(int32_t process, std::string_view verdict, int32_t since,
+                           int32_t closed) {
+  const auto at = [&](int32_t snapshot) { return boottimes_[static_cast<size_t>(snapshot)]; };
+  if (at(closed - 1) - at(since) <= grace_ns_) return;
+  ClosedLate& late = closed_late_[{process, verdict}];
+  ++late.fds;
+  late.longest_ns = std::max(late.longest_ns, at(closed) - at(since));
 }
 
 /// As fd_class of schema/views/growth.sql has it.
@@ -388,6 +401,7 @@ void SettledFds::countConnection(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
   int8_t last_state = 0;
   int32_t until = episode.closed;
+  int32_t peer_closed = -1;
   for (int32_t i = connection.last_state; i >= 0 && until > episode.opened;
        i = states_[static_cast<size_t>(i)].before) {
     const State& state = states_[static_cast<size_t>(i)];
@@ -395,8 +409,10 @@ void SettledFds::countConnection(const Episode& episode, const Names& names) {
     if (last_state == 0) last_state = state.state;
     const int32_t from = std::max(state.from, episode.opened);
     countAs(episode.process, "verdict", names.verdicts.at(state.state), from, until);
+    if (state.state == kCloseWait) peer_closed = from;
     until = from;
   }
+  if (peer_closed >= 0) countLost(episode.process, "peer-closed", peer_closed, episode.closed);
   const bool is_in =
       connection.local_port != 0 &&
       listeners_.contains({names.netns_inode(connection.netns), int64_t{connection.local_port}});
@@ -423,6 +439,19 @@ void SettledFds::store(SQLite::Database& analysis) const {
     insert.bind(4, first_snapshot_ + static_cast<int64_t>(key & 0xffffffffU));
     insert.bind(5, count.opened);
     insert.bind(6, count.closed);
+    insert.exec();
+  }
+  storeClosedLate(analysis);
+}
+
+void SettledFds::storeClosedLate(SQLite::Database& analysis) const {
+  SQLite::Statement insert(analysis, "INSERT INTO _left_out_late VALUES (?,?,?,?)");
+  for (const auto& [key, late] : closed_late_) {
+    insert.reset();
+    insert.bind(1, key.first);
+    insert.bind(2, std::string(key.second));
+    insert.bind(3, late.fds);
+    insert.bind(4, late.longest_ns);
     insert.exec();
   }
 }

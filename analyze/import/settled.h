@@ -66,9 +66,12 @@ class SettledFds {
     End  ///< it tells that what was behind the fd before has gone; what it begins is left out
   };
 
-  /// The next snapshot, and the recording that it is of. Throws nothing: where numbers have gaps
-  /// nothing is left out.
-  void addSnapshot(int64_t snapshot, int64_t recording);
+  /// Fds without a live peer for longer than `grace_ns` that are closed then are closed late.
+  explicit SettledFds(int64_t grace_ns) : grace_ns_(grace_ns) {}
+
+  /// The next snapshot, the recording that it is of, and when it was taken. Throws nothing: where
+  /// numbers have gaps nothing is left out.
+  void addSnapshot(int64_t snapshot, int64_t recording, int64_t boottime_ns);
   /// Another table than before begins.
   void beginTable();
   /// Of process_change.
@@ -90,7 +93,7 @@ class SettledFds {
   Fate ofAutopsy(size_t place) const { return of(autopsy_owners_, place); }
   Fate ofQueue(size_t place) const { return of(queue_owners_, place); }
 
-  /// Fills `_left_out` (schema/analysis.sql).
+  /// Fills `_left_out` and `_left_out_late` (schema/analysis.sql).
   void store(SQLite::Database& analysis) const;
 
  private:
@@ -141,6 +144,10 @@ class SettledFds {
     int64_t opened = 0;
     int64_t closed = 0;
   };
+  struct ClosedLate {
+    int64_t fds = 0;
+    int64_t longest_ns = 0;
+  };
   /// The first stretch of a recording in which a process or table was read whole.
   struct Stretch {
     int32_t from = 0;
@@ -171,12 +178,16 @@ class SettledFds {
   bool canBeLeftOut(const Episode& episode, const Names& names) const;
   void count(const Episode& episode, const Names& names);
   void countConnection(const Episode& episode, const Names& names);
+  void storeClosedLate(SQLite::Database& analysis) const;
+  void countLost(int32_t process, std::string_view verdict, int32_t since, int32_t closed);
   void countAs(int32_t process, std::string_view what, std::string_view name, int32_t opened,
                int32_t closed);
 
+  int64_t grace_ns_;
   bool is_off_ = false;  ///< nothing is left out
   int64_t first_snapshot_ = 0;
   std::vector<int64_t> recordings_;  ///< by index of a snapshot
+  std::vector<int64_t> boottimes_;   ///< likewise, in ns
   int32_t last_at_ = 0;              ///< of the table that is being told
   Stretches processes_;
   std::map<int64_t, int32_t> ended_;          ///< by process: the first snapshot without it
@@ -199,6 +210,7 @@ class SettledFds {
   std::vector<Owner> fd_owners_, inet_owners_, autopsy_owners_, queue_owners_;
   std::map<std::tuple<int32_t, std::string, std::string>, uint64_t> series_;
   std::unordered_map<uint64_t, Count> counts_;  ///< by series and snapshot
+  std::map<std::pair<int32_t, std::string_view>, ClosedLate> closed_late_;  ///< by process, verdict
 };
 
 }  // namespace fdmortem

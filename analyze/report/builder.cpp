@@ -293,8 +293,9 @@ auto orderOf(const Report& report, const ProcessReport& process) {
       worst = std::min(worst, {rank(finding.severity), finding.place, !is_own});
   }
   const auto& [severity, place, is_elsewhere] = worst;
-  return std::tuple(severity, process.pressure_place, place, is_elsewhere, -process.fds_peak,
-                    process.database, process.pid, process.start_ticks);
+  const double hours_left = process.pressure == "soon" ? process.hours_left.value_or(0) : 0;
+  return std::tuple(severity, process.pressure_place, hours_left, place, is_elsewhere,
+                    -process.fds_peak, process.database, process.pid, process.start_ticks);
 }
 
 void sortProcesses(Report& report) {

@@ -166,6 +166,12 @@ bool isHeld(const Finding* finding) {
 
 namespace {
 
+/// What the title of a finding on sockets that are held says after its semicolon.
+std::string growthClause(const Finding& finding) {
+  const size_t at = finding.title.find("; ");
+  return at == std::string::npos ? std::string() : finding.title.substr(at);
+}
+
 std::string outlivedVerdict(const ProcessReport& process, const Finding& finding,
                             const std::string& name) {
   const auto sockets = [&] {
@@ -177,9 +183,8 @@ std::string outlivedVerdict(const ProcessReport& process, const Finding& finding
                        process.has_ended ? "held" : "holds", sockets(),
                        process.has_ended ? "closed" : "closes", limitClause(process));
   if (isHeld(&finding)) {
-    return fmt::format("{} {} {}; their number did not grow in the second half of the recording{}",
-                       name, process.has_ended ? "held" : "holds", sockets(),
-                       limitClause(process, kHasEnded));
+    return fmt::format("{} {} {}{}{}", name, process.has_ended ? "held" : "holds", sockets(),
+                       growthClause(finding), limitClause(process, kHasEnded));
   }
   return fmt::format("fd leak{}: {} {} gone{}", leaksOf(process) > 0 ? "" : ", most likely", name,
                      process.has_ended ? "did not close sockets whose connections were"
@@ -206,13 +211,12 @@ std::string closeWaitVerdict(const ProcessReport& process, const Finding& findin
         name, process.has_ended ? "did" : "does", process.has_ended ? "had" : "have",
         limitClause(process));
   }
-  return fmt::format(
-      "{} {} {} in CLOSE_WAIT, whose peers {} ended their side{}{}", name,
-      process.has_ended ? "kept" : "keeps",
-      plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
-      process.has_ended ? "had" : "have",
-      isHeld(&finding) ? "; their number did not grow in the second half of the recording" : "",
-      limitClause(process, kHasEnded));
+  return fmt::format("{} {} {} in CLOSE_WAIT, whose peers {} ended their side{}{}", name,
+                     process.has_ended ? "kept" : "keeps",
+                     plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
+                     process.has_ended ? "had" : "have",
+                     isHeld(&finding) ? growthClause(finding) : "",
+                     limitClause(process, kHasEnded));
 }
 
 /// What a verdict adds where fds could not be read.

@@ -17,6 +17,8 @@ using Basis = Statement::Basis;
 
 constexpr size_t kMaximumPeers = 3;
 constexpr size_t kMaximumOthers = 8;
+/// So many leaks besides the largest get an advice of their own.
+constexpr size_t kMaximumOtherLeaks = 2;
 /// A forecast_reason that leaves nothing to be known.
 constexpr std::string_view kNoGrowth = "it does not grow";
 
@@ -269,6 +271,16 @@ class ProcessStatements {
     return false;
   }
 
+  /// Whether most of the sockets with a verdict are at a port on which somebody listens.
+  bool areAccepted(std::string_view verdict) const {
+    int64_t accepted = 0;
+    for (const PeerGroup& group : process_.peers) {
+      if (group.verdict == verdict)
+        accepted += group.direction == "in" ? group.count : -group.count;
+    }
+    return accepted > 0;
+  }
+
   // --- inferred ---
 
   std::string outlivedConclusion(const Finding* finding) const {
@@ -276,15 +288,18 @@ class ProcessStatements {
     if (isLate(finding))
       return fmt::format("The program {} these fds, but late.", has_ended ? "closed" : "closes");
     if (isHeld(finding)) {
-      return has_ended ? "The program, or a pool in it, did not see that they were dead; they are "
-                         "gone with it."
-                       : "The program, or a pool in it, does not see that they are dead; nobody "
-                         "else can close them.";
+      return fmt::format("The program{} {}", areAccepted("outlived") ? "" : ", or a pool in it,",
+                         has_ended
+                             ? "did not see that they were dead; they are gone with it."
+                             : "does not see that they are dead; nobody else can close them.");
     }
-    return has_ended ? "The program lost or ignored these fds; they are gone with it, and a higher "
-                       "limit would only have moved the day."
-                     : "The program lost or ignored these fds; nobody else can close them, and a "
-                       "higher limit only moves the day.";
+    const bool is_likely = finding != nullptr && finding->judgement == "likely";
+    return fmt::format("The program{} lost or ignored these fds; {}",
+                       is_likely ? " most likely" : "",
+                       has_ended ? "they are gone with it, and a higher limit would only have "
+                                   "moved the day."
+                                 : "nobody else can close them, and a higher limit only moves the "
+                                   "day.");
   }
 
   void conclusion() {
@@ -356,6 +371,24 @@ class ProcessStatements {
                     rateInWords(process_.growth), exhaustionRange(process_)));
   }
 
+  /// What grows besides, and is no less bad or not much smaller than what the verdict tells.
+  std::vector<const Finding*> otherLeaks() const {
+    static constexpr std::array<std::string_view, 4> kLeaks = {"outlived-connections", "close-wait",
+                                                               "kind-growth", "growing-pool"};
+    const Finding* told = findingBehind(report_, process_, cause_);
+    std::vector<const Finding*> others;
+    for (const Finding* other : findingsOf(report_, process_)) {
+      if (told == nullptr || other == told || other->severity == "info" || isLate(other) ||
+          isHeld(other) || other->judgement == "kept" ||
+          std::find(kLeaks.begin(), kLeaks.end(), other->id) == kLeaks.end())
+        continue;
+      if (other->severity == "critical" || other->all_rows * 2 >= told->all_rows)
+        others.push_back(other);
+    }
+    if (others.size() > kMaximumOtherLeaks) others.resize(kMaximumOtherLeaks);
+    return others;
+  }
+
   // --- not known ---
 
   void notKnown() {
@@ -410,10 +443,15 @@ class ProcessStatements {
                       process_.has_ended ? "The fds are gone with the process; one that is started "
                                            "again may go the same way."
                                          : "A restart frees the fds for a time."));
+      const std::string& advice = findingBehind(report_, process_, cause_)->advice;
+      if (const size_t at = advice.find("To be sure, "); at != std::string::npos)
+        say(Basis::ToDo, advice.substr(at));
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       // Most advice is to look what the fds are.
       if (unreadFdsOf(process_) < process_.fds_last) say(Basis::ToDo, behind->advice);
     }
+    for (const Finding* other : otherLeaks())
+      say(Basis::ToDo, fmt::format("{}: {}", capitalized(other->title), other->advice));
     if (unreadFdsOf(process_) > 0 && process_.is_refused)
       say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE.");
     if (sharedFinding() != nullptr) {

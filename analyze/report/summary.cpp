@@ -154,7 +154,9 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
         {Basis::Observed,
          fmt::format("And {} with findings of their own, below{}.",
                      plural(static_cast<int64_t>(left_out), "process more", "processes more"),
-                     pressed.empty() ? "" : "; at or near their limits: " + pressed)});
+                     pressed.empty()
+                         ? ""
+                         : "; at their limits, near them, or there within a day: " + pressed)});
   }
 }
 

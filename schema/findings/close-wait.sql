@@ -8,21 +8,20 @@ WITH counted AS (
 )
 SELECT
   CASE WHEN j.judgement = 'late' THEN iif(x.pressure IS NULL, 'info', 'warning')
+    -- What does not grow is no part of a forecast.
+    WHEN j.judgement IN ('held', 'kept') THEN iif(x.pressure IS NULL OR x.pressure = 'soon', 'warning', 'critical')
     ELSE iif(x.pressure IS NULL, 'warning', 'critical') END AS severity,
   printf('%d %s in CLOSE_WAIT: the peer %s ended its side, the program %s not closed%s', c.sockets,
     CASE WHEN p.ended_by IS NULL THEN iif(c.sockets = 1, 'connection stays', 'connections stay')
       ELSE iif(c.sockets = 1, 'connection stayed', 'connections stayed') END,
     iif(p.ended_by IS NULL, 'has', 'had'), iif(p.ended_by IS NULL, 'has', 'had'),
-    CASE j.judgement WHEN 'held' THEN '; their number did not grow in the second half of the recording'
+    CASE j.judgement WHEN 'held' THEN printf('; their number %s in the second half of the recording', iif(j.more > 0, 'hardly grew', 'did not grow'))
       WHEN 'late' THEN iif(p.ended_by IS NULL, '; such ones are closed, but late', '; such ones were closed, but late')
       ELSE '' END) AS title,
   p.pid, p.start_ticks,
   printf('Observed: the TCP table %s them in CLOSE_WAIT for longer than the grace period of %s, the '
     || 'longest for %.0f s. ', iif(p.ended_by IS NULL, 'lists', 'listed'), (SELECT words FROM _grace), c.longest)
-    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last%s. ',
-      d.count_first, d.count_middle, d.count_last, iif(d.count_middle = 0, '',
-      printf('; of those half-way %d %s still so', d.count_kept, iif(p.ended_by IS NULL, 'are', 'were')))) FROM dead_count d
-      WHERE d.process = c.process AND d.verdict = 'peer-closed'), '')
+    || coalesce((SELECT words FROM _dead_words d WHERE d.process = c.process AND d.verdict = 'peer-closed'), '')
     || CASE
       WHEN c.unread = 0 THEN 'Nothing is left to read of any of them.'
       WHEN c.unread = c.sockets THEN printf('All of them have something left to read, if only the end of '
@@ -32,6 +31,8 @@ SELECT
         || 'one), %d %s not.', c.unread, iif(c.unread = 1, 'has', 'have'), c.most_unread, iif(c.most_unread = 1, 'byte', 'bytes'),
         c.sockets - c.unread, iif(c.sockets - c.unread = 1, 'has', 'have')) END
     || ' Inferred: ' || CASE
+      WHEN j.judgement = 'late' THEN iif(p.ended_by IS NULL, 'the program closes them, but late, as a handler that is slow or a reaper '
+        || 'that looks now and then', 'the program closed them, but late, as a handler that is slow or a reaper that looks now and then')
       WHEN c.unread = 0 THEN 'the program has read all that came and does not close'
       WHEN c.unread = c.sockets THEN 'the program does not read them any more'
       ELSE 'some the program does not read any more, of others it has read all that came and does not close'
@@ -41,7 +42,9 @@ SELECT
     || 'known: whether the peer has closed, or has only ended its sending (shutdown) and waits for an '
     || 'answer' || iif(c.unread = c.sockets, '.', '; whether the program has seen the end of the stream: with the last '
     || 'data the kernel counts it as read.') AS explanation,
-  CASE WHEN c.unread * 2 > c.sockets
+  CASE WHEN j.judgement = 'late' THEN 'Nothing, if so many fds are to spare. Else let the program see the end of a '
+      || 'connection sooner.'
+    WHEN c.unread * 2 > c.sockets
     THEN 'Look for connections that the program has stopped reading: idle ones in a pool, or ones whose '
       || 'handler is blocked.'
     ELSE 'Look for connections on which the program waits for nothing any more, so that read() or recv() never '

@@ -18,13 +18,14 @@ SELECT
   p.pid, p.start_ticks,
   printf('Observed: the process connected to this peer itself. At five times, evenly spread over the '
     || '%s, there were %d, %d, %d, %d and %d connections. Of those made in each quarter %d, %d, %d '
-    || 'and %d were not closed. Inferred: they are not used again, or the pool has no bound. Not known: '
-    || 'whether each of them is wanted.',
+    || 'and %d were not closed. Inferred: they are not used again, or the pool has no bound, or '
+    || 'has not reached it yet. Not known: which, and whether each of them is wanted.',
     CASE WHEN f.growth_until IS NULL THEN 'recording' WHEN f.limit_reached IS NULL
       THEN 'time until hardly a number below the limit was free' ELSE 'time until the limit was reached' END, g.count_0, g.count_1, g.count_2, g.count_3, g.count_4, g.kept_1,
     g.kept_2, g.kept_3, g.kept_4) AS explanation,
   'Look how the program gets its connections to this peer: one client for all requests, with a bound on '
-    || 'its pool, responses read to their end and closed, and a timeout for idle connections.' AS advice,
+    || 'its pool, responses read to their end and closed, and a timeout for idle connections. Where there is a bound, see '
+    || 'whether the limit has room for it.' AS advice,
   printf('SELECT s.fd, s.inode, s.local, s.remote, s.last_state, s.fd_first_seen FROM growing_group g JOIN '
     || 'fd_class c USING (process, class, name) JOIN sockets s USING (id) WHERE g.class = '
     || '''pool'' AND g.process = %d AND s.open_at_end ORDER BY s.remote, s.first_snapshot, s.fd', g.process)

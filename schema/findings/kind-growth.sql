@@ -24,7 +24,7 @@ WITH advice (name, text) AS (VALUES
     || 'try.')
 )
 SELECT
-  CASE WHEN g.count_4 * 2 > f.fds_last AND x.pressure IS NOT NULL
+  CASE WHEN g.count_4 * t.few_part > f.fds_last AND (g.count_4 - g.count_0) * 2 > g.count_4 AND x.pressure IS NOT NULL
     THEN 'critical' WHEN (g.count_4 - g.count_0) * 10 < g.count_0 THEN 'info' ELSE 'warning' END AS severity,
   printf('%s only %s, from %d to %d', CASE
       WHEN g.name = 'directory' THEN 'open directories'
@@ -62,4 +62,5 @@ FROM growing_group g
 JOIN processes p USING (process)
 JOIN process_fds f USING (process)
 JOIN limit_pressure x USING (process)
+JOIN threshold t
 WHERE g.class IN ('kind', 'socket')

@@ -2,12 +2,12 @@
 -- sockets. Where the whole recording is shorter than that, how long is not known: then it counts when they last
 -- carried data (dead_judgement).
 WITH dead AS (
-  SELECT s.*, j.judgement, j.old, j.judgement IN ('likely', 'undecided', 'few') AS is_short
+  SELECT s.*, j.judgement, j.old, j.more, j.judgement IN ('likely', 'undecided', 'few') AS is_short
   FROM outlived s
   JOIN dead_judgement j ON j.process = s.process AND j.verdict = 'outlived'
   WHERE s.open_at_end
 ), counted AS (
-  SELECT process, judgement, is_short, old, count(*) AS fds, sum(leak) AS leaks,
+  SELECT process, judgement, is_short, old, more, count(*) AS fds, sum(leak) AS leaks,
     sum(proof = 'autopsy') AS autopsy, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
     sum(watched_by = '[]') AS forgotten, sum(watched_by <> '[]') AS ignored,
     sum(connection_last_seen IS NOT NULL) AS listed, sum(last_data_at IS NOT NULL) AS with_data,
@@ -21,10 +21,13 @@ WITH dead AS (
 SELECT
   -- What is less certain is never worse.
   CASE WHEN c.judgement IN ('undecided', 'few') THEN 'info' WHEN c.judgement = 'late'
-    THEN iif(x.pressure IS NULL, 'info', 'warning') ELSE iif(x.pressure IS NULL, 'warning', 'critical') END
+    THEN iif(x.pressure IS NULL, 'info', 'warning')
+    -- What does not grow is no part of a forecast.
+    WHEN c.judgement = 'held' THEN iif(x.pressure IS NULL OR x.pressure = 'soon', 'warning', 'critical')
+    ELSE iif(x.pressure IS NULL, 'warning', 'critical') END
     AS severity,
   printf('%d %s%s', c.fds, iif(c.fds = 1, 'fd outlived its connection', 'fds outlived their connections'),
-    CASE c.judgement WHEN 'held' THEN iif(c.fds = 1, ' and stays', ' and stay') || ' open; their number did not grow in the second half of the recording'
+    CASE c.judgement WHEN 'held' THEN iif(c.fds = 1, ' and stays', ' and stay') || printf(' open; their number %s in the second half of the recording', iif(c.more > 0, 'hardly grew', 'did not grow'))
       WHEN 'late' THEN printf(' for longer than %s; such fds are closed, but late', g.words)
       WHEN 'undecided' THEN printf(', %s known for longer than %s: a leak, or handlers that are slow to close',
         iif(c.fds = 1, 'not', 'none'), g.words)
@@ -55,10 +58,7 @@ SELECT
         ELSE printf('%d of them', c.with_data) END,
       substr(c.first_data, 1, 19), substr(c.last_data, 1, 19)), '')
     || iif(c.judgement = 'likely', printf('Of %d that was longer than %s before the last look. ', c.old, g.words), '')
-    || coalesce((SELECT printf('With younger ones there were %d in its first snapshot, %d half-way and %d in the last%s. ',
-      d.count_first, d.count_middle, d.count_last, iif(d.count_middle = 0, '',
-      printf('; of those half-way %d %s still open', d.count_kept, iif(p.ended_by IS NULL, 'are', 'were')))) FROM dead_count d
-      WHERE d.process = c.process AND d.verdict = 'outlived'), '')
+    || coalesce((SELECT words FROM _dead_words d WHERE d.process = c.process AND d.verdict = 'outlived'), '')
     || CASE WHEN NOT EXISTS (SELECT 1 FROM fd_span e WHERE e.process = c.process AND e.kind = 'eventpoll')
       THEN ''
       WHEN c.ignored = 0 THEN iif(p.ended_by IS NULL, 'No epoll watches any of them. ',
@@ -78,28 +78,31 @@ SELECT
         'Not known: whether the program would have closed them: a handler that is at work and finds out late looks '
           || 'the same meanwhile. Nor why each connection ended: ')
       ELSE CASE
-        WHEN c.judgement = 'held' THEN iif(p.ended_by IS NULL,
-          'Inferred: the program, or a pool in it, has not used them since and does not see that they are dead',
-          'Inferred: the program, or a pool in it, had not used them since and did not see that they were dead')
+        WHEN c.judgement = 'held' THEN printf('Inferred: the program%s %s not used them since and %s not see that they '
+          || '%s dead', iif(o.is_accepted, '', ', or a pool in it,'), w.has, iif(p.ended_by IS NULL, 'does', 'did'),
+          iif(p.ended_by IS NULL, 'are', 'were'))
         WHEN c.judgement = 'late' THEN iif(p.ended_by IS NULL,
           'Inferred: the program closes them, but late, as a handler that is slow or a reaper that looks now and then',
           'Inferred: the program closed them, but late, as a handler that is slow or a reaper that looks now and then')
-        WHEN c.ignored = 0 THEN printf('Inferred: the program %s forgotten them', w.has)
-        WHEN c.forgotten = 0 THEN iif(p.ended_by IS NULL, 'Inferred: the program ignores what the epoll reports of them',
-          'Inferred: the program ignored what the epoll reported of them')
-        ELSE printf('Inferred: the program %s forgotten them, or %s them', w.has,
-          iif(p.ended_by IS NULL, 'ignores', 'ignored')) END
+        ELSE printf('Inferred%s: ', iif(c.judgement = 'likely', ', most likely', '')) || CASE
+          WHEN c.ignored = 0 THEN printf('the program %s forgotten them', w.has)
+          WHEN c.forgotten = 0 THEN iif(p.ended_by IS NULL, 'the program ignores what the epoll reports of them',
+            'the program ignored what the epoll reported of them')
+          ELSE printf('the program %s forgotten them, or %s them', w.has,
+            iif(p.ended_by IS NULL, 'ignores', 'ignored')) END END
         || CASE WHEN c.judgement = 'late' THEN '' WHEN p.ended_by IS NULL
           THEN '; nothing but the program can close them' ELSE '; its end closed them' END
         || '. Not known: why each connection ended; ' END
     || 'the kernel keeps no reason.' AS explanation,
   CASE
     WHEN c.judgement IN ('undecided', 'few') THEN printf('Record it for at least %s, twice the grace period '
-      || '(fdcapture record -o FILE --pid %s --duration %s): fds that are dead for longer than %s then are leaked, '
-      || 'those that are closed before were only slow.', g.twice, iif(p.ended_by IS NULL, p.pid, 'PID'),
+      || '(fdcapture record -o FILE --pid %s --duration %s), and longer than its slowest handler takes: it shows whether '
+      || 'those that are dead for longer than %s are closed.', g.twice, iif(p.ended_by IS NULL, p.pid, 'PID'),
       g.twice_option, g.words)
     WHEN c.judgement = 'late' THEN 'Nothing, if so many fds are to spare. Else let the program see the end of a '
       || 'connection sooner, or look for dead ones more often.'
+    WHEN c.judgement = 'held' AND o.is_accepted THEN 'Look what owns them: they were accepted, so most often a session or '
+      || 'a handler that waits for something else. It has to see the end of the connection, or to time out, and to close. '
     WHEN c.judgement = 'held' THEN 'Look what owns them, most often a pool of connections: it has to test a '
       || 'connection that was idle before it uses it, and to close the dead ones. '
     ELSE 'Look in the program for the path that a connection takes when it ends'
@@ -109,7 +112,9 @@ SELECT
     || iif(c.judgement IN ('undecided', 'few', 'late'), '', 'What owns the fd (the pool, the client, the stream) has to close '
       || 'it: a close() of the bare number behind its back is done twice, and the second can hit another file. '
       || iif(p.ended_by IS NULL, 'A restart frees the fds for a time.',
-      'The end of the process has freed them; one that is started again may go the same way.')) AS advice,
+      'The end of the process has freed them; one that is started again may go the same way.'))
+    || iif(c.judgement = 'likely' AND p.ended_by IS NULL, printf(' To be sure, record it for at least %s, twice the grace '
+      || 'period (fdcapture record -o FILE --pid %s --duration %s).', g.twice, p.pid, g.twice_option), '') AS advice,
   printf('SELECT fd, inode, local, remote, last_state, last_data_at, outlived_seconds, proof, watched_by '
     || 'FROM outlived WHERE open_at_end%s AND pid = %d AND start_ticks = %d ORDER BY fd',
     iif(c.is_short, '', ' AND leak'), p.pid, p.start_ticks) AS evidence,
@@ -120,3 +125,10 @@ JOIN _grace g
 JOIN processes p USING (process)
 JOIN limit_pressure x USING (process)
 JOIN (SELECT process, iif(ended_by IS NULL, 'has', 'had') AS has FROM processes) w USING (process)
+JOIN (
+  -- Whether most of them were accepted: are at a port on which somebody listened.
+  SELECT process, total(iif(direction = 'in', count, -count)) > 0 AS is_accepted
+  FROM peer_group
+  WHERE verdict = 'outlived'
+  GROUP BY process
+) o USING (process)

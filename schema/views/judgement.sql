@@ -34,12 +34,16 @@ FROM (
 -- last. Only where that is at least 5 snapshots.
 --   process, verdict (outlived, peer-closed), count_first, count_middle, count_last
 --   count_kept         of those half-way, how many were so in the last, too
+--   half_way           the last snapshot of the first half of the time
 CREATE TABLE dead_count AS
 WITH mark AS (
-  SELECT process, first_snapshot AS mark_first, (first_snapshot + last_snapshot) / 2 AS mark_middle,
-    last_snapshot AS mark_last
-  FROM process_fds
-  WHERE last_snapshot - first_snapshot >= 4
+  SELECT f.process, f.first_snapshot AS mark_first, f.last_snapshot AS mark_last,
+    (SELECT max(s.id) FROM snapshot s WHERE s.id BETWEEN f.first_snapshot AND f.last_snapshot
+      AND s.boottime_ns <= (a.boottime_ns + z.boottime_ns) / 2) AS mark_middle
+  FROM process_fds f
+  JOIN snapshot a ON a.id = f.first_snapshot
+  JOIN snapshot z ON z.id = f.last_snapshot
+  WHERE f.last_snapshot - f.first_snapshot >= 4
 ), counted AS (
   SELECT f.process, v.verdict, sum(mark_first BETWEEN v.first_snapshot AND v.last_snapshot) AS count_first,
     sum(mark_middle BETWEEN v.first_snapshot AND v.last_snapshot) AS count_middle,
@@ -59,48 +63,36 @@ WITH mark AS (
   GROUP BY l.process, l.name
 )
 SELECT process, verdict, sum(count_first) AS count_first, sum(count_middle) AS count_middle,
-  sum(count_last) AS count_last, sum(count_kept) AS count_kept
+  sum(count_last) AS count_last, sum(count_kept) AS count_kept, max(mark_middle) AS half_way
 FROM counted
+JOIN mark USING (process)
 GROUP BY process, verdict;
 
--- How many sockets of a process were without a live peer for longer than the grace period, and then closed.
+-- The sockets of a process that were without a live peer for longer than the grace period, and then closed.
 --   process, verdict (outlived, peer-closed)
---   fds                of those that were only counted (_left_out) at least the most that were so at one time
+--   fds                how many
+--   longest_ns         how long the one was so that was so for longest, at most: until the first look that saw it
+--                      closed
 CREATE TABLE _closed_late AS
-WITH grace AS (
-  SELECT 1000000 * value AS ns FROM setting WHERE name = 'grace_ms'
-), kept AS (
-  SELECT f.process, v.verdict, count(*) AS fds
+WITH lost AS (
+  SELECT f.id, f.process, v.verdict, min(v.first_snapshot) AS first_snapshot, f.last_snapshot, f.closed_by
   FROM verdict_span v
   JOIN fd_span f USING (id)
   JOIN processes p USING (process)
-  JOIN snapshot a ON a.id = v.first_snapshot
-  JOIN snapshot z ON z.id = v.last_snapshot
-  JOIN grace g
   WHERE v.verdict IN ('outlived', 'peer-closed') AND f.closed_by IS NOT NULL AND f.closed_by IS NOT p.ended_by
-    AND z.boottime_ns - a.boottime_ns > g.ns
-  GROUP BY f.process, v.verdict
-), event AS (
-  -- All that were opened before the grace period, less all that are closed by now, were so for longer than that.
-  SELECT l.process, l.name, s.boottime_ns + g.ns + 1 AS at_ns, 0 AS is_close, l.opened AS change
-  FROM _left_out l
-  JOIN snapshot s ON s.id = l.snapshot
-  JOIN grace g
-  WHERE l.what = 'verdict' AND l.name IN ('outlived', 'peer-closed') AND l.opened > 0
-  UNION ALL
-  SELECT l.process, l.name, s.boottime_ns, 1, -l.closed
-  FROM _left_out l
-  JOIN snapshot s ON s.id = l.snapshot - 1
-  WHERE l.what = 'verdict' AND l.name IN ('outlived', 'peer-closed') AND l.closed > 0
-), summed AS (
-  SELECT process, name, sum(change) OVER (PARTITION BY process, name ORDER BY at_ns, is_close) AS fds
-  FROM event
+  GROUP BY f.id, v.verdict
 ), counted AS (
-  SELECT process, verdict, fds FROM kept
+  SELECT l.process, l.verdict, count(*) AS fds, max(c.boottime_ns - a.boottime_ns) AS longest_ns
+  FROM lost l
+  JOIN snapshot a ON a.id = l.first_snapshot
+  JOIN snapshot z ON z.id = l.last_snapshot
+  JOIN snapshot c ON c.id = l.closed_by
+  WHERE z.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms')
+  GROUP BY l.process, l.verdict
   UNION ALL
-  SELECT process, name, max(fds) FROM summed GROUP BY process, name HAVING max(fds) > 0
+  SELECT process, verdict, fds, longest_ns FROM _left_out_late
 )
-SELECT process, verdict, sum(fds) AS fds
+SELECT process, verdict, sum(fds) AS fds, max(longest_ns) AS longest_ns
 FROM counted
 GROUP BY process, verdict;
 
@@ -109,11 +101,17 @@ GROUP BY process, verdict;
 --   fds                how many
 --   certain            of these, without a live peer for longer than the grace period
 --   old                of outlived: that last carried data longer before the last look than that
---   judgement          late: some are certain, but all of those half-way (threshold.few_more or more) are
---                      closed since, and now there are hardly more; and so many were closed that had been so for
---                      longer than the grace period;
+--   closed_late        of others, how many were without a live peer for longer than the grace period, and then
+--                      closed
+--   closed_after_s     how long the one of them was so that was so for longest, at most; NULL: there are none
+--   older              of the certain ones, how many are so for longer than any of these
+--   more               dead_count.count_last - count_middle; NULL: too few snapshots
+--   judgement          late: some are certain, but others (threshold.few_more or more) were closed so late; hardly
+--                      any is older than these were, none much (threshold.late_factor), and these are no less than
+--                      half as many, or those that are open do not become more;
 --                      leak: some are certain, and they became more in the second half, or the limit ended that,
---                      or too few snapshots tell;
+--                      or too few snapshots tell. Where some of those half-way are closed they have to be
+--                      threshold.few_more and one part in threshold.still_part more;
 --                      held: some are certain, and they did not; kept: of peer-closed, fewer than
 --                      threshold.few_more more, as traffic makes them too;
 --                      likely: all was recorded in less than the grace period, and more than a few are old;
@@ -131,29 +129,58 @@ WITH looked AS (
   JOIN snapshot z ON z.id = f.last_snapshot
 ), held AS (
   SELECT s.process, 'outlived' AS verdict, count(*) AS fds, sum(s.leak) AS certain,
-    total(s.last_data_at < l.old_before) AS old
+    total(s.last_data_at < l.old_before) AS old,
+    total(s.leak AND s.outlived_seconds * 1000000000 > coalesce(d.longest_ns, 0)) AS older,
+    max(s.outlived_seconds) AS oldest_s
   FROM outlived s
   JOIN looked l USING (process)
+  LEFT JOIN _closed_late d ON d.process = s.process AND d.verdict = 'outlived'
   WHERE s.open_at_end
   GROUP BY s.process
   UNION ALL
-  SELECT process, 'peer-closed', count(*), sum(stays), 0 FROM close_wait GROUP BY process
+  SELECT c.process, 'peer-closed', count(*), sum(c.stays), 0,
+    total(c.stays AND c.seconds * 1000000000 > coalesce(d.longest_ns, 0)), max(c.seconds)
+  FROM close_wait c
+  LEFT JOIN _closed_late d ON d.process = c.process AND d.verdict = 'peer-closed'
+  GROUP BY c.process
 ), judged AS (
-  SELECT h.*, l.fds_last, l.growth_until, l.is_short, c.count_middle, c.count_last, c.count_kept,
-    coalesce(d.fds, 0) AS closed_late, t.few_fds, t.few_part, t.few_more
+  SELECT h.*, l.fds_last, l.growth_until, l.is_short, coalesce(d.fds, 0) AS closed_late,
+    d.longest_ns / 1e9 AS closed_after_s, c.count_last - c.count_middle AS more,
+    c.count_last > c.count_middle AND (c.count_kept = c.count_middle OR (c.count_last - c.count_middle >= t.few_more
+      AND (c.count_last - c.count_middle) * t.still_part >= c.count_middle)) AS has_grown,
+    t.few_fds, t.few_part, t.few_more, t.late_factor
   FROM held h
   JOIN looked l USING (process)
   JOIN threshold t
   LEFT JOIN dead_count c ON c.process = h.process AND c.verdict = h.verdict
   LEFT JOIN _closed_late d ON d.process = h.process AND d.verdict = h.verdict
 )
-SELECT process, verdict, fds, certain, CAST(old AS INTEGER) AS old, CASE
-    WHEN certain > 0 THEN CASE WHEN count_middle >= few_more AND count_kept = 0
-        AND count_last - count_middle < few_more AND closed_late >= few_more THEN 'late'
-      WHEN growth_until IS NOT NULL THEN 'leak' WHEN count_last <= count_middle THEN 'held'
-      WHEN verdict = 'peer-closed' AND coalesce(count_last - count_middle, 0) < few_more THEN 'kept' ELSE 'leak' END
+SELECT process, verdict, fds, certain, CAST(old AS INTEGER) AS old, closed_late, closed_after_s,
+  CAST(older AS INTEGER) AS older, more, CASE
+    WHEN certain > 0 THEN CASE WHEN closed_late >= few_more AND older < few_more
+        AND oldest_s <= late_factor * closed_after_s AND (closed_late * 2 >= certain OR NOT coalesce(has_grown, 1)) THEN 'late'
+      WHEN growth_until IS NOT NULL THEN 'leak'
+      WHEN more <= 0 THEN 'held'
+      WHEN verdict = 'peer-closed' AND coalesce(more, 0) < few_more THEN 'kept'
+      WHEN coalesce(has_grown, 1) THEN 'leak' ELSE 'held' END
     WHEN NOT is_short OR verdict <> 'outlived' THEN NULL
     WHEN (old >= few_fds AND old * few_part >= fds_last) OR old * 2 > fds_last THEN 'likely'
     WHEN (fds >= few_fds AND fds * few_part >= fds_last) OR fds * 2 > fds_last THEN 'undecided'
     ELSE 'few' END AS judgement
 FROM judged;
+
+-- How the number of a process's sockets without a live peer changed, and of those that were closed late, in words.
+--   process, verdict, words    empty: too few snapshots, and none was closed late
+CREATE VIEW _dead_words AS
+SELECT j.process, j.verdict,
+  iif(d.process IS NULL, '', printf('With younger ones there were %d in its first snapshot, %d half-way (snapshot %d) and %d in the last%s '
+    || '(view dead_count). ', d.count_first, d.count_middle, d.half_way, d.count_last, iif(d.count_middle = 0, '',
+    printf('; of those half-way %d %s still %s', d.count_kept, iif(p.ended_by IS NULL, 'are', 'were'),
+      iif(j.verdict = 'outlived', 'open', 'so')))))
+  || iif(j.closed_late = 0, '', printf('%s %s closed when %s so for longer than the grace period, up to %.0f s; of '
+    || 'those that are open %s older (view dead_judgement). ', iif(j.closed_late = 1, 'Another one', printf('%d others',
+    j.closed_late)), iif(j.closed_late = 1, 'was', 'were'), iif(j.closed_late = 1, 'it had been', 'they had been'),
+    j.closed_after_s, CASE j.older WHEN 0 THEN 'none is' WHEN 1 THEN '1 is' ELSE printf('%d are', j.older) END)) AS words
+FROM dead_judgement j
+JOIN processes p USING (process)
+LEFT JOIN dead_count d ON d.process = j.process AND d.verdict = j.verdict;

@@ -85,6 +85,18 @@ TEST(Growth, StopsWhereAPoolIsFull) {
   EXPECT_GT(growth.per_hour.value(), 200);
 }
 
+// What one compares with a change of the program is when the last of it came.
+TEST(Growth, StopsWhenTheLastOfItHasCome) {
+  std::vector<double> counts;
+  for (int i = 0; i <= 20; ++i)
+    counts.push_back(10 + 10 * i);
+  counts.insert(counts.end(), {213, 216, 219, 222, 225, 228});
+  counts.insert(counts.end(), 60, 230.0);
+  const Growth growth = growthOf(counts);
+  ASSERT_TRUE(growth.stopped_seconds);
+  EXPECT_EQ(*growth.stopped_seconds, 27 * 60);
+}
+
 TEST(Growth, StopsAlsoWithALittleTraffic) {
   std::vector<double> counts = rampAndPlateau(20, 10, 10);
   for (size_t i = 20; i < counts.size(); ++i)

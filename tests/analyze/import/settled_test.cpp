@@ -249,6 +249,7 @@ const std::vector<std::string> kCounted = {
     "SELECT * FROM group_growth ORDER BY process, class, name",
     "SELECT * FROM dead_count ORDER BY process, verdict",
     "SELECT * FROM dead_judgement ORDER BY process, verdict",
+    "SELECT * FROM _closed_late ORDER BY process, verdict",
     "SELECT * FROM processes ORDER BY process",
     "SELECT * FROM peer_group ORDER BY 1, 2, 3, 4, 5, 6, 7",
     "SELECT * FROM socket_holder ORDER BY inode, process, fd",

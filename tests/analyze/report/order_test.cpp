@@ -57,6 +57,24 @@ TEST(SortReport, AFullProcessBeforeOneThatIsOnlyLarger) {
   EXPECT_LT(text.find("z.db", archives), text.find("leak.db", archives)) << text;
 }
 
+TEST(SortReport, WhatIsFullSoonerFirst) {
+  Report report = leakReport();
+  ProcessReport& later = report.processes[0];
+  later.pressure = "soon";
+  later.pressure_place = 1;
+  later.hours_left = 3;
+  ProcessReport sooner = later;
+  sooner.pid = 8;
+  sooner.fds_peak = 20;
+  sooner.hours_left = 0.01;
+  Finding finding = report.findings[0];
+  finding.pid = 8;
+  report.processes.push_back(sooner);
+  report.findings.push_back(finding);
+  sortReport(report);
+  EXPECT_EQ(report.processes[0].pid, 8);
+}
+
 TEST(SortReport, ProcessesWithFindingsBeforeThoseWithMoreFds) {
   Report report = leakReport();
   ProcessReport larger = leakingProcess();

@@ -330,6 +330,7 @@ Report closeWaitReport() {
   Finding& finding = report.findings[0];
   finding.id = "close-wait";
   finding.judgement = "held";
+  finding.title = "4 stay; their number did not grow in the second half of the recording";
   finding.all_rows = 4;
   report.processes[0].verdicts = {{"peer-closed", 4}};
   report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
@@ -370,12 +371,14 @@ TEST(ReportText, OneSnapshotOfSlowHandlersIsNoLeak) {
 TEST(ReportText, DeadSocketsThatDoNotBecomeMoreAreHeld) {
   Report report = leakReport();
   report.findings[0].judgement = "held";
+  report.findings[0].title =
+      "12 stay; their number hardly grew in the second half of the recording";
   report.findings[0].all_rows = 12;
   report.processes[0].hours_left.reset();
   const std::string text = renderReportText(report, {.width = 240});
   EXPECT_TRUE(
       text.starts_with("Verdict    gateway (pid 4711) holds 12 sockets whose connections are gone; "
-                       "their number did not grow in the second half of the recording.\n"))
+                       "their number hardly grew in the second half of the recording.\n"))
       << text;
   EXPECT_TRUE(contains(text, "To do      Close them.\n")) << text;
 }
@@ -415,6 +418,26 @@ TEST(ReportText, AGrowthThatStoppedIsSaid) {
   EXPECT_TRUE(contains(text, "fds a minute, none since 2026-01-01T00:50:00Z")) << text;
 }
 
+TEST(ReportText, AnotherLeakHasItsAdviceOnTheFirstScreen) {
+  Report report = leakReport();
+  Finding pipes = report.findings[0];
+  pipes.id = "kind-growth";
+  pipes.title = "pipe fds only grow, from 7 to 225";
+  pipes.advice = "Look where they are made.";
+  report.findings.push_back(pipes);
+  const auto first_screen = [&] {
+    const std::string text = renderReportText(report, {.width = 240});
+    return text.substr(0, text.find("Findings\n"));
+  };
+  EXPECT_TRUE(contains(first_screen(),
+                       "To do      Pipe fds only grow, from 7 to 225: Look where they are made.\n"))
+      << first_screen();
+  // What is small beside the verdict's has its advice below.
+  report.findings.front().all_rows = 50;
+  report.findings.back().severity = "warning";
+  EXPECT_FALSE(contains(first_screen(), "Look where they are made.")) << first_screen();
+}
+
 TEST(ReportText, AProcessAtItsLimitIsAlwaysNamed) {
   Report report = leakReport();
   for (int i = 0; i < 9; ++i) {
@@ -429,8 +452,8 @@ TEST(ReportText, AProcessAtItsLimitIsAlwaysNamed) {
   }
   const std::string text = renderReportText(report, {.width = 240});
   EXPECT_TRUE(contains(text,
-                       "And 4 processes more with findings of their own, below; at or near their "
-                       "limits: worker (pid 108).\n"))
+                       "And 4 processes more with findings of their own, below; at their limits, "
+                       "near them, or there within a day: worker (pid 108).\n"))
       << text;
 }
 
