@@ -161,7 +161,7 @@ TEST(Budgets, TheEndOfARecordingIsStoredOnAFullDiskToo) {
   if (!disk.isMounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
   Actor actor([](Cue& cue) { cue.await(); });
   Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "1h");
-  recording.awaitSnapshots(1);
+  recording.awaitFirstSnapshot();
   disk.fill();
   recording.stop();
   disk.empty();
@@ -491,7 +491,7 @@ TEST(Budgets, BurstsAreDenseAsLongAsTheyMatter) {
       directory.file("f.db"),
       {"-p", std::to_string(actor.pid()), "--burst-above", "80%", "--burst-interval", "20ms"},
       "1h");
-  recording.awaitSnapshots(1);
+  recording.awaitFirstSnapshot();
   actor.ask(85);
   recording.awaitSnapshots(5);
   actor.ask(10);

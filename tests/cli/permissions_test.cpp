@@ -169,6 +169,8 @@ TEST_F(WithoutRights, WhatWasSeenIsNotClosed) {
 
 // /proc mounted with hidepid=2, in a mount namespace of its own.
 TEST_F(WithoutRights, AHiddenProcessIsSaidToBeHidden) {
+  const ProgramResult probe = runProgram({"unshare", "--mount", "true"});
+  if (probe.status != 0) GTEST_SKIP() << "needs a mount namespace: " << probe.err;
   Actor actor([](Cue& cue) { cue.await(); });
   const std::string pid = std::to_string(actor.pid());
   const auto runHidden = [&](const std::string& selection) {

@@ -108,6 +108,8 @@ TEST_F(Packages, AreInstalledRunAndRemoved) {
   GTEST_SKIP() << "programs with sanitizers do not run in a root without /proc";
 #endif
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const ProgramResult probe = runProgram({"unshare", "--mount", "true"});
+  if (probe.status != 0) GTEST_SKIP() << "needs a mount namespace: " << probe.err;
   const TemporaryDirectory files;
   for (const std::string& deb : debs)
     fs::copy(deb, files.path());

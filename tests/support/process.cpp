@@ -119,23 +119,10 @@ bool waitFor(const std::function<bool()>& condition, milliseconds deadline) {
   return condition();
 }
 
-ChildProcess::Handle& ChildProcess::Handle::operator=(Handle&& other) noexcept {
-  if (this != &other) {
-    close();
-    fd_ = std::exchange(other.fd_, -1);
-  }
-  return *this;
-}
-
-void ChildProcess::Handle::close() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
-
 ChildProcess::Pipe ChildProcess::makePipe() {
   std::array<int, 2> fds{};
   if (::pipe2(fds.data(), O_CLOEXEC) != 0) throwErrno("pipe2");
-  return {Handle(fds[0]), Handle(fds[1])};
+  return {FileHandle(fds[0]), FileHandle(fds[1])};
 }
 
 ChildProcess::ChildProcess(std::vector<std::string> argv, const SpawnOptions& options) {
@@ -164,11 +151,11 @@ ChildProcess::ChildProcess(std::vector<std::string> argv, const SpawnOptions& op
   const pid_t pid = ::fork();
   if (pid < 0) throwErrno("fork");
   if (pid == 0) becomeProgram(execution);
-  report.writer.close();
+  report.writer.reset();
   checkReport(report.reader.get(), pid, argv.front());
 
   pid_ = pid;
-  process_ = Handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  process_ = FileHandle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (process_.get() < 0) {
     const int error = errno;
     killAndReap();
@@ -226,7 +213,7 @@ bool ChildProcess::write(std::string_view text, milliseconds deadline) {
 }
 
 void ChildProcess::closeInput() {
-  input_.close();
+  input_.reset();
 }
 
 std::optional<std::string> ChildProcess::readLine(milliseconds deadline) {
@@ -298,7 +285,7 @@ void ChildProcess::Stream::drain() {
     if (size > 0) {
       text.append(buffer.data(), static_cast<size_t>(size));
     } else if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
-      fd.close();
+      fd.reset();
     } else if (errno == EAGAIN) {
       return;
     }

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "schema/file_handle.h"
+
 namespace fdmortem::test {
 
 /// Long enough for a busy machine and a build with sanitizers: who waits for so long has failed.
@@ -72,31 +74,14 @@ class ChildProcess {
  private:
   using Clock = std::chrono::steady_clock;
 
-  /// Owns a descriptor; -1: none.
-  class Handle {
-   public:
-    Handle() = default;
-    explicit Handle(int fd) : fd_(fd) {}
-    Handle(Handle&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Handle& operator=(Handle&& other) noexcept;
-    Handle(const Handle&) = delete;
-    Handle& operator=(const Handle&) = delete;
-    ~Handle() { close(); }
-    int get() const { return fd_; }
-    void close();
-
-   private:
-    int fd_ = -1;
-  };
-
   struct Pipe {
-    Handle reader;
-    Handle writer;
+    FileHandle reader;
+    FileHandle writer;
   };
 
   /// What comes out of the process.
   struct Stream {
-    Handle fd;
+    FileHandle fd;
     std::string text;
 
     void drain();
@@ -114,8 +99,8 @@ class ChildProcess {
 
   pid_t pid_ = -1;
   std::optional<int> status_;
-  Handle process_;  // a pidfd: readable when the process has ended
-  Handle input_;
+  FileHandle process_;  // a pidfd: readable when the process has ended
+  FileHandle input_;
   Stream output_;
   Stream errors_;
 };

@@ -24,6 +24,8 @@ std::vector<std::string> recordCommand(const std::string& file, const std::strin
   return argv;
 }
 
+constexpr std::string_view kPrefix = "fdcapture: snapshot ";
+
 Json onlyOne(const Json& rows, const std::string& what) {
   if (rows.size() != 1) throw std::runtime_error(what + ": " + rows.dump(1));
   return rows.front();
@@ -72,7 +74,6 @@ Recording::Recording(std::string file, std::vector<std::string> arguments,
     : file_(std::move(file)), process_(recordCommand(file_, interval, std::move(arguments))) {}
 
 int64_t Recording::awaitSnapshots(int count) {
-  constexpr std::string_view kPrefix = "fdcapture: snapshot ";
   // Those that were there before the call say nothing.
   errors_ += process_.takeErrors();
   const bool is_cut = !errors_.empty() && errors_.back() != '\n';
@@ -87,6 +88,14 @@ int64_t Recording::awaitSnapshots(int count) {
     --count;
   }
   return number;
+}
+
+void Recording::awaitFirstSnapshot() {
+  while (errors_.find(kPrefix) == std::string::npos) {
+    const auto line = process_.readErrorLine();
+    if (!line) throw std::runtime_error("no snapshot: " + errors_);
+    errors_ += *line + "\n";
+  }
 }
 
 int Recording::stop() {

@@ -41,6 +41,8 @@ class Recording {
   /// second one began after the call, so it sees all that was so by then. Throws
   /// std::runtime_error if none comes.
   int64_t awaitSnapshots(int count = 2);
+  /// Waits until the first is there, if it is not yet: where the next one is far away.
+  void awaitFirstSnapshot();
   /// Sends SIGTERM and waits for the end: its exit status.
   int stop();
   /// Waits for the end: its exit status.
