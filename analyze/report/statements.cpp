@@ -409,6 +409,10 @@ class ProcessStatements {
                             "they ever had a connection.",
                             unlisted));
     }
+    if (cause_ == Cause::CloseWait) {
+      say(Basis::NotKnown,
+          "Whether the peers have closed, or have only ended their sending and still read.");
+    }
     const bool is_single = process_.first_snapshot == process_.last_snapshot;
     if (verdictCount("outlived") > 0 && isShort() && !is_single) {
       say(Basis::NotKnown,
