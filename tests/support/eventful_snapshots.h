@@ -2,13 +2,11 @@
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "capture/archive/writer.h"
 #include "tests/support/snapshots.h"
+#include "tests/support/test_archive.h"
 
 namespace fdmortem::test {
 
@@ -53,29 +51,13 @@ inline std::vector<Snapshot> eventfulSnapshots() {
 
 /// One recording of `all`, 10 s apart, with keyframes at the first and the fourth.
 inline void writeWithKeyframe(const std::string& path, const std::vector<Snapshot>& all) {
-  ArchiveWriter writer(path);
-  writer.beginRecording({.started_at_ns = 1,
-                         .boot_id = "boot",
-                         .host_name = "host",
-                         .kernel_release = "6.18",
-                         .machine = "x86_64",
-                         .interval_ms = 10'000,
-                         .options = {}});
-  std::optional<Snapshot> previous;
+  StoredRecording recording(path);
   int64_t count = 0;
   for (Snapshot now : all) {
-    now.clocks.wall_ns += count * 10'000'000'000;
-    now.clocks.monotonic_ns += count * 10'000'000'000;
-    now.clocks.boottime_ns += count * 10'000'000'000;
-    const bool is_keyframe = ++count == 1 || count == 4;
-    if (previous) carryOver(*previous, now);
-    const auto changes = detectChanges(previous ? &*previous : nullptr, now, is_keyframe);
-    if (!writer.write(now, changes, {.keyframe = is_keyframe})) {
-      throw std::runtime_error("not stored");
-    }
-    previous = std::move(now);
+    delay(now, count * 10);
+    recording.add(std::move(now), ++count == 4);
   }
-  writer.endRecording(2, "count");
+  recording.end();
 }
 
 }  // namespace fdmortem::test

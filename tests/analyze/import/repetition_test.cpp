@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <optional>
 #include <random>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +16,7 @@
 #include "analyze/analysis.h"
 #include "tests/support/eventful_snapshots.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/test_archive.h"
 
 namespace fdmortem::test {
 
@@ -89,25 +88,11 @@ class Chance {
 };
 
 void record(const std::string& path, unsigned seed) {
-  ArchiveWriter writer(path);
-  writer.beginRecording({.started_at_ns = 1,
-                         .boot_id = "boot",
-                         .host_name = "host",
-                         .kernel_release = "6.18",
-                         .machine = "x86_64",
-                         .interval_ms = 10'000,
-                         .options = {}});
+  StoredRecording recording(path);
   Chance chance(seed);
-  std::optional<Snapshot> previous;
-  for (int i = 0; i < kSnapshots; ++i) {
-    Snapshot now = chance.next(i);
-    if (previous) carryOver(*previous, now);
-    const bool keyframe = i % kSnapshotsPerKeyframe == 0;
-    const auto changes = detectChanges(previous ? &*previous : nullptr, now, keyframe);
-    if (!writer.write(now, changes, {.keyframe = keyframe})) throw std::runtime_error("not stored");
-    previous = std::move(now);
-  }
-  writer.endRecording(2, "count");
+  for (int i = 0; i < kSnapshots; ++i)
+    recording.add(chance.next(i), i % kSnapshotsPerKeyframe == 0);
+  recording.end();
 }
 
 std::string textOf(const Analysis& analysis, const std::string& sql) {

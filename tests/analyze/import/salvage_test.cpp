@@ -40,26 +40,13 @@ Snapshot snapshotAt(int step) {
 /// Snapshots with a keyframe now and then, in pages so small that each table has several.
 void writeLongArchive(const std::string& path) {
   {
-    ArchiveWriter writer(path);
-    writer.beginRecording({.started_at_ns = 1'767'225'600'000'000'000,
-                           .boot_id = "boot",
-                           .host_name = "host",
-                           .kernel_release = "6.18",
-                           .machine = "x86_64",
-                           .interval_ms = 10'000,
-                           .options = {}});
-    std::optional<Snapshot> previous;
+    StoredRecording recording(path, "boot", 1'767'225'600'000'000'000);
     for (int step = 0; step < kSnapshots; ++step) {
       Snapshot now = snapshotAt(step);
-      now.clocks.wall_ns += step * 10'000'000'000;
-      now.clocks.boottime_ns += step * 10'000'000'000;
-      const bool keyframe = step % kSnapshotsToKeyframe == 0;
-      if (previous) carryOver(*previous, now);
-      const auto changes = detectChanges(previous ? &*previous : nullptr, now, keyframe);
-      if (!writer.write(now, changes, {.keyframe = keyframe})) throw std::runtime_error("lost");
-      previous = std::move(now);
+      delay(now, step * 10);
+      recording.add(std::move(now), step % kSnapshotsToKeyframe == 0);
     }
-    writer.endRecording(1'767'225'600'000'000'000 + kSnapshots * 10'000'000'000, "count");
+    recording.end(1'767'225'600'000'000'000 + kSnapshots * 10'000'000'000);
   }
   SQLite::Database database(path, SQLite::OPEN_READWRITE);
   database.exec("PRAGMA journal_mode = DELETE");
