@@ -34,6 +34,16 @@ bool has(const Report& report, const ProcessReport& process, std::string_view id
 /// What it adds on the end of a process that its last clause is not about.
 constexpr const char* kHasEnded = "; the process has ended";
 
+/// "limit of 128", "limits of 128 and 256": those that were reached.
+std::string reachedLimits(const ProcessReport& process) {
+  std::string text = process.reached_limits.size() > 1 ? "limits of " : "limit of ";
+  for (size_t i = 0; i < process.reached_limits.size(); ++i) {
+    const bool is_last = i + 1 == process.reached_limits.size();
+    text += fmt::format("{}{}", i == 0 ? "" : is_last ? " and " : ", ", process.reached_limits[i]);
+  }
+  return text;
+}
+
 /// What a verdict adds on the limit.
 std::string limitClause(const ProcessReport& process,
                         const std::string& when_ended = ", and ended") {
@@ -41,7 +51,8 @@ std::string limitClause(const ProcessReport& process,
     return fmt::format("; its limit of {} open files {} used up", limitOf(process),
                        process.has_ended ? "was" : "is");
   if (process.limit_reached_at)
-    return fmt::format("; its limit of {} open files was reached", process.reached_limit);
+    return fmt::format("; its {} open files {} reached", reachedLimits(process),
+                       process.reached_limits.size() == 1 ? "was" : "were");
   if (process.has_ended) return when_ended;
   constexpr double kSoonHours = 7 * 24;
   if (process.hours_left && *process.hours_left < kSoonHours && process.exhaustion_from) {
@@ -254,8 +265,8 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
       return process.is_full ? fmt::format("{} {} used up its limit of {} open files{}", name,
                                            process.has_ended ? "had" : "has", limitOf(process),
                                            unreadClause(process))
-                             : fmt::format("{} reached its limit of {} open files{}", name,
-                                           process.reached_limit, unreadClause(process));
+                             : fmt::format("{} reached its {} open files{}", name,
+                                           reachedLimits(process), unreadClause(process));
     case Cause::Growth:
       if (unreadFdsOf(process) > 0) {
         return fmt::format("the fds of {} {}{}{}", name, process.has_ended ? "grew" : "grow",

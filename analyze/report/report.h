@@ -149,9 +149,9 @@ struct ProcessReport {
   std::optional<std::string> limit_reached_at;  ///< the first snapshot that shows it so
   int64_t limit_reached_snapshot = 0;
   std::optional<std::string> limit_before_at;  ///< the last one before; empty: none
-  int64_t reached_limit = 0;
-  bool is_full = false;            ///< no fd is free at the end
-  bool is_growth_stopped = false;  ///< by the limit: `growth` is until then
+  std::vector<int64_t> reached_limits;  ///< the soft limits without a free number, as they came
+  bool is_full = false;                 ///< no fd is free at the end
+  bool is_growth_stopped = false;       ///< by the limit: `growth` is until then
   Growth growth;
   std::optional<std::string> exhaustion_at;    ///< when the limit was or will be reached
   std::optional<std::string> exhaustion_from;  ///< of a forecast: its range
@@ -167,6 +167,9 @@ struct ProcessReport {
   std::vector<PartOverTime> verdicts_over_time;
   std::vector<NamedCount> kinds;          ///< at the end, most first
   std::vector<NamedCount> verdicts;       ///< at the end, most first
+  std::vector<NamedCount> told;           ///< of those that no table lists, by the state that the
+                                          ///< kernel itself tells of them, most first
+  std::vector<NamedCount> unread_netns;   ///< namespaces without a table that was read, by sockets
   std::vector<PeerGroup> peers;           ///< most first
   std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
   int64_t targets_total = 0;              ///< how many there are in all

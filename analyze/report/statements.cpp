@@ -42,6 +42,12 @@ class ProcessStatements {
 
  private:
   const Finding* finding(std::string_view id) const { return findingOf(report_, process_, id); }
+  /// Where no cause is known: the finding that the verdict tells; nullptr: none.
+  const Finding* findingOfVerdict() const {
+    if (cause_ != Cause::None) return nullptr;
+    const auto findings = findingsOf(report_, process_);
+    return findings.empty() || findings.front()->severity == "info" ? nullptr : findings.front();
+  }
   int64_t verdictCount(std::string_view verdict) const {
     return countOf(process_.verdicts, verdict);
   }
@@ -153,7 +159,8 @@ class ProcessStatements {
         say(Basis::Observed, capitalized(reached->title) + ".");
       }
     }
-    if (const Finding* queue = finding("accept-queue")) {
+    const Finding* queue = finding("accept-queue");
+    if (queue != nullptr && queue != findingOfVerdict()) {
       say(Basis::Observed, capitalized(queue->title) + ".");
     }
   }
@@ -184,7 +191,9 @@ class ProcessStatements {
                       closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
                       process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
     }
+    const bool has_told = told();
     if (outlived > 0 || closed > 0) return;
+    if (alive == 0 && has_told) return;
     if (alive == 0) {
       if (!process_.verdicts.empty() && verdictCount("unlisted") == 0 &&
           unreadFdsOf(process_) == 0) {
@@ -195,6 +204,28 @@ class ProcessStatements {
     say(Basis::Observed, liveLine(alive));
   }
 
+  /// What the kernel says of sockets that no table lists; false if it says nothing.
+  bool told() {
+    std::string states;
+    int64_t count = 0;
+    for (const auto& [state, sockets] : process_.told) {
+      states += fmt::format("{}{} {}", states.empty() ? "" : ", ", sockets, state);
+      count += sockets;
+    }
+    if (count == 0) return false;
+    say(Basis::Observed,
+        fmt::format("{} of its {} fds at the end {} that no table lists, and the kernel itself "
+                    "says of {}: {}{}.",
+                    count, process_.fds_last,
+                    process_.has_ended ? (count == 1 ? "was a socket" : "were sockets")
+                                       : (count == 1 ? "is a socket" : "are sockets"),
+                    count == 1 ? "it" : "them", states,
+                    process_.unread_netns.empty()
+                        ? ""
+                        : "; the tables of their network namespace were not read"));
+    return true;
+  }
+
   /// Nothing can be seen to outlive its connection for longer than the grace period.
   bool isShort() const {
     return process_.seconds * 1000 <= static_cast<double>(report_.grace_ms) &&
@@ -203,8 +234,9 @@ class ProcessStatements {
 
   /// What else is the matter with it: what the verdict and the lines above do not tell.
   void others() {
-    static constexpr std::array<std::string_view, 5> kTold = {
-        "outlived-connections", "close-wait", "limit-reached", "accept-queue", "unread"};
+    static constexpr std::array<std::string_view, 6> kTold = {
+        "outlived-connections", "close-wait", "limit-reached",
+        "accept-queue",         "unread",     "unread-netns"};
     std::vector<const Finding*> others;
     for (const Finding* other : findingsOf(report_, process_)) {
       // The forecast is a sentence of its own.
@@ -366,7 +398,9 @@ class ProcessStatements {
                       "links could not be read{}.",
                       unread, process_.fds_last, unread == 1 ? "is" : "are", whyUnread(process_)));
     }
-    const int64_t unlisted = verdictCount("unlisted");
+    int64_t unlisted = verdictCount("unlisted");
+    for (const auto& [state, count] : process_.told)
+      unlisted -= count;
     if (unlisted > 0) {
       say(Basis::NotKnown,
           unlisted == 1
@@ -413,6 +447,8 @@ class ProcessStatements {
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       // Most advice is to look what the fds are.
       if (unreadFdsOf(process_) < process_.fds_last) say(Basis::ToDo, behind->advice);
+    } else if (const Finding* told = findingOfVerdict(); told != nullptr && told->id != "unread") {
+      say(Basis::ToDo, told->advice);
     }
     if (unreadFdsOf(process_) > 0 && process_.is_refused)
       say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE.");

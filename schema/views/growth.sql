@@ -116,7 +116,7 @@ CREATE UNIQUE INDEX _busy_inode_by_inode ON _busy_inode (inode);
 
 -- What the fds of a process are, for counting: fd_span.id with a class and a name.
 --   class              kind: no sockets, by kind; socket: sockets without a connection, by protocol or
---                      verdict; pool: connections that the process made itself, by peer and port;
+--                      verdict, but for those of which the kernel tells one (told_socket); pool: connections that the process made itself, by peer and port;
 --                      idle: connections to a port on which somebody listens, ESTABLISHED, without a
 --                      timer (so without keepalive) and with empty queues whenever they were seen, by port
 CREATE VIEW fd_class AS
@@ -127,6 +127,7 @@ UNION ALL
 SELECT s.id, s.process, 'socket', iif(s.verdict = 'other', coalesce(s.protocol, 'other'), s.verdict)
 FROM sockets s
 WHERE s.verdict IN ('other', 'never-connected', 'connect-failed', 'unlisted')
+  AND NOT EXISTS (SELECT 1 FROM told_socket t WHERE t.id = s.id)
 UNION ALL
 SELECT s.id, s.process, 'pool', s.remote
 FROM sockets s

@@ -95,11 +95,19 @@ FROM sockets
 WHERE open_at_end
 GROUP BY process, verdict;
 
--- The ports on which somebody listens.   netns (inode number), local_port
+-- The ports on which somebody listens. Of a namespace that was not read those that the sockets themselves show: no
+-- port but such a one has connections to three peers.   netns (inode number), local_port
 CREATE TABLE _listening_port AS
-SELECT DISTINCT n.inode AS netns, i.local_port
+SELECT n.inode AS netns, i.local_port
 FROM inet_span i JOIN netns n ON n.id = i.netns
-WHERE i.state = 10 AND i.net_table IN (1, 2);
+WHERE i.state = 10 AND i.net_table IN (1, 2)
+UNION
+SELECT u.netns, s.local_port
+FROM _of_unread_netns u
+JOIN _socket s USING (id)
+WHERE s.local_port IS NOT NULL
+GROUP BY u.netns, s.local_port
+HAVING count(DISTINCT s.remote) >= 3;
 CREATE UNIQUE INDEX _listening_port_by_port ON _listening_port (netns, local_port);
 
 -- The TCP sockets that a process had when it was last looked at, by whom they lead to.

@@ -541,8 +541,7 @@ TEST(Findings, WhoWaitsInTheAcceptQueue) {
     tcp 0 remote=198.51.100.7:4001:         _       .  EST
   )";
   EXPECT_EQ(titleOf(drawing, "accept-queue"),
-            "the accept queue of 0.0.0.0:9091 fills up: 2 connections wait in it, and no fd is "
-            "free");
+            "2 connections wait in the accept queue of 0.0.0.0:9091, and no fd is free");
   EXPECT_NE(explanationOf(drawing, "accept-queue").find("These came from 198.51.100.7 (2)."),
             std::string::npos)
       << explanationOf(drawing, "accept-queue");
@@ -564,8 +563,8 @@ TEST(Findings, WhoHasGivenUpInTheAcceptQueue) {
     tcp 0 local=192.0.2.1:9092 remote=198.51.100.7:4001: _ EST CW
   )";
   EXPECT_EQ(titleOf(drawing, "accept-queue"),
-            "the accept queue of 0.0.0.0:9092 fills up: 4 connections wait in it, and no fd is "
-            "free; so does that of 1 other listener");
+            "4 connections wait in the accept queue of 0.0.0.0:9092, and no fd is free; so do some "
+            "at 1 other listener");
   const std::string explanation = explanationOf(drawing, "accept-queue");
   EXPECT_NE(explanation.find("Other listeners: 0.0.0.0:9091 up to 1. Of 5 the table lists 1 in "
                              "ESTABLISHED and 2 in CLOSE_WAIT, whose clients have given up or "

@@ -164,6 +164,32 @@ TEST(ReportText, TellsTheNetworkNamespaceAndHowToGetThere) {
   EXPECT_TRUE(contains(renderReportText(report), "network     namespace 4026532177\n"));
 }
 
+// That no table which was read lists a socket does not mean that nothing is known of it.
+TEST(ReportText, WhatTheKernelSaysOfSocketsThatNoTableLists) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"unlisted", 9}};
+  report.processes[0].told = {{"CLOSE_WAIT", 5}, {"ESTABLISHED", 3}};
+  report.processes[0].unread_netns = {{"4026532454", 8}};
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "8 of its 70 fds at the end are sockets that no table lists, and the kernel "
+                       "itself says of them: 5 CLOSE_WAIT, 3 ESTABLISHED; the tables of their "
+                       "network namespace were not read."))
+      << text.substr(0, 3000);
+  EXPECT_TRUE(contains(text, "What 1 socket is: no table lists it")) << text.substr(0, 3000);
+  EXPECT_TRUE(contains(text, "; 8 sockets are of 4026532454, which was not read\n"));
+  EXPECT_FALSE(contains(text, "No fd outlived its connection."));
+  EXPECT_FALSE(contains(text, "none outlived"));
+}
+
+TEST(ReportText, EachLimitThatWasReachedIsInTheVerdict) {
+  Report report = leakReport();
+  report.processes[0].limit_reached_at = "2026-01-01T00:10:00.000Z";
+  report.processes[0].reached_limits = {32, 64};
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}),
+                       "; its limits of 32 and 64 open files were reached."));
+}
+
 TEST(ReportText, OneSocketIsSaidOfInTheSingular) {
   Report report = leakReport();
   report.processes[0].verdicts = {{"unlisted", 1}};
