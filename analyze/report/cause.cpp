@@ -74,7 +74,7 @@ int64_t leaksOf(const ProcessReport& process) {
 int64_t liveClientsOf(const ProcessReport& process) {
   int64_t count = 0;
   for (const PeerGroup& group : process.peers) {
-    if (group.verdict == "connected" && group.direction == "in") count += group.count;
+    if (isEstablished(group) && group.direction == "in") count += group.count;
   }
   return count;
 }
@@ -103,9 +103,11 @@ struct Candidate {
 };
 
 /// The rules that name the fds, the most certain first; the evidence has a row for each fd.
-constexpr std::array<Candidate, 6> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
+constexpr std::array<Candidate, 8> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
                                                    {Cause::CloseWait, "close-wait", 2},
                                                    {Cause::Inherited, "inherited-sockets", 2},
+                                                   {Cause::HalfClosed, "half-closed", 2},
+                                                   {Cause::UnreadData, "unread-data", 2},
                                                    {Cause::Kind, "kind-growth", 1},
                                                    {Cause::Pool, "growing-pool", 1},
                                                    {Cause::Idle, "idle-connections", 1}}};
@@ -149,6 +151,10 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
       return finding("close-wait");
     case Cause::Inherited:
       return finding("inherited-sockets");
+    case Cause::HalfClosed:
+      return finding("half-closed");
+    case Cause::UnreadData:
+      return finding("unread-data");
     case Cause::Kind:
       return largest(report, process, "kind-growth");
     case Cause::Pool:
@@ -250,6 +256,16 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
     case Cause::Inherited:
       return fmt::format("fd leak through fork: {}{}", withName(finding->title, name),
                          limitClause(process));
+    case Cause::HalfClosed:
+      return fmt::format(
+          "fd leak, most likely: {} {} {} and {} not close them{}", name,
+          process.has_ended ? "shut down" : "shuts down",
+          plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
+          process.has_ended ? "did" : "does", limitClause(process));
+    case Cause::UnreadData:
+      return fmt::format("{} {} not read what came on {} of its {} connections{}", name,
+                         process.has_ended ? "did" : "does", finding->all_rows,
+                         establishedOf(process), limitClause(process));
     case Cause::Kind:
       return fmt::format("fd leak, most likely: in {} {}{}", name, finding->title,
                          limitClause(process));

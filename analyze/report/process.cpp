@@ -68,6 +68,18 @@ std::vector<int64_t> reachedLimits(const Analysis& analysis, int64_t process) {
   return limits;
 }
 
+/// Connections at a listening port of which nothing tells whether the peers are still there.
+int64_t silentConnections(const Analysis& analysis, int64_t process) {
+  const ResultTable rows = analysis.query(
+      "SELECT count(*) FROM fd_class c JOIN _socket k USING (id)"
+      " JOIN snapshot a ON a.id = k.connection_first JOIN snapshot z ON z.id = k.connection_last"
+      " JOIN setting g ON g.name = 'grace_ms'"
+      " WHERE c.class = 'idle' AND c.process = ? AND k.open_at_end"
+      "   AND z.boottime_ns - a.boottime_ns > 1000000 * g.value",
+      {process});
+  return std::get<int64_t>(rows.rows.at(0).at(0));
+}
+
 void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
   // Most processes have nothing that grows, and all of their fds to go through.
   const ResultTable growing = analysis.query(
@@ -267,6 +279,7 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   describeParts(analysis, process.process, process);
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", process.process);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", process.process);
+  process.silent_connections = silentConnections(analysis, process.process);
   process.told = namedCounts(
       analysis,
       "(SELECT process, state, count(*) AS count FROM told_socket WHERE open_at_end GROUP BY 1, 2)",

@@ -165,10 +165,12 @@ struct ProcessReport {
   std::vector<CountAt> counts;           ///< in the order of time, thinned out for a chart
   std::vector<PartOverTime> kinds_over_time;  ///< most first
   std::vector<PartOverTime> verdicts_over_time;
-  std::vector<NamedCount> kinds;          ///< at the end, most first
-  std::vector<NamedCount> verdicts;       ///< at the end, most first
-  std::vector<NamedCount> told;           ///< of those that no table lists, by the state that the
-                                          ///< kernel itself tells of them, most first
+  std::vector<NamedCount> kinds;     ///< at the end, most first
+  std::vector<NamedCount> verdicts;  ///< at the end, most first
+  std::vector<NamedCount> told;      ///< of those that no table lists, by the state that the
+                                     ///< kernel itself tells of them, most first
+  int64_t silent_connections = 0;    ///< accepted, ESTABLISHED for longer than the grace period,
+                                     ///< without a timer and with empty queues all that time
   std::vector<NamedCount> unread_netns;   ///< namespaces without a table that was read, by sockets
   std::vector<PeerGroup> peers;           ///< most first
   std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones

@@ -17,6 +17,8 @@ using Basis = Statement::Basis;
 
 constexpr size_t kMaximumPeers = 3;
 constexpr size_t kMaximumOthers = 8;
+/// Fewer peers that may be gone are nothing to speak of.
+constexpr int64_t kManyConnections = 8;
 /// A forecast_reason that leaves nothing to be known.
 constexpr std::string_view kNoGrowth = "it does not grow";
 
@@ -53,10 +55,12 @@ class ProcessStatements {
   }
 
   /// " (94 with 192.0.2.21, 29 with 192.0.2.22)": who the most are with.
-  std::string peersOf(std::string_view verdict) const {
+  /// `state`: only those in it; empty: all.
+  std::string peersOf(std::string_view verdict, std::string_view state = {}) const {
     std::vector<NamedCount> peers;
     for (const PeerGroup& group : process_.peers) {
       if (group.verdict != verdict || !group.peer) continue;
+      if (!state.empty() && group.last_state != state) continue;
       const std::string peer = plainAddress(*group.peer);
       const auto found = std::find_if(peers.begin(), peers.end(),
                                       [&](const NamedCount& entry) { return entry.first == peer; });
@@ -168,7 +172,9 @@ class ProcessStatements {
   void connections() {
     const int64_t outlived = verdictCount("outlived");
     const int64_t closed = verdictCount("peer-closed");
-    const int64_t alive = verdictCount("connected") + verdictCount("closing");
+    const int64_t closing = verdictCount("closing");
+    const int64_t alive = establishedOf(process_);
+    const int64_t attempts = verdictCount("connected") - alive;
     if (outlived > 0) {
       const bool has_ended = process_.has_ended;
       std::string line = fmt::format(
@@ -193,15 +199,29 @@ class ProcessStatements {
     }
     const bool has_told = told();
     if (outlived > 0 || closed > 0) return;
-    if (alive == 0 && has_told) return;
+    if (attempts > 0) {
+      const bool is_one = attempts == 1;
+      say(Basis::Observed,
+          fmt::format("{} of its sockets {} to connect{} and {} not connected (SYN_SENT).",
+                      attempts,
+                      process_.has_ended ? "tried"
+                      : is_one           ? "tries"
+                                         : "try",
+                      peersOf("connected", "SYN_SENT"), isOrWas(attempts)));
+    }
+    if (closing > 0) {
+      say(Basis::Observed, fmt::format("{} the program {} shut down and not closed{}.",
+                                       plural(closing, "connection", "connections"),
+                                       process_.has_ended ? "had" : "has", peersOf("closing")));
+    }
     if (alive == 0) {
-      if (!process_.verdicts.empty() && verdictCount("unlisted") == 0 &&
-          unreadFdsOf(process_) == 0) {
+      if (!has_told && attempts + closing == 0 && !process_.verdicts.empty() &&
+          verdictCount("unlisted") == 0 && unreadFdsOf(process_) == 0) {
         say(Basis::Observed, "No fd outlived its connection.");
       }
       return;
     }
-    say(Basis::Observed, liveLine(alive));
+    say(Basis::Observed, liveLine(alive, attempts + closing > 0));
   }
 
   /// What the kernel says of sockets that no table lists; false if it says nothing.
@@ -270,20 +290,20 @@ class ProcessStatements {
   }
 
   /// Where nothing is dead.
-  std::string liveLine(int64_t alive) const {
+  std::string liveLine(int64_t alive, bool has_others) const {
     const bool is_tcp6 = isTcp6Only();
-    if (verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
+    if (has_others || verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
       return fmt::format("{}{}; no fd is known to have outlived its connection.",
                          process_.has_ended
                              ? plural(alive, "connection was alive", "connections were alive")
                              : plural(alive, "connection is alive", "connections are alive"),
-                         peersOf("connected"));
+                         peersOf("connected", "ESTABLISHED"));
     }
     return fmt::format(
         "{} {} alive{}{}; none outlived: no fd {} of a connection that {} gone.",
         alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
-        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "", peersOf("connected"),
-        isOrWas(1), isOrWas(1));
+        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "",
+        peersOf("connected", "ESTABLISHED"), isOrWas(1), isOrWas(1));
   }
 
   /// A finding on several processes shows of which.
@@ -410,6 +430,15 @@ class ProcessStatements {
                             "they ever had a connection.",
                             unlisted));
     }
+    // Elsewhere it decides nothing.
+    if ((cause_ == Cause::None || cause_ == Cause::LiveClients) &&
+        process_.silent_connections >= kManyConnections &&
+        process_.silent_connections * 2 > process_.fds_last) {
+      say(Basis::NotKnown,
+          fmt::format("Whether the peers of {} connections {} still there: they are ESTABLISHED "
+                      "until something says otherwise, and none of them had a keepalive timer.",
+                      process_.silent_connections, process_.has_ended ? "were" : "are"));
+    }
     const bool is_single = process_.first_snapshot == process_.last_snapshot;
     if (verdictCount("outlived") > 0 && isShort() && !is_single) {
       say(Basis::NotKnown,
@@ -427,7 +456,8 @@ class ProcessStatements {
       say(Basis::NotKnown, fmt::format("Its fds in {}, where they could not be read.",
                                        plural(process_.unread_snapshots, "snapshot", "snapshots")));
     } else if (cause_ != Cause::None && !process_.limit_reached_at && !process_.exhaustion_at &&
-               !process_.has_ended && process_.forecast_reason != kNoGrowth) {
+               !process_.has_ended && process_.forecast_reason != kNoGrowth &&
+               process_.growth_stopped_at.empty()) {
       say(Basis::NotKnown, fmt::format("When its limit is reached: {}.", process_.forecast_reason));
     }
   }

@@ -276,6 +276,17 @@ std::vector<size_t> placesWithSection(const Report& report, size_t most) {
   return places;
 }
 
+bool isEstablished(const PeerGroup& group) {
+  return group.verdict == "connected" && group.last_state == "ESTABLISHED";
+}
+
+int64_t establishedOf(const ProcessReport& process) {
+  int64_t count = 0;
+  for (const PeerGroup& group : process.peers)
+    count += isEstablished(group) ? group.count : 0;
+  return count;
+}
+
 int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name) {
   for (const auto& [key, count] : counts) {
     if (key == name) return count;

@@ -35,7 +35,10 @@ WITH since AS (
   GROUP BY process
 )
 SELECT
-  iif(x.pressure = 'near', 'warning', 'critical') AS severity,
+  -- One that has ended and had given most of them back is no matter any more.
+  CASE WHEN x.pressure <> 'near' THEN 'critical' WHEN p.ended_by IS NOT NULL
+    AND f.limit_used * 100 < f.soft_limit * (SELECT near_limit_percent FROM threshold) THEN 'info' ELSE 'warning' END
+    AS severity,
   CASE WHEN f.limit_reached IS NOT NULL
     THEN printf('the limit of %d open files was reached ', f.reached_limit)
       || CASE WHEN b.id IS NULL THEN printf('at or before %sZ', substr(s.taken_at, 1, 19))

@@ -243,6 +243,31 @@ TEST(GrowthFindings, EachKindByItsName) {
   }
 }
 
+/// A listener more in each snapshot; each is closed after so many.
+std::string listeners(int snapshots, int kept) {
+  std::string drawing = timeOf(static_cast<size_t>(snapshots));
+  for (int i = 0; i < snapshots; ++i) {
+    std::string cells;
+    for (int at = 0; at < snapshots; ++at)
+      cells += at == i ? " {}" : at == 0 ? " _" : at == i + kept ? " -" : " .";
+    drawing += fmt::format("fd a/{}:{}\n", i,
+                           fmt::format(fmt::runtime(cells), fmt::format("s{}", 500 + i)));
+    drawing += fmt::format("tcp {} local=0.0.0.0:{}:{}\n", 500 + i, 7000 + i,
+                           fmt::format(fmt::runtime(cells), "LISTEN"));
+  }
+  return drawing;
+}
+
+TEST(GrowthFindings, ListenersThatOnlyGrow) {
+  EXPECT_EQ(findingsOf(listeners(14, 14)), "kind-growth warning 100\n");
+  EXPECT_EQ(titleOf(listeners(14, 14), "kind-growth"),
+            "listening TCP sockets only grow, from 1 to 14");
+}
+
+TEST(GrowthFindings, ListenersThatAreClosedAreNoLeak) {
+  EXPECT_EQ(findingsOf(listeners(14, 5)), "");
+}
+
 TEST(GrowthFindings, AKindThatComesAndGoes) {
   EXPECT_EQ(findingsOf(drawn({2, 9, 3, 12, 4, 15, 5, 18, 6})), "");
 }

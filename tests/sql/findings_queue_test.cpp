@@ -2,6 +2,7 @@
 // is not told as if it were.
 #include <string>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "tests/sql/findings.h"
@@ -78,7 +79,8 @@ TEST(QueueFindings, ANumberThatStandsStillIsNoQueueThatFillsUp) {
   const std::string still = explanationOf(start + "queue 500:  4  6  .  .\n", "accept-queue");
   EXPECT_TRUE(contains(still, "It stood at 6 from snapshot 2 to 4.")) << still;
   EXPECT_TRUE(contains(still, "Not known: whether it is full")) << still;
-  EXPECT_FALSE(contains(explanationOf(start + "queue 500:  4  5  6  7\n", "accept-queue"), "stood"));
+  EXPECT_FALSE(
+      contains(explanationOf(start + "queue 500:  4  5  6  7\n", "accept-queue"), "stood"));
 }
 
 // --- an accept queue with free fds ---
@@ -103,6 +105,53 @@ TEST(QueueFindings, WhatNobodyAcceptsThoughFdsAreFree) {
   EXPECT_EQ(findingsOf(start + "queue 500:  3  5  7  6  7\n"), "");
 }
 
+// --- what the program does not read ---
+
+/// A listener and so many connections in a state, with a queue each.
+std::string clients(int count, const std::string& states, const std::string& queues = {}) {
+  std::string drawing =
+      timeOf(6) + "fd a/0: s400 . . . . .\ntcp 400 local=0.0.0.0:9091: LISTEN . . . . .\n";
+  for (int i = 0; i < count; ++i) {
+    drawing += fmt::format("fd a/{}: s{} . . . . .\n", 1 + i, 500 + i);
+    drawing += fmt::format("tcp {} local=192.0.2.1:9091 remote=198.51.100.7:{}: {}\n", 500 + i,
+                           1000 + i, states);
+    if (!queues.empty()) drawing += fmt::format("queue {}: {}\n", 500 + i, queues);
+  }
+  return drawing;
+}
+
+TEST(UnreadData, ConnectionsThatTheProgramDoesNotRead) {
+  const std::string drawing = clients(8, "EST . . . . .", "0 5 . 20 . .");
+  EXPECT_EQ(findingsOf(drawing), "unread-data warning 100\n");
+  EXPECT_EQ(
+      titleOf(drawing, "unread-data"),
+      "8 ESTABLISHED connections have data that the program has not read for longer than 30 s");
+  EXPECT_TRUE(contains(explanationOf(drawing, "unread-data"),
+                       "the longest for 40 s. At the end each has 20 bytes. "));
+}
+
+TEST(UnreadData, NoneWhereItWasReadMeanwhile) {
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 0 20 . .")), "");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 20 5 . .")), "") << "some was read";
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 20 20 20 0")), "");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "0 0 20 . . .")), "") << "for 30 s only";
+  EXPECT_EQ(findingsOf(clients(7, "EST . . . . .", "20 . . . . .")), "") << "only a few";
+}
+
+// --- what the program has shut down ---
+
+TEST(HalfClosed, ConnectionsThatAreShutDownAndNotClosed) {
+  const std::string drawing = clients(8, "EST FW2 . . . .");
+  EXPECT_EQ(findingsOf(drawing), "half-closed warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "half-closed"),
+            "8 connections stay in FIN_WAIT2: the program has shut them down and not closed them");
+}
+
+TEST(HalfClosed, NotForAsLongAsPeersNeed) {
+  EXPECT_EQ(findingsOf(clients(8, "EST . FW2 . . .")), "") << "for 30 s only";
+  EXPECT_EQ(findingsOf(clients(7, "EST FW2 . . . .")), "") << "only a few";
+}
+
 // --- limits ---
 
 TEST(LimitFindings, EachLimitThatWasReachedIsTold) {
@@ -116,6 +165,15 @@ TEST(LimitFindings, EachLimitThatWasReachedIsTold) {
                        "in 1 of the 1 snapshots with a limit of 3 and in 1 of the 3 with one of 5 "
                        "from snapshot 2 on."))
       << explanation;
+}
+
+TEST(LimitFindings, OneThatEndedWithFdsToSpareIsInformation) {
+  const std::string ended = "snapshots: R . . .\nprocess a: ok . . -\nlimit a: 10/10 . . .\n";
+  EXPECT_EQ(findingsOf(ended + curve({3, 9, 3, 3})), "limit-reached info 100\n");
+  EXPECT_EQ(findingsOf(ended + curve({3, 3, 9, 9})), "limit-reached warning 100\n");
+  EXPECT_EQ(findingsOf(timeOf(4) + limitOf("10/10", 4) + curve({3, 9, 3, 3})),
+            "limit-reached warning 100\n")
+      << "it can come back";
 }
 
 TEST(LimitFindings, HowManyTimesItWasReached) {

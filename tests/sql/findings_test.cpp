@@ -400,6 +400,32 @@ TEST(Findings, AProcessThatWasStartedAgain) {
             "restarted info 7\n");
 }
 
+// Where all processes are recorded commands come and go.
+TEST(Findings, ACommandThatIsRunAgainIsNoRestart) {
+  constexpr std::string_view kDrawing = R"(
+    snapshots:                         R   .  .   .   .
+    process a pid=7 start=START:       ok  .  -   .   .
+    process b pid=8 comm=a:            _   .  ok  .   .
+    fd a/3:                            s500  .  -   .   .
+    fd b/3:                            _   .  =p9 .   .
+  )";
+  // The first snapshot is 5000 s after the boot, and a second has 100 ticks.
+  const auto restarts = [&](const std::string& options, const std::string& more) {
+    std::string drawing(kDrawing);
+    drawing.replace(drawing.find("START"), 5,
+                    more.starts_with("start=") ? more.substr(6) : "499000");
+    if (more.starts_with("tcp")) drawing += more;
+    Timeline timeline(drawing);
+    timeline.exec("UPDATE recording SET options = '" + options + "'");
+    return timeline.rows("SELECT count(*) FROM restart");
+  };
+  EXPECT_EQ(restarts("[\"--comm\",\"a\"]", ""), "1\n");
+  EXPECT_EQ(restarts("[\"--all\"]", ""), "0\n");
+  EXPECT_EQ(restarts("[\"--all\"]", "start=490000"), "1\n") << "it had lived for long";
+  EXPECT_EQ(restarts("[\"--all\"]", "tcp 500: LISTEN . - . .\n"), "1\n") << "it had served";
+  EXPECT_EQ(restarts("no list", ""), "1\n");
+}
+
 TEST(Findings, WhatARestartCured) {
   std::string drawing = R"(
     snapshots:             R  . . . . . . . . . . . . .
@@ -602,6 +628,22 @@ TEST(Findings, ASocketThatForkSharedAndNobodyCloses) {
   )"),
             "close-wait warning 100\nclose-wait warning 101\n"
             "shared-sockets warning 100\nshared-sockets warning 101\n");
+}
+
+// Of copies that one process made no fork is to blame.
+TEST(Findings, ASocketThatOneProcessHoldsTwice) {
+  const std::string drawing = R"(
+    snapshots:  R          .   .  .  .  .
+    process a:  ok         .   .  .  .  .
+    fd a/3:     s500       .   .  .  .  .
+    fd a/4:     s500       .   .  .  .  .
+    tcp 500:    EST        .   -  .  .  .
+    autopsy a/3 inode=500: .   .  dead  .  .  .
+  )";
+  EXPECT_NE(explanationOf(drawing, "shared-sockets").find("Inferred: it was duplicated (dup()"),
+            std::string::npos);
+  EXPECT_EQ(adviceOf(drawing, "shared-sockets").find("fork"), std::string::npos);
+  EXPECT_EQ(Timeline(drawing).rows("SELECT count(*) FROM last_data"), "1\n") << "it is one socket";
 }
 
 TEST(Findings, WhoHoldsAllThatAnOlderProcessHolds) {

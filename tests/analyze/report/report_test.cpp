@@ -182,6 +182,65 @@ TEST(ReportText, WhatTheKernelSaysOfSocketsThatNoTableLists) {
   EXPECT_FALSE(contains(text, "none outlived"));
 }
 
+// SYN_SENT is an attempt, and what the program has shut down is not alive.
+TEST(ReportText, OnlyWhatIsEstablishedIsAlive) {
+  Report report = leakReport();
+  report.findings.clear();
+  ProcessReport& process = report.processes[0];
+  process.verdicts = {{"connected", 60}};
+  process.peers = {{.verdict = "connected",
+                    .last_state = "SYN_SENT",
+                    .direction = "out",
+                    .peer = "192.0.2.9:443",
+                    .count = 60}};
+  std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "60 of its sockets try to connect (60 with 192.0.2.9:443) and are not "
+                       "connected (SYN_SENT)."))
+      << text.substr(0, 2000);
+  EXPECT_FALSE(contains(text, "alive")) << text.substr(0, 2000);
+  EXPECT_TRUE(contains(text, "connections and attempts (SYN_SENT), by peer and port"));
+  process.verdicts = {{"closing", 50}, {"connected", 10}};
+  process.peers = {{.verdict = "closing",
+                    .last_state = "FIN_WAIT2",
+                    .direction = "in",
+                    .local_port = 9091,
+                    .peer = "198.51.100.7",
+                    .count = 50},
+                   {.verdict = "connected",
+                    .last_state = "ESTABLISHED",
+                    .direction = "in",
+                    .local_port = 9091,
+                    .peer = "198.51.100.7",
+                    .count = 10}};
+  text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "50 connections the program has shut down and not closed (50 with "
+                       "198.51.100.7)."))
+      << text.substr(0, 2000);
+  EXPECT_TRUE(contains(text, "10 connections are alive (10 with 198.51.100.7);"))
+      << text.substr(0, 2000);
+  EXPECT_TRUE(contains(text, "live connections, by peer and port"));
+}
+
+TEST(ReportText, ThatPeersMayBeGoneIsSaidWhereItDecides) {
+  Report report = leakReport();
+  report.findings.clear();
+  ProcessReport& process = report.processes[0];
+  process.verdicts = {{"connected", 60}};
+  process.peers = {{.verdict = "connected",
+                    .last_state = "ESTABLISHED",
+                    .direction = "in",
+                    .local_port = 9091,
+                    .peer = "198.51.100.7",
+                    .count = 60}};
+  constexpr std::string_view kNotKnown = "Whether the peers of 60 connections are still there";
+  EXPECT_FALSE(contains(renderReportText(report, {.width = 1000}), kNotKnown));
+  process.silent_connections = 60;
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}), kNotKnown));
+  EXPECT_FALSE(contains(renderReportText(leakReport(), {.width = 1000}), "still there"));
+}
+
 TEST(ReportText, EachLimitThatWasReachedIsInTheVerdict) {
   Report report = leakReport();
   report.processes[0].limit_reached_at = "2026-01-01T00:10:00.000Z";
