@@ -323,7 +323,7 @@ SELECT u.id, u.first_snapshot, u.last_snapshot, u.followed,
     -- What the kernel says of the socket itself counts for more than what the tables do not list.
     WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
       THEN 'outlived'
-    -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
+    -- The kernel forgets a connect() that failed at once or while it blocked, and a disconnect: who was seen in a table, if only
     -- in SYN_SENT, has tried all the same.
     WHEN a.finding = 'never-connected' AND u.is_tied THEN
       CASE WHEN u.was_connected THEN 'unlisted' ELSE 'connect-failed' END

@@ -273,6 +273,39 @@ TEST(ReportFormats, LinesOfALogWithoutATimeAreTold) {
   EXPECT_EQ(Json::parse(renderReportJson(report))["coverage"]["logs"][0], report.log_notes[0]);
 }
 
+// A log in local time is easily taken for one in UTC.
+TEST(ReportText, LinesOfALogOutsideTheRecordingAreTold) {
+  Report report = leakReport();
+  ASSERT_EQ(report.coverage[0].last_at, "2026-01-01T01:00:00.000Z");
+  const auto mark = [](const std::string& at, int64_t count) {
+    return MarkReport{.database = "leak.db",
+                      .at = at,
+                      .kind = "EMFILE",
+                      .source = "app.log",
+                      .count = count,
+                      .text = "too many open files",
+                      .last_at = at};
+  };
+  report.marks = {mark("2026-01-01T00:10:00.000Z", 1), mark("2026-01-01T02:10:00.000Z", 2)};
+  std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "The log complains 3 times from 2026-01-01T00:10:00Z to "
+                       "2026-01-01T02:10:00Z, 2 of them outside the recording, first: too many"))
+      << text.substr(0, 2000);
+  EXPECT_FALSE(contains(text, "--log-timezone"));
+  report.logs = {
+      {.database = "leak.db",
+       .logs = {.columns = {"path", "without_zone"}, .rows = {{"app.log", int64_t{2}}}}}};
+  text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "Whether the times of the log are right: 2 of them have no zone, and lines "
+                       "lie outside the recording (--log-timezone gives the zone)."))
+      << text.substr(0, 2000);
+  report.marks = {mark("2026-01-01T00:10:00.000Z", 3)};
+  text = renderReportText(report, {.width = 1000});
+  EXPECT_FALSE(contains(text, "outside the recording")) << text.substr(0, 2000);
+}
+
 // A line break would end the command, or get into the name.
 TEST(ReportText, CommandsAreNeverWrapped) {
   Report report = leakReport();
