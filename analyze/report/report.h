@@ -84,7 +84,7 @@ struct PeerGroup {
 /// What fds of a kind that grows point to, those alike together.
 struct TargetGroup {
   std::string name;    ///< the kind, or the protocol of a socket
-  std::string target;  ///< a path or an address; a * is digits
+  std::string target;  ///< a path or an address; a * is what they differ by
   int64_t fds = 0;
   std::string first_seen;  ///< of the oldest
 };

@@ -68,8 +68,9 @@ void cutDates(ReportTable& table) {
 
 /// The files and addresses of the kinds that grow, as process.cpp asks for them.
 ReportTable targetTable(const ProcessReport& process) {
-  ReportTable table{.id = "targets",
-                    .title = "paths and addresses of the kinds that grow (* stands for digits)"};
+  ReportTable table{
+      .id = "targets",
+      .title = "paths and addresses of the kinds that grow (* stands for what they differ by)"};
   table.rows.columns = {"fds", "kind", "target", "first seen"};
   for (const TargetGroup& group : process.targets)
     table.rows.rows.push_back({group.fds, group.name, group.target, shortTime(group.first_seen)});
