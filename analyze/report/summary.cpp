@@ -9,6 +9,7 @@
 #include "analyze/report/cause.h"
 #include "analyze/report/statements.h"
 #include "analyze/report/words.h"
+#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -32,16 +33,20 @@ bool isHostFinding(const Finding& finding) {
   return !finding.pid && finding.severity != "info";
 }
 
-/// Lines of its logs that complain before its first snapshot or after its last.
+/// Lines of its logs that complain more than a minute before its first snapshot or after its last:
+/// a recording begins before its first one and ends after its last, and zones differ by more.
 int64_t linesOutside(const Report& report, const DatabaseReport& database) {
+  constexpr int64_t kMinuteNs = 60'000'000'000;
   int64_t lines = 0;
   for (const Coverage& coverage : report.coverage) {
     if (coverage.database != database.path || !coverage.first_at || !coverage.last_at) continue;
+    const std::string from = formatTime(coverage.first_ns - kMinuteNs);
+    const std::string to = formatTime(coverage.last_ns + kMinuteNs);
     for (const MarkReport& mark : report.marks) {
       if (mark.kind == "restart" || mark.source.empty() || mark.database != database.path) continue;
       // Times of one form are in the order of their texts.
       const std::string& last_at = mark.last_at.empty() ? mark.at : mark.last_at;
-      if (last_at < *coverage.first_at || mark.at > *coverage.last_at) lines += mark.count;
+      if (last_at < from || mark.at > to) lines += mark.count;
     }
   }
   return lines;

@@ -301,7 +301,8 @@ TEST(ReportText, LinesOfALogOutsideTheRecordingAreTold) {
                        "Whether the times of the log are right: 2 of them have no zone, and lines "
                        "lie outside the recording (--log-timezone gives the zone)."))
       << text.substr(0, 2000);
-  report.marks = {mark("2026-01-01T00:10:00.000Z", 3)};
+  // A recording goes on for a while after its last snapshot.
+  report.marks = {mark("2026-01-01T00:10:00.000Z", 3), mark("2026-01-01T01:00:02.000Z", 1)};
   text = renderReportText(report, {.width = 1000});
   EXPECT_FALSE(contains(text, "outside the recording")) << text.substr(0, 2000);
 }
