@@ -17,8 +17,6 @@ using Basis = Statement::Basis;
 
 constexpr size_t kMaximumPeers = 3;
 constexpr size_t kMaximumOthers = 8;
-/// Fewer peers that may be gone are nothing to speak of.
-constexpr int64_t kManyConnections = 8;
 /// A forecast_reason that leaves nothing to be known.
 constexpr std::string_view kNoGrowth = "it does not grow";
 
@@ -38,6 +36,7 @@ class ProcessStatements {
     shared();
     forecast();
     notKnown();
+    silentPeers();
     toDo();
     return std::move(statements_);
   }
@@ -430,15 +429,6 @@ class ProcessStatements {
                             "they ever had a connection.",
                             unlisted));
     }
-    // Elsewhere it decides nothing.
-    if ((cause_ == Cause::None || cause_ == Cause::LiveClients) &&
-        process_.silent_connections >= kManyConnections &&
-        process_.silent_connections * 2 > process_.fds_last) {
-      say(Basis::NotKnown,
-          fmt::format("Whether the peers of {} connections {} still there: they are ESTABLISHED "
-                      "until something says otherwise, and none of them had a keepalive timer.",
-                      process_.silent_connections, process_.has_ended ? "were" : "are"));
-    }
     const bool is_single = process_.first_snapshot == process_.last_snapshot;
     if (verdictCount("outlived") > 0 && isShort() && !is_single) {
       say(Basis::NotKnown,
@@ -460,6 +450,21 @@ class ProcessStatements {
                process_.growth_stopped_at.empty()) {
       say(Basis::NotKnown, fmt::format("When its limit is reached: {}.", process_.forecast_reason));
     }
+  }
+
+  /// That a connection is ESTABLISHED does not mean that its peer is there. Said where that
+  /// decides.
+  void silentPeers() {
+    constexpr int64_t kManyConnections = 8;
+    const int64_t silent = process_.silent_connections;
+    if ((cause_ != Cause::None && cause_ != Cause::LiveClients) || silent < kManyConnections ||
+        silent * 2 <= process_.fds_last) {
+      return;
+    }
+    say(Basis::NotKnown,
+        fmt::format("Whether the peers of {} connections {} still there: they are ESTABLISHED "
+                    "until something says otherwise, and none of them had a keepalive timer.",
+                    silent, process_.has_ended ? "were" : "are"));
   }
 
   void toDo() {

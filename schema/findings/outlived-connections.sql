@@ -2,7 +2,7 @@
 -- sockets. Where the whole recording is shorter than that, how long is not known: then it counts when they last
 -- carried data (dead_judgement).
 WITH dead AS (
-  SELECT s.*, s.id IN (SELECT id FROM _of_unread_netns) AS is_unread_netns, j.judgement, j.old, j.judgement IN ('likely', 'undecided', 'few') AS is_short
+  SELECT s.*, j.judgement, j.old, j.judgement IN ('likely', 'undecided', 'few') AS is_short
   FROM outlived s
   JOIN dead_judgement j ON j.process = s.process AND j.verdict = 'outlived'
   WHERE s.open_at_end
@@ -10,7 +10,7 @@ WITH dead AS (
   SELECT process, judgement, is_short, old, count(*) AS fds, sum(leak) AS leaks,
     sum(proof = 'autopsy') AS autopsy, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
     sum(watched_by = '[]') AS forgotten, sum(watched_by <> '[]') AS ignored,
-    sum(is_unread_netns) AS unread_netns, sum(connection_last_seen IS NOT NULL) AS listed, sum(last_data_at IS NOT NULL) AS with_data,
+    sum(id IN (SELECT id FROM _of_unread_netns)) AS unread_netns, sum(connection_last_seen IS NOT NULL) AS listed, sum(last_data_at IS NOT NULL) AS with_data,
     min(connection_last_seen) AS first_lost,
     max(CASE WHEN connection_last_seen IS NOT NULL THEN outlived_since END) AS last_lost,
     min(last_data_at) AS first_data, max(last_data_at) AS last_data
