@@ -70,8 +70,15 @@ std::string nameOf(const ProcessRecord& process) {
 
 std::string fdsOf(const ProcessRecord& process) {
   const auto limit = process.softFdLimit();
-  return limit ? fmt::format("{} fds of {}", process.fds.size(), *limit)
-               : plural(process.fds.size(), "fd", "fds");
+  if (!limit) return plural(process.fds.size(), "fd", "fds");
+  // "121 of 120" looks like an error.
+  if (process.fds.size() > *limit) {
+    return fmt::format(
+        "{} fds, more than its limit of {} allows to open (lowered since, or they "
+        "were inherited)",
+        process.fds.size(), *limit);
+  }
+  return fmt::format("{} fds of {}", process.fds.size(), *limit);
 }
 
 /// The process that is nearest to its limit.

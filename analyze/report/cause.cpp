@@ -34,6 +34,16 @@ bool has(const Report& report, const ProcessReport& process, std::string_view id
 /// What it adds on the end of a process that its last clause is not about.
 constexpr const char* kHasEnded = "; the process has ended";
 
+/// "limit of 128", "limits of 128 and 256": those that were reached.
+std::string reachedLimits(const ProcessReport& process) {
+  std::string text = process.reached_limits.size() > 1 ? "limits of " : "limit of ";
+  for (size_t i = 0; i < process.reached_limits.size(); ++i) {
+    const bool is_last = i + 1 == process.reached_limits.size();
+    text += fmt::format("{}{}", i == 0 ? "" : is_last ? " and " : ", ", process.reached_limits[i]);
+  }
+  return text;
+}
+
 /// What a verdict adds on the limit.
 std::string limitClause(const ProcessReport& process,
                         const std::string& when_ended = ", and ended") {
@@ -41,7 +51,8 @@ std::string limitClause(const ProcessReport& process,
     return fmt::format("; its limit of {} open files {} used up", limitOf(process),
                        process.has_ended ? "was" : "is");
   if (process.limit_reached_at)
-    return fmt::format("; its limit of {} open files was reached", process.reached_limit);
+    return fmt::format("; its {} open files {} reached", reachedLimits(process),
+                       process.reached_limits.size() == 1 ? "was" : "were");
   if (process.has_ended) return when_ended;
   constexpr double kSoonHours = 7 * 24;
   if (process.hours_left && *process.hours_left < kSoonHours && process.exhaustion_from) {
@@ -63,7 +74,7 @@ int64_t leaksOf(const ProcessReport& process) {
 int64_t liveClientsOf(const ProcessReport& process) {
   int64_t count = 0;
   for (const PeerGroup& group : process.peers) {
-    if (group.verdict == "connected" && group.direction == "in") count += group.count;
+    if (isEstablished(group) && group.direction == "in") count += group.count;
   }
   return count;
 }
@@ -92,9 +103,11 @@ struct Candidate {
 };
 
 /// The rules that name the fds, the most certain first; the evidence has a row for each fd.
-constexpr std::array<Candidate, 6> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
+constexpr std::array<Candidate, 8> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
                                                    {Cause::CloseWait, "close-wait", 2},
                                                    {Cause::Inherited, "inherited-sockets", 2},
+                                                   {Cause::HalfClosed, "half-closed", 2},
+                                                   {Cause::UnreadData, "unread-data", 2},
                                                    {Cause::Kind, "kind-growth", 1},
                                                    {Cause::Pool, "growing-pool", 1},
                                                    {Cause::Idle, "idle-connections", 1}}};
@@ -138,6 +151,10 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
       return finding("close-wait");
     case Cause::Inherited:
       return finding("inherited-sockets");
+    case Cause::HalfClosed:
+      return finding("half-closed");
+    case Cause::UnreadData:
+      return finding("unread-data");
     case Cause::Kind:
       return largest(report, process, "kind-growth");
     case Cause::Pool:
@@ -243,6 +260,16 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
     case Cause::Inherited:
       return fmt::format("fd leak through fork: {}{}", withName(finding->title, name),
                          limitClause(process));
+    case Cause::HalfClosed:
+      return fmt::format(
+          "fd leak, most likely: {} {} {} and {} not close them{}", name,
+          process.has_ended ? "shut down" : "shuts down",
+          plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
+          process.has_ended ? "did" : "does", limitClause(process));
+    case Cause::UnreadData:
+      return fmt::format("{} {} not read what came on {} of its {} connections{}", name,
+                         process.has_ended ? "did" : "does", finding->all_rows,
+                         establishedOf(process), limitClause(process));
     case Cause::Kind:
       return fmt::format("fd leak, most likely: in {} {}{}", name, finding->title,
                          limitClause(process));
@@ -258,8 +285,8 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
       return process.is_full ? fmt::format("{} {} used up its limit of {} open files{}", name,
                                            process.has_ended ? "had" : "has", limitOf(process),
                                            unreadClause(process))
-                             : fmt::format("{} reached its limit of {} open files{}", name,
-                                           process.reached_limit, unreadClause(process));
+                             : fmt::format("{} reached its {} open files{}", name,
+                                           reachedLimits(process), unreadClause(process));
     case Cause::Growth:
       if (unreadFdsOf(process) > 0) {
         return fmt::format("the fds of {} {}{}{}", name, process.has_ended ? "grew" : "grow",

@@ -11,6 +11,8 @@ namespace fdmortem {
 enum class Cause {
   OutlivedFds,
   CloseWait,
+  HalfClosed,
+  UnreadData,
   Inherited,
   Kind,
   Pool,
@@ -40,7 +42,7 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
 /// Its fds that have outlived their connections for longer than the grace period.
 int64_t leaksOf(const ProcessReport& process);
 
-/// Its live connections that were accepted.
+/// Its ESTABLISHED connections that were accepted.
 int64_t liveClientsOf(const ProcessReport& process);
 
 /// Its soft limit of open files; "?" if that is not known.

@@ -57,6 +57,29 @@ std::vector<PeerGroup> peerGroups(const Analysis& analysis, int64_t process) {
   return groups;
 }
 
+/// The soft limits below which no number was free, in the order of time.
+std::vector<int64_t> reachedLimits(const Analysis& analysis, int64_t process) {
+  std::vector<int64_t> limits;
+  const ResultTable rows = analysis.query(
+      "SELECT soft_limit FROM limit_use WHERE process = ? AND used >= soft_limit"
+      " GROUP BY soft_limit ORDER BY min(snapshot)",
+      {process});
+  forEachRow(rows, [&](const Row& row) { limits.push_back(row.integer("soft_limit")); });
+  return limits;
+}
+
+/// Connections at a listening port of which nothing tells whether the peers are still there.
+int64_t silentConnections(const Analysis& analysis, int64_t process) {
+  const ResultTable rows = analysis.query(
+      "SELECT count(*) FROM fd_class c JOIN _socket k USING (id)"
+      " JOIN snapshot a ON a.id = k.connection_first JOIN snapshot z ON z.id = k.connection_last"
+      " JOIN setting g ON g.name = 'grace_ms'"
+      " WHERE c.class = 'idle' AND c.process = ? AND k.open_at_end"
+      "   AND z.boottime_ns - a.boottime_ns > 1000000 * g.value",
+      {process});
+  return std::get<int64_t>(rows.rows.at(0).at(0));
+}
+
 void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
   // Most processes have nothing that grows, and all of their fds to go through.
   const ResultTable growing = analysis.query(
@@ -246,7 +269,7 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.limit_reached_at = row.optionalText("limit_reached_at");
   process.limit_reached_snapshot = row.integer("limit_reached");
   process.limit_before_at = row.optionalText("limit_before_at");
-  process.reached_limit = row.integer("reached_limit");
+  process.reached_limits = reachedLimits(analysis, process.process);
   process.is_full = row.integer("is_full") != 0;
   // What the growth is worked out from begins later, if the limit was changed after that.
   const auto until = row.optionalInteger("growth_until");
@@ -256,6 +279,17 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   describeParts(analysis, process.process, process);
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", process.process);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", process.process);
+  process.silent_connections = silentConnections(analysis, process.process);
+  process.told = namedCounts(
+      analysis,
+      "(SELECT process, state, count(*) AS count FROM told_socket WHERE open_at_end GROUP BY 1, 2)",
+      "state", process.process);
+  process.unread_netns = namedCounts(
+      analysis,
+      "(SELECT s.process, s.netns, count(*) AS count FROM _socket s WHERE s.open_at_end AND s.id IN"
+      " (SELECT id FROM _of_unread_netns UNION SELECT id FROM told_socket WHERE netns_unread)"
+      " GROUP BY 1, 2)",
+      "CAST(netns AS TEXT)", process.process);
   process.peers = peerGroups(analysis, process.process);
   describeTargets(analysis, process.process, process);
   process.last_data = lastData(analysis, process.process);

@@ -84,7 +84,7 @@ struct PeerGroup {
 /// What fds of a kind that grows point to, those alike together.
 struct TargetGroup {
   std::string name;    ///< the kind, or the protocol of a socket
-  std::string target;  ///< a path or an address; a * is digits
+  std::string target;  ///< a path or an address; a * is what they differ by
   int64_t fds = 0;
   std::string first_seen;  ///< of the oldest
 };
@@ -149,9 +149,9 @@ struct ProcessReport {
   std::optional<std::string> limit_reached_at;  ///< the first snapshot that shows it so
   int64_t limit_reached_snapshot = 0;
   std::optional<std::string> limit_before_at;  ///< the last one before; empty: none
-  int64_t reached_limit = 0;
-  bool is_full = false;            ///< no fd is free at the end
-  bool is_growth_stopped = false;  ///< by the limit: `growth` is until then
+  std::vector<int64_t> reached_limits;  ///< the soft limits without a free number, as they came
+  bool is_full = false;                 ///< no fd is free at the end
+  bool is_growth_stopped = false;       ///< by the limit: `growth` is until then
   Growth growth;
   std::optional<std::string> exhaustion_at;    ///< when the limit was or will be reached
   std::optional<std::string> exhaustion_from;  ///< of a forecast: its range
@@ -165,8 +165,13 @@ struct ProcessReport {
   std::vector<CountAt> counts;           ///< in the order of time, thinned out for a chart
   std::vector<PartOverTime> kinds_over_time;  ///< most first
   std::vector<PartOverTime> verdicts_over_time;
-  std::vector<NamedCount> kinds;          ///< at the end, most first
-  std::vector<NamedCount> verdicts;       ///< at the end, most first
+  std::vector<NamedCount> kinds;     ///< at the end, most first
+  std::vector<NamedCount> verdicts;  ///< at the end, most first
+  std::vector<NamedCount> told;      ///< of those that no table lists, by the state that the
+                                     ///< kernel itself tells of them, most first
+  int64_t silent_connections = 0;    ///< accepted, ESTABLISHED for longer than the grace period,
+                                     ///< without a timer and with empty queues all that time
+  std::vector<NamedCount> unread_netns;   ///< namespaces without a table that was read, by sockets
   std::vector<PeerGroup> peers;           ///< most first
   std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
   int64_t targets_total = 0;              ///< how many there are in all

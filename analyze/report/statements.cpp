@@ -38,21 +38,30 @@ class ProcessStatements {
     shared();
     forecast();
     notKnown();
+    silentPeers();
     toDo();
     return std::move(statements_);
   }
 
  private:
   const Finding* finding(std::string_view id) const { return findingOf(report_, process_, id); }
+  /// Where no cause is known: the finding that the verdict tells; nullptr: none.
+  const Finding* findingOfVerdict() const {
+    if (cause_ != Cause::None) return nullptr;
+    const auto findings = findingsOf(report_, process_);
+    return findings.empty() || findings.front()->severity == "info" ? nullptr : findings.front();
+  }
   int64_t verdictCount(std::string_view verdict) const {
     return countOf(process_.verdicts, verdict);
   }
 
   /// " (94 with 192.0.2.21, 29 with 192.0.2.22)": who the most are with.
-  std::string peersOf(std::string_view verdict) const {
+  /// `state`: only those in it; empty: all.
+  std::string peersOf(std::string_view verdict, std::string_view state = {}) const {
     std::vector<NamedCount> peers;
     for (const PeerGroup& group : process_.peers) {
       if (group.verdict != verdict || !group.peer) continue;
+      if (!state.empty() && group.last_state != state) continue;
       const std::string peer = plainAddress(*group.peer);
       const auto found = std::find_if(peers.begin(), peers.end(),
                                       [&](const NamedCount& entry) { return entry.first == peer; });
@@ -155,7 +164,8 @@ class ProcessStatements {
         say(Basis::Observed, capitalized(reached->title) + ".");
       }
     }
-    if (const Finding* queue = finding("accept-queue")) {
+    const Finding* queue = finding("accept-queue");
+    if (queue != nullptr && queue != findingOfVerdict()) {
       say(Basis::Observed, capitalized(queue->title) + ".");
     }
   }
@@ -163,7 +173,9 @@ class ProcessStatements {
   void connections() {
     const int64_t outlived = verdictCount("outlived");
     const int64_t closed = verdictCount("peer-closed");
-    const int64_t alive = verdictCount("connected") + verdictCount("closing");
+    const int64_t closing = verdictCount("closing");
+    const int64_t alive = establishedOf(process_);
+    const int64_t attempts = verdictCount("connected") - alive;
     if (outlived > 0) {
       const bool has_ended = process_.has_ended;
       std::string line = fmt::format(
@@ -186,15 +198,53 @@ class ProcessStatements {
                       closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
                       process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
     }
+    const bool has_told = told();
     if (outlived > 0 || closed > 0) return;
+    if (attempts > 0) {
+      const bool is_one = attempts == 1;
+      say(Basis::Observed,
+          fmt::format("{} of its sockets {} to connect{} and {} not connected (SYN_SENT).",
+                      attempts,
+                      process_.has_ended ? "tried"
+                      : is_one           ? "tries"
+                                         : "try",
+                      peersOf("connected", "SYN_SENT"), isOrWas(attempts)));
+    }
+    if (closing > 0) {
+      say(Basis::Observed, fmt::format("{} the program {} shut down and not closed{}.",
+                                       plural(closing, "connection", "connections"),
+                                       process_.has_ended ? "had" : "has", peersOf("closing")));
+    }
     if (alive == 0) {
-      if (!process_.verdicts.empty() && verdictCount("unlisted") == 0 &&
-          unreadFdsOf(process_) == 0) {
+      if (!has_told && attempts + closing == 0 && !process_.verdicts.empty() &&
+          verdictCount("unlisted") == 0 && unreadFdsOf(process_) == 0) {
         say(Basis::Observed, "No fd outlived its connection.");
       }
       return;
     }
-    say(Basis::Observed, liveLine(alive));
+    say(Basis::Observed, liveLine(alive, attempts + closing > 0));
+  }
+
+  /// What the kernel says of sockets that no table lists; false if it says nothing.
+  bool told() {
+    std::string states;
+    int64_t count = 0;
+    for (const auto& [state, sockets] : process_.told) {
+      states += fmt::format("{}{} {}", states.empty() ? "" : ", ", sockets, state);
+      count += sockets;
+    }
+    if (count == 0) return false;
+    say(Basis::Observed,
+        fmt::format("{} of its {} fds at the end {} that no table lists, and the kernel itself "
+                    "says of {}: {}{}.",
+                    count, process_.fds_last,
+                    process_.has_ended ? (count == 1 ? "was a socket" : "were sockets")
+                                       : (count == 1 ? "is a socket" : "are sockets"),
+                    count == 1 ? "it" : "them", states,
+                    process_.unread_netns.empty()
+                        ? ""
+                        : "; the tables of their network namespace were not read"));
+    return true;
   }
 
   /// Nothing can be seen to outlive its connection for longer than the grace period.
@@ -205,8 +255,9 @@ class ProcessStatements {
 
   /// What else is the matter with it: what the verdict and the lines above do not tell.
   void others() {
-    static constexpr std::array<std::string_view, 5> kTold = {
-        "outlived-connections", "close-wait", "limit-reached", "accept-queue", "unread"};
+    static constexpr std::array<std::string_view, 6> kTold = {
+        "outlived-connections", "close-wait", "limit-reached",
+        "accept-queue",         "unread",     "unread-netns"};
     std::vector<const Finding*> others;
     for (const Finding* other : findingsOf(report_, process_)) {
       // The forecast is a sentence of its own.
@@ -240,20 +291,20 @@ class ProcessStatements {
   }
 
   /// Where nothing is dead.
-  std::string liveLine(int64_t alive) const {
+  std::string liveLine(int64_t alive, bool has_others) const {
     const bool is_tcp6 = isTcp6Only();
-    if (verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
+    if (has_others || verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
       return fmt::format("{}{}; no fd is known to have outlived its connection.",
                          process_.has_ended
                              ? plural(alive, "connection was alive", "connections were alive")
                              : plural(alive, "connection is alive", "connections are alive"),
-                         peersOf("connected"));
+                         peersOf("connected", "ESTABLISHED"));
     }
     return fmt::format(
         "{} {} alive{}{}; none outlived: no fd {} of a connection that {} gone.",
         alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
-        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "", peersOf("connected"),
-        isOrWas(1), isOrWas(1));
+        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "",
+        peersOf("connected", "ESTABLISHED"), isOrWas(1), isOrWas(1));
   }
 
   /// A finding on several processes shows of which.
@@ -399,7 +450,9 @@ class ProcessStatements {
                       "links could not be read{}.",
                       unread, process_.fds_last, unread == 1 ? "is" : "are", whyUnread(process_)));
     }
-    const int64_t unlisted = verdictCount("unlisted");
+    int64_t unlisted = verdictCount("unlisted");
+    for (const auto& [state, count] : process_.told)
+      unlisted -= count;
     if (unlisted > 0) {
       say(Basis::NotKnown,
           unlisted == 1
@@ -430,9 +483,25 @@ class ProcessStatements {
       say(Basis::NotKnown, fmt::format("Its fds in {}, where they could not be read.",
                                        plural(process_.unread_snapshots, "snapshot", "snapshots")));
     } else if (cause_ != Cause::None && !process_.limit_reached_at && !process_.exhaustion_at &&
-               !process_.has_ended && process_.forecast_reason != kNoGrowth) {
+               !process_.has_ended && process_.forecast_reason != kNoGrowth &&
+               process_.growth_stopped_at.empty()) {
       say(Basis::NotKnown, fmt::format("When its limit is reached: {}.", process_.forecast_reason));
     }
+  }
+
+  /// That a connection is ESTABLISHED does not mean that its peer is there. Said where that
+  /// decides.
+  void silentPeers() {
+    constexpr int64_t kManyConnections = 8;
+    const int64_t silent = process_.silent_connections;
+    if ((cause_ != Cause::None && cause_ != Cause::LiveClients) || silent < kManyConnections ||
+        silent * 2 <= process_.fds_last) {
+      return;
+    }
+    say(Basis::NotKnown,
+        fmt::format("Whether the peers of {} connections {} still there: they are ESTABLISHED "
+                    "until something says otherwise, and none of them had a keepalive timer.",
+                    silent, process_.has_ended ? "were" : "are"));
   }
 
   void toDo() {
@@ -453,6 +522,8 @@ class ProcessStatements {
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       // Most advice is to look what the fds are.
       if (unreadFdsOf(process_) < process_.fds_last) say(Basis::ToDo, behind->advice);
+    } else if (const Finding* told = findingOfVerdict(); told != nullptr && told->id != "unread") {
+      say(Basis::ToDo, told->advice);
     }
     for (const Finding* other : otherLeaks())
       say(Basis::ToDo, fmt::format("{}: {}", capitalized(other->title), other->advice));

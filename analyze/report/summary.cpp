@@ -9,6 +9,7 @@
 #include "analyze/report/cause.h"
 #include "analyze/report/statements.h"
 #include "analyze/report/words.h"
+#include "schema/time_text.h"
 
 namespace fdmortem {
 namespace {
@@ -32,6 +33,32 @@ bool isHostFinding(const Finding& finding) {
   return !finding.pid && finding.severity != "info";
 }
 
+/// Lines of its logs that complain more than a minute before its first snapshot or after its last:
+/// a recording begins before its first one and ends after its last, and zones differ by more.
+int64_t linesOutside(const Report& report, const DatabaseReport& database) {
+  constexpr int64_t kMinuteNs = 60'000'000'000;
+  int64_t lines = 0;
+  for (const Coverage& coverage : report.coverage) {
+    if (coverage.database != database.path || !coverage.first_at || !coverage.last_at) continue;
+    const std::string from = formatTime(coverage.first_ns - kMinuteNs);
+    const std::string to = formatTime(coverage.last_ns + kMinuteNs);
+    for (const MarkReport& mark : report.marks) {
+      if (mark.kind == "restart" || mark.source.empty() || mark.database != database.path) continue;
+      // Times of one form are in the order of their texts.
+      const std::string& last_at = mark.last_at.empty() ? mark.at : mark.last_at;
+      if (last_at < from || mark.at > to) lines += mark.count;
+    }
+  }
+  return lines;
+}
+
+/// ", 2 of them outside the recording".
+std::string outsideClause(int64_t outside, int64_t count) {
+  if (outside == 0) return {};
+  return outside == count ? ", all of them outside the recording"
+                          : fmt::format(", {} of them outside the recording", outside);
+}
+
 /// What logs say of an archive's program; notes by hand are on the time axis.
 void addLog(const Report& report, const DatabaseReport& database,
             std::vector<Statement>& statements) {
@@ -47,22 +74,27 @@ void addLog(const Report& report, const DatabaseReport& database,
   if (first == nullptr) return;
   const std::string log =
       report.databases.size() > 1 ? "log of " + hostOf(report, database.path) : "log";
-  statements.push_back(
-      {Basis::Observed,
-       count == 1
-           ? fmt::format("The {} complains at {}: {}", log, shortTime(first->at), first->text)
-           : fmt::format("The {} complains {} times from {} to {}, first: {}", log, count,
-                         shortTime(first->at), shortTime(last->at), first->text)});
+  const int64_t outside = linesOutside(report, database);
+  std::string text;
+  if (count == 1) {
+    text = fmt::format("The {} complains at {}{}: {}", log, shortTime(first->at),
+                       outside > 0 ? ", outside the recording" : "", first->text);
+  } else {
+    text = fmt::format("The {} complains {} times from {} to {}{}, first: {}", log, count,
+                       shortTime(first->at), shortTime(last->at), outsideClause(outside, count),
+                       first->text);
+  }
+  statements.push_back({Basis::Observed, std::move(text)});
 }
 
-/// How many lines of an archive's logs complain at a time that is not known.
-int64_t linesWithoutTime(const Report& report, const DatabaseReport& database) {
+/// The sum of such a column of an archive's logs.
+int64_t sumOfLogs(const Report& report, const DatabaseReport& database, std::string_view name) {
   int64_t lines = 0;
   for (const Logs& logs : report.logs) {
     if (logs.database != database.path) continue;
     const auto& columns = logs.logs.columns;
-    const auto column = static_cast<size_t>(
-        std::find(columns.begin(), columns.end(), "without_time") - columns.begin());
+    const auto column =
+        static_cast<size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
     for (const auto& row : logs.logs.rows) {
       const auto* count = column < row.size() ? std::get_if<int64_t>(&row[column]) : nullptr;
       if (count != nullptr) lines += *count;
@@ -73,14 +105,20 @@ int64_t linesWithoutTime(const Report& report, const DatabaseReport& database) {
 
 void addLinesWithoutTime(const Report& report, const DatabaseReport& database,
                          std::vector<Statement>& statements) {
-  const int64_t lines = linesWithoutTime(report, database);
-  if (lines == 0) return;
+  const std::string log = report.databases.size() > 1 ? " of " + hostOf(report, database.path) : "";
+  if (const int64_t lines = sumOfLogs(report, database, "without_time"); lines > 0) {
+    statements.push_back(
+        {Basis::NotKnown,
+         fmt::format("When {} of the log{} complained: {} no date or time that is known.",
+                     plural(lines, "line", "lines"), log, lines == 1 ? "it has" : "they have")});
+  }
+  const int64_t lines = sumOfLogs(report, database, "without_zone");
+  if (lines == 0 || linesOutside(report, database) == 0) return;
   statements.push_back(
       {Basis::NotKnown,
-       fmt::format("When {} of the log{} complained: {} no date or time that is known.",
-                   plural(lines, "line", "lines"),
-                   report.databases.size() > 1 ? " of " + hostOf(report, database.path) : "",
-                   lines == 1 ? "it has" : "they have")});
+       fmt::format("Whether the times of the log{} are right: {} of them {} no zone, and lines lie "
+                   "outside the recording (--log-timezone gives the zone).",
+                   log, lines, lines == 1 ? "has" : "have")});
 }
 
 /// Whether a restart has to do with what the report is about: of the process of the verdict, of one

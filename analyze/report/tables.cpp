@@ -68,8 +68,9 @@ void cutDates(ReportTable& table) {
 
 /// The files and addresses of the kinds that grow, as process.cpp asks for them.
 ReportTable targetTable(const ProcessReport& process) {
-  ReportTable table{.id = "targets",
-                    .title = "paths and addresses of the kinds that grow (* stands for digits)"};
+  ReportTable table{
+      .id = "targets",
+      .title = "paths and addresses of the kinds that grow (* stands for what they differ by)"};
   table.rows.columns = {"fds", "kind", "target", "first seen"};
   for (const TargetGroup& group : process.targets)
     table.rows.rows.push_back({group.fds, group.name, group.target, shortTime(group.first_seen)});
@@ -130,7 +131,12 @@ std::vector<ReportTable> processTables(const ProcessReport& process) {
   add(peerTable(process, "peer-closed", "connections in CLOSE_WAIT, by peer and port"));
   add(peerTable(process, "closing", "connections that this side has closed or shut down, by peer"));
   add(peerTable(process, "connect-failed", "sockets whose connect() failed, by peer"));
-  add(peerTable(process, "connected", "live connections, by peer and port"));
+  const bool are_live = std::all_of(
+      process.peers.begin(), process.peers.end(),
+      [](const PeerGroup& group) { return group.verdict != "connected" || isEstablished(group); });
+  add(peerTable(process, "connected",
+                are_live ? "live connections, by peer and port"
+                         : "connections and attempts (SYN_SENT), by peer and port"));
   return tables;
 }
 
@@ -365,8 +371,10 @@ ReportTable overviewTable(const Report& report, size_t maximum_rows) {
         {worst == nullptr ? "-" : worst->severity, worst == nullptr ? "-" : worst->id,
          process.name.empty() ? process.comm : process.name, process.pid,
          hostOf(report, process.database), fds(process.fds_first), fds(process.fds_last),
-         valueOf(process.soft_limit), verdict("connected"), verdict("outlived"),
-         verdict("peer-closed"), std::string(process.has_ended ? "yes" : "no")});
+         valueOf(process.soft_limit),
+         process.has_fds ? knownOf(establishedOf(process), unreadFdsOf(process)) : Value(),
+         verdict("outlived"), verdict("peer-closed"),
+         std::string(process.has_ended ? "yes" : "no")});
   }
   limitRows(table, maximum_rows);
   table.all_rows = "the query";

@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kDefaultGraceMs = 30'000;
 /// A limit further away than so many times the peak is out of sight.
 constexpr int64_t kLimitInSight = 4;
+/// Network namespaces of its sockets beside its own.
+constexpr size_t kMaximumNamespaces = 3;
 
 /// As the option takes it: 90s, 500ms.
 std::string graceOption(int64_t grace_ms) {
@@ -101,12 +103,15 @@ std::vector<std::pair<std::string, std::string>> processFacts(const ProcessRepor
                         timeAndSnapshot(process.last_seen, process.last_snapshot), ended(process)));
   if (process.netns) {
     // Another namespace than that of a shell shows nothing of it in /proc/net/tcp or ss.
-    facts.emplace_back(
-        "network", fmt::format("namespace {}{}", *process.netns,
-                               process.has_ended
-                                   ? ""
-                                   : fmt::format("; its tables by hand: nsenter -t {} -n ss -tanp",
-                                                 process.pid)));
+    std::string network = fmt::format("namespace {}", *process.netns);
+    if (!process.has_ended)
+      network += fmt::format("; its tables by hand: nsenter -t {} -n ss -tanp", process.pid);
+    for (size_t i = 0; i < std::min(process.unread_netns.size(), kMaximumNamespaces); ++i) {
+      const auto& [netns, count] = process.unread_netns[i];
+      network += fmt::format("; {} of {}, which was not read",
+                             plural(count, "socket is", "sockets are"), netns);
+    }
+    facts.emplace_back("network", std::move(network));
   }
   if (process.unread_snapshots > 0) {
     facts.emplace_back("not read", "its fds could not be read in " +
@@ -184,8 +189,8 @@ std::vector<std::string> notesOf(const Report& report) {
       "leak; '--grace' changes that.",
       grace(report)));
   notes.emplace_back(
-      "The verdict 'unlisted' means that no table lists the socket and nothing tells whether it "
-      "ever had a connection.");
+      "The verdict 'unlisted' means that no table lists the socket and nothing proves that its "
+      "connection ended, failed or never was.");
   notes.emplace_back(
       "IPv4 peers of IPv6 sockets are shown without their ::ffff: prefix. Times are UTC, by the "
       "host's clock, with fractions of a second cut off.");
@@ -269,6 +274,17 @@ std::vector<size_t> placesWithSection(const Report& report, size_t most) {
     if (i == 0 || !findingsOf(report, report.processes[i]).empty()) places.push_back(i);
   }
   return places;
+}
+
+bool isEstablished(const PeerGroup& group) {
+  return group.verdict == "connected" && group.last_state == "ESTABLISHED";
+}
+
+int64_t establishedOf(const ProcessReport& process) {
+  int64_t count = 0;
+  for (const PeerGroup& group : process.peers)
+    count += isEstablished(group) ? group.count : 0;
+  return count;
 }
 
 int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name) {

@@ -85,6 +85,12 @@ std::string_view keyOf(Statement::Basis basis);
 /// findings, `most` at most.
 std::vector<size_t> placesWithSection(const Report& report, size_t most);
 
+/// Whether a table lists them as ESTABLISHED; the verdict `connected` has those in SYN_SENT too,
+/// which are attempts and no connections.
+bool isEstablished(const PeerGroup& group);
+/// How many such connections it has at the end.
+int64_t establishedOf(const ProcessReport& process);
+
 int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name);
 
 /// How many of its fds at the end could not be looked at, so that nothing is known of what they

@@ -17,9 +17,11 @@ WITH advice (name, text) AS (VALUES
     || 'loop over them ends early.'),
   ('file', 'See which paths they are (evidence), and look where those are opened and not closed.'),
   ('pidfd', 'Look where child processes are started and reaped.'),
-  ('never-connected', 'Such a socket was never used or only bound, or a blocking connect() of it failed, of which the '
-    || 'kernel keeps nothing: look for a path that gives up before connect(), or after it has failed, and '
+  ('never-connected', 'Such a socket was never used or only bound, or a connect() of it failed at once or while it '
+    || 'blocked, of which the kernel keeps nothing: look for a path that gives up before connect(), or after it has failed, and '
     || 'does not close.'),
+  ('listening', 'Look where a server or a port is opened again and again: a listener that is not needed any more has to '
+    || 'be closed. Clients that connect to one wait, unless somebody accepts them.'),
   ('connect-failed', 'Look for the path on which connect() fails: the socket must be closed before the next '
     || 'try.')
 )
@@ -30,6 +32,7 @@ SELECT
       WHEN g.name = 'directory' THEN 'open directories'
       WHEN g.name = 'never-connected' THEN 'sockets that never were connected'
       WHEN g.name = 'connect-failed' THEN 'sockets whose connect() failed'
+      WHEN g.name = 'listening' THEN 'listening TCP sockets'
       WHEN g.name = 'unlisted' THEN 'sockets that no table lists'
       WHEN g.class = 'socket' THEN 'sockets of protocol ' || g.name
       WHEN g.name IN ('pipe', 'inotify', 'fanotify', 'io_uring') THEN g.name || ' fds'
@@ -47,8 +50,8 @@ SELECT
       ELSE printf('%.1f an hour', (g.count_4 - g.count_0) / g.hours) END,
     CASE WHEN f.growth_until IS NOT NULL THEN ' until then' WHEN p.ended_by IS NOT NULL THEN ' until it ended'
       ELSE ', as long as it goes on like this' END)
-    || iif(g.name = 'never-connected', ' Not known: which of them were never used, and of which a blocking '
-      || 'connect() failed: the kernel keeps nothing of that.', '') AS explanation,
+    || iif(g.name = 'never-connected', ' Not known: which of them were never used, and of which a connect() '
+      || 'failed at once (as with ENETUNREACH) or while it blocked: the kernel keeps nothing of that.', '') AS explanation,
   coalesce((SELECT text FROM advice a WHERE a.name = g.name),
     'Look where they are opened and on which path they are not closed.') AS advice,
   iif(g.class = 'socket', printf('SELECT s.fd, s.inode, s.protocol, s.local, s.remote, s.fd_first_seen AS first_seen '

@@ -10,7 +10,7 @@ WITH dead AS (
   SELECT process, judgement, is_short, old, more, count(*) AS fds, sum(leak) AS leaks,
     sum(proof = 'autopsy') AS autopsy, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
     sum(watched_by = '[]') AS forgotten, sum(watched_by <> '[]') AS ignored,
-    sum(connection_last_seen IS NOT NULL) AS listed, sum(last_data_at IS NOT NULL) AS with_data,
+    sum(id IN (SELECT id FROM _of_unread_netns)) AS unread_netns, sum(connection_last_seen IS NOT NULL) AS listed, sum(last_data_at IS NOT NULL) AS with_data,
     min(connection_last_seen) AS first_lost,
     max(CASE WHEN connection_last_seen IS NOT NULL THEN outlived_since END) AS last_lost,
     min(last_data_at) AS first_data, max(last_data_at) AS last_data
@@ -34,10 +34,13 @@ SELECT
       WHEN 'leak' THEN ''
       ELSE '; for how long can''t be told from so short a recording' END) AS title,
   p.pid, p.start_ticks,
-  iif(p.ended_by IS NULL,
-      'Observed: these fds are open, and no TCP table of their network namespace lists their sockets',
-      'Observed: these fds were open when the process was last seen, and no TCP table of their network namespace '
-    || 'listed their sockets')
+  iif(p.ended_by IS NULL, 'Observed: these fds are open, and ',
+      'Observed: these fds were open when the process was last seen, and ')
+    || CASE c.unread_netns WHEN 0 THEN iif(p.ended_by IS NULL, 'no TCP table of their network namespace lists their sockets',
+        'no TCP table of their network namespace listed their sockets')
+      WHEN c.fds THEN 'their sockets are of a network namespace of which no table was read'
+      ELSE printf('no TCP table that was read %s their sockets (%d %s of a network namespace that was not read)',
+        iif(p.ended_by IS NULL, 'lists', 'listed'), c.unread_netns, iif(c.unread_netns = 1, 'is', 'are')) END
     || iif(c.leaks = 0, '. ', printf(', for longer than the grace period of %s. ', g.words))
     || iif(c.autopsy > 0, printf('Of %s the kernel itself says that the socket is closed and was once '
       || 'connected (proof: autopsy). ', iif(c.autopsy = 1, 'one', c.autopsy)), '')

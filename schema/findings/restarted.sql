@@ -28,7 +28,7 @@ SELECT
          iif(c.old_fds = 1, '', 's'), b.pid, c.new_first) || iif(c.times > 3, printf(', the last of %d times', c.times), '') AS title,
   a.pid, a.start_ticks,
   printf('Observed: pid %d was last seen at %sZ (snapshot %d) with %d fds, %d of them sockets whose peer or '
-    || 'connection was gone; pid %d was first seen at %sZ (snapshot %d) with %d, and at its end it had %d, '
+    || 'connection was gone; pid %d was first seen at %sZ (snapshot %d) with %d, and in its last snapshot it had %d, '
     || '%d of them such. ', a.pid, substr(last.taken_at, 1, 19), last.id, c.old_fds, c.old_dead, b.pid,
     substr(first.taken_at, 1, 19), first.id, c.new_first, c.new_fds, c.new_dead)
     || CASE

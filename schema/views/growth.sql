@@ -116,7 +116,7 @@ CREATE UNIQUE INDEX _busy_inode_by_inode ON _busy_inode (inode);
 
 -- What the fds of a process are, for counting: fd_span.id with a class and a name.
 --   class              kind: no sockets, by kind; socket: sockets without a connection, by protocol or
---                      verdict; pool: connections that the process made itself, by peer and port;
+--                      verdict, but for those of which the kernel tells one (told_socket); pool: connections that the process made itself, by peer and port;
 --                      idle: connections to a port on which somebody listens, ESTABLISHED, without a
 --                      timer (so without keepalive) and with empty queues whenever they were seen, by port
 CREATE VIEW fd_class AS
@@ -126,7 +126,8 @@ WHERE f.kind NOT IN ('socket', 'unread')  -- what could not be read is of no kin
 UNION ALL
 SELECT s.id, s.process, 'socket', iif(s.verdict = 'other', coalesce(s.protocol, 'other'), s.verdict)
 FROM sockets s
-WHERE s.verdict IN ('other', 'never-connected', 'connect-failed', 'unlisted')
+WHERE s.verdict IN ('other', 'never-connected', 'connect-failed', 'unlisted', 'listening')
+  AND NOT EXISTS (SELECT 1 FROM told_socket t WHERE t.id = s.id)
 UNION ALL
 SELECT s.id, s.process, 'pool', s.remote
 FROM sockets s
@@ -185,14 +186,14 @@ WITH bound AS (
   GROUP BY m.process, m.class, m.name
   UNION ALL
   -- None of these is open at the end.
-  SELECT l.process, l.what, l.name, b.hours,
+  SELECT l.process, iif(l.what = 'verdict', 'socket', l.what), l.name, b.hours,
     sum(iif(l.snapshot <= mark_0, l.opened - l.closed, 0)),
     sum(iif(l.snapshot <= mark_1, l.opened - l.closed, 0)),
     sum(iif(l.snapshot <= mark_2, l.opened - l.closed, 0)),
     sum(iif(l.snapshot <= mark_3, l.opened - l.closed, 0)), 0, 0, 0, 0, 0
   FROM _left_out l
   JOIN bound b USING (process)
-  WHERE l.what <> 'verdict' AND NOT (l.what = 'kind' AND l.name = 'socket')
+  WHERE (l.what <> 'verdict' OR l.name = 'listening') AND NOT (l.what = 'kind' AND l.name = 'socket')
   GROUP BY l.process, l.what, l.name
 ), summed AS (
   SELECT process, class, name, hours, sum(count_0) AS count_0, sum(count_1) AS count_1, sum(count_2) AS count_2,
@@ -234,10 +235,10 @@ WITH stopped AS (
   WHERE s.snapshot < s.until AND f.first_snapshot <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1)
   GROUP BY s.process, c.class, c.name
   UNION ALL
-  SELECT s.process, l.what, l.name, sum(l.opened - l.closed)
+  SELECT s.process, iif(l.what = 'verdict', 'socket', l.what), l.name, sum(l.opened - l.closed)
   FROM stopped s
   JOIN _left_out l USING (process)
-  WHERE s.snapshot < s.until AND l.snapshot <= s.snapshot
+  WHERE s.snapshot < s.until AND l.snapshot <= s.snapshot AND (l.what <> 'verdict' OR l.name = 'listening')
   GROUP BY s.process, l.what, l.name
 ), summed AS (
   SELECT process, class, name, sum(count) AS count

@@ -132,16 +132,19 @@ JOIN netns n ON n.id = i.netns
 JOIN tcp_state t USING (state)
 WHERE i.inode = 0 AND i.state IN (1, 8) AND i.net_table IN (1, 2);
 
--- When the dead sockets of a process last carried data: the history of a leak from before the recording.
+-- When the dead sockets of a process last carried data, each once, however many of its fds hold it: the history of a leak
+-- from before the recording.
 --   process, peer (address), local_port, last_data_ns, last_data_at
 CREATE VIEW last_data AS
-SELECT s.process, s.remote_address AS peer, s.local_port, a.last_data_ns, s.last_data_at
+SELECT s.process, s.remote_address AS peer, s.local_port, min(a.last_data_ns) AS last_data_ns, s.last_data_at
 FROM sockets s
 JOIN verdict_span v ON v.id = s.id AND v.last_snapshot = s.last_snapshot AND v.verdict = 'outlived'
 JOIN _autopsy_detail a ON a.autopsy = v.autopsy
-WHERE s.open_at_end AND s.verdict = 'outlived' AND s.last_data_at IS NOT NULL;
+WHERE s.open_at_end AND s.verdict = 'outlived' AND s.last_data_at IS NOT NULL
+GROUP BY s.process, s.inode, s.local, s.remote;
 
--- Processes that ended, each with the one of the same name and program that took its place.
+-- Processes that ended, each with the one of the same name and program that took its place. In a recording of all
+-- processes only those that had lived for longer than the grace period, or that listened.
 --   old, new           process
 --   snapshot           the first with the new one
 CREATE VIEW restart AS
@@ -159,7 +162,14 @@ WHERE a.ended_by IS NOT NULL
     AND c.process NOT IN (a.process, b.process) AND c.pid IS NOT a.parent_pid
     AND (a.cmdline IS NOT b.cmdline OR c.cmdline IS a.cmdline)
     AND c.pid IS NOT b.parent_pid AND c.first_snapshot <= a.last_snapshot
-    AND coalesce(c.ended_by, b.first_snapshot + 1) > b.first_snapshot);
+    AND coalesce(c.ended_by, b.first_snapshot + 1) > b.first_snapshot)
+  -- Where all processes are recorded most that come again are commands: they live shortly and listen nowhere.
+  AND (NOT EXISTS (SELECT 1 FROM snapshot z JOIN recording r ON r.id = z.recording WHERE z.id = a.last_snapshot
+      AND json_valid(r.options) AND EXISTS (SELECT 1 FROM json_each(r.options) o WHERE o.value = '--all'))
+    OR (SELECT z.boottime_ns - a.start_ticks * 1e9 / r.clock_ticks_per_second FROM snapshot z
+      JOIN recording r ON r.id = z.recording WHERE z.id = a.last_snapshot)
+      > (SELECT 1000000 * value FROM setting WHERE name = 'grace_ms')
+    OR EXISTS (SELECT 1 FROM sockets s WHERE s.process = a.process AND s.open_at_end AND s.verdict = 'listening'));
 
 -- Connections in CLOSE_WAIT when they were last looked at: the peer has ended its side (FIN), the program
 -- has not closed.
@@ -181,3 +191,54 @@ JOIN verdict_span v ON v.id = s.id AND v.verdict = 'peer-closed' AND v.last_snap
 JOIN snapshot a ON a.id = v.first_snapshot
 JOIN snapshot b ON b.id = v.last_snapshot
 WHERE s.verdict = 'peer-closed' AND s.open_at_end;
+
+-- Connections that the program has shut down (shutdown(), for its fd is open) when they were last looked at: its side is
+-- ended, and it has not closed. While the fd is open the kernel has no timeout for that.
+--   process, pid, start_ticks, fd, inode, local, remote
+--   state              FIN_WAIT1, FIN_WAIT2, CLOSING, LAST_ACK
+--   since              the first snapshot that lists it in one of these without a break
+--   seconds            from then to the last
+--   stays              1: for longer than the grace period
+CREATE VIEW half_closed AS
+SELECT s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, s.last_state AS state, a.taken_at AS since,
+  round((b.boottime_ns - a.boottime_ns) / 1e9, 3) AS seconds,
+  b.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS stays
+FROM sockets s
+JOIN verdict_span v ON v.id = s.id AND v.verdict = 'closing' AND v.last_snapshot = s.last_snapshot
+JOIN snapshot a ON a.id = v.first_snapshot
+JOIN snapshot b ON b.id = v.last_snapshot
+WHERE s.verdict = 'closing' AND s.open_at_end AND s.last_state <> 'CLOSE';
+
+-- ESTABLISHED connections at the end with data that the program has not read.
+--   process, pid, start_ticks, fd, inode, local, remote
+--   unread             bytes in the last snapshot
+--   since              the first snapshot since which some were unread all the time, and never fewer than before
+--   seconds            from then to the last
+--   stays              1: for longer than the grace period
+CREATE VIEW unread_data AS
+WITH queue AS (
+  SELECT s.id, s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, s.last_snapshot AS end, q.rx_queue,
+    max(q.first_snapshot, s.first_snapshot) AS first, q.last_snapshot AS last
+  FROM sockets s
+  JOIN netns n ON n.inode = s.netns
+  JOIN inet_queue_span q ON q.inode = s.inode AND q.net_table = s.net_table AND q.netns = n.id
+    AND q.first_snapshot <= s.last_snapshot AND q.last_snapshot >= s.first_snapshot
+  WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED' AND s.open_at_end
+    AND s.inode IN (SELECT inode FROM _busy_inode)
+), stretch AS (
+  SELECT *, sum(starts) OVER (PARTITION BY id ORDER BY first) AS number
+  FROM (SELECT *, coalesce(rx_queue < lag(rx_queue) OVER w OR first <> 1 + lag(last) OVER w OR lag(rx_queue) OVER w = 0, 1)
+          AS starts
+        FROM queue WINDOW w AS (PARTITION BY id ORDER BY first))
+), still AS (
+  SELECT *, min(first) AS since_snapshot, max(rx_queue) AS unread
+  FROM stretch
+  GROUP BY id, number
+  HAVING max(last) >= end AND max(rx_queue) > 0
+)
+SELECT t.process, t.pid, t.start_ticks, t.fd, t.inode, t.local, t.remote, t.unread, a.taken_at AS since,
+  round((b.boottime_ns - a.boottime_ns) / 1e9, 3) AS seconds,
+  b.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms') AS stays
+FROM still t
+JOIN snapshot a ON a.id = t.since_snapshot
+JOIN snapshot b ON b.id = t.end;

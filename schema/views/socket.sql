@@ -323,7 +323,7 @@ SELECT u.id, u.first_snapshot, u.last_snapshot, u.followed,
     -- What the kernel says of the socket itself counts for more than what the tables do not list.
     WHEN a.finding = 'was-connected' OR (s.sightings IS NOT NULL AND coalesce(x.state, 7) = 7)
       THEN 'outlived'
-    -- The kernel forgets a failed blocking connect() and a disconnect: who was seen in a table, if only
+    -- The kernel forgets a connect() that failed at once or while it blocked, and a disconnect: who was seen in a table, if only
     -- in SYN_SENT, has tried all the same.
     WHEN a.finding = 'never-connected' AND u.is_tied THEN
       CASE WHEN u.was_connected THEN 'unlisted' ELSE 'connect-failed' END
@@ -534,3 +534,47 @@ FROM _socket s;
 -- The fds that outlived their connections: the rows of `fdanalyze outlived`.
 CREATE VIEW outlived AS
 SELECT * FROM sockets WHERE verdict = 'outlived';
+
+-- TCP sockets of a network namespace of which no TCP table was read: fds that were passed on from there, or that their
+-- process took along when it changed its namespace. That no table lists them says nothing.
+--   id                 fd_span.id
+--   netns              inode number of the namespace, as the socket itself tells it
+CREATE TABLE _of_unread_netns AS
+SELECT s.id, s.netns
+FROM _socket s
+WHERE s.netns_source = 'socket'
+  AND NOT EXISTS (SELECT 1 FROM netns n JOIN _tcp_read_span r ON r.netns = n.id WHERE n.inode = s.netns);
+CREATE UNIQUE INDEX _of_unread_netns_by_id ON _of_unread_netns (id);
+
+-- TCP sockets that no table lists and of which the kernel itself says that they are not closed: nearly all are of a
+-- namespace that was not read.
+--   id                 fd_span.id
+--   process, fd, inode, netns, local, remote, open_at_end   as in sockets
+--   netns_unread       1: it is known which namespace it is of, and no TCP table of that was read in the last snapshot
+--                      with the fd
+--   state              what the kernel said when it was asked last: ESTABLISHED, CLOSE_WAIT, LISTEN, ...
+--   since              when it was first asked and said so, without another answer in between; UTC, ISO 8601
+--   seconds            from then to the last snapshot with the fd
+CREATE TABLE told_socket AS
+WITH told AS (
+  SELECT s.id, s.process, s.fd, s.inode, s.netns, s.local, s.remote, s.open_at_end, s.last_snapshot, a.state,
+    s.netns_source IN ('table', 'socket') AND NOT EXISTS (SELECT 1 FROM netns n JOIN _tcp_read_span r ON r.netns = n.id
+      WHERE n.inode = s.netns AND s.last_snapshot BETWEEN r.first_snapshot AND r.last_snapshot) AS netns_unread
+  FROM _socket s
+  JOIN verdict_span v ON v.id = s.id AND v.last_snapshot = s.last_snapshot AND v.verdict = 'unlisted'
+  JOIN autopsy a ON a.rowid = v.autopsy
+  WHERE s.verdict = 'unlisted' AND a.state <> 7
+), dated AS (
+  SELECT t.*, (SELECT min(q.snapshot) FROM _asked q JOIN autopsy x ON x.rowid = q.autopsy
+    WHERE q.id = t.id AND x.state = t.state AND q.snapshot > coalesce((SELECT max(p.snapshot) FROM _asked p
+      JOIN autopsy y ON y.rowid = p.autopsy WHERE p.id = t.id AND y.state <> t.state), 0)) AS first_told
+  FROM told t
+)
+SELECT d.id, d.process, d.fd, d.inode, d.netns, d.local, d.remote, d.open_at_end, d.netns_unread,
+  n.name AS state, a.taken_at AS since,
+  (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds
+FROM dated d
+JOIN tcp_state n ON n.state = d.state
+JOIN snapshot a ON a.id = d.first_told
+JOIN snapshot z ON z.id = d.last_snapshot;
+CREATE UNIQUE INDEX _told_socket_by_id ON told_socket (id);

@@ -95,11 +95,19 @@ FROM sockets
 WHERE open_at_end
 GROUP BY process, verdict;
 
--- The ports on which somebody listens.   netns (inode number), local_port
+-- The ports on which somebody listens. Of a namespace that was not read those that the sockets themselves show: no
+-- port but such a one has connections to three peers.   netns (inode number), local_port
 CREATE TABLE _listening_port AS
-SELECT DISTINCT n.inode AS netns, i.local_port
+SELECT n.inode AS netns, i.local_port
 FROM inet_span i JOIN netns n ON n.id = i.netns
-WHERE i.state = 10 AND i.net_table IN (1, 2);
+WHERE i.state = 10 AND i.net_table IN (1, 2)
+UNION
+SELECT u.netns, s.local_port
+FROM _of_unread_netns u
+JOIN _socket s USING (id)
+WHERE s.local_port IS NOT NULL
+GROUP BY u.netns, s.local_port
+HAVING count(DISTINCT s.remote) >= 3;
 CREATE UNIQUE INDEX _listening_port_by_port ON _listening_port (netns, local_port);
 
 -- The TCP sockets that a process had when it was last looked at, by whom they lead to.
@@ -134,10 +142,10 @@ FROM socket
 GROUP BY peer, process, verdict, proof, last_state, direction, local_port;
 
 -- What the fds of a process at the end point to: paths, and addresses of sockets that are not TCP, those that differ in
--- their numbers only together.
+-- their numbers only together, and ten paths or more of one folder that have one fd each, as those of temporary files.
 --   process
 --   name               the kind, or the protocol of a socket: as fd_class.name
---   target             /var/log/app-*.log (deleted), 0.0.0.0:* -> 192.0.2.1:53; a * is digits, in those that differ by them
+--   target             /var/log/app-*.log (deleted), 0.0.0.0:* -> 192.0.2.1:53, /tmp/tmp*; a * is what they differ by
 --   fds                how many
 --   first_seen         of the oldest of them; UTC, ISO 8601
 CREATE VIEW target_group AS
@@ -165,14 +173,40 @@ WITH open AS (
   SELECT process, name, target, first_snapshot, replace(replace(replace(replace(replace(replace(stem,
     '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*') AS stem
   FROM digits
-)
-SELECT g.process, g.name, g.target, g.fds, s.taken_at AS first_seen
-FROM (
+), alike AS (
   SELECT process, name, iif(min(target) = max(target), min(target), stem) AS target, count(*) AS fds,
     min(first_snapshot) AS first_snapshot
   FROM stemmed
   GROUP BY process, name, stem
-) g
+), placed AS (
+  -- The folder of a path that only one fd has; NULL: it is none.
+  SELECT *, iif(target LIKE '% (deleted)', ' (deleted)', '') AS ending,
+    iif(fds = 1 AND target LIKE '/%', rtrim(target, replace(target, '/', '')), NULL) AS folder
+  FROM alike
+), counted AS (
+  SELECT *, folder IS NOT NULL AND count(*) OVER (PARTITION BY process, name, folder, ending) >= 10 AS is_one_of_many
+  FROM placed
+), merged AS (
+  SELECT process, name, folder, ending, min(target) AS low, max(target) AS high, count(*) AS fds,
+    min(first_snapshot) AS first_snapshot
+  FROM counted
+  WHERE is_one_of_many
+  GROUP BY process, name, folder, ending
+), grouped AS (
+  SELECT process, name, target, fds, first_snapshot FROM counted WHERE NOT is_one_of_many
+  UNION ALL
+  -- What the first and the last begin with all in between begin with.
+  SELECT process, name, (
+      WITH RECURSIVE same(length) AS (
+        SELECT length(m.folder)
+        UNION ALL
+        SELECT length + 1 FROM same
+        WHERE length < length(m.low) AND substr(m.low, 1, length + 1) = substr(m.high, 1, length + 1)
+      ) SELECT substr(m.low, 1, max(length)) FROM same) || '*' || ending, fds, first_snapshot
+  FROM merged m
+)
+SELECT g.process, g.name, g.target, g.fds, s.taken_at AS first_seen
+FROM grouped g
 JOIN snapshot s ON s.id = g.first_snapshot;
 
 -- Where an fd belongs when fds are counted: by what `fdanalyze diff --by` groups.

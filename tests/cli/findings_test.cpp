@@ -105,6 +105,8 @@ void openKinds(const std::string& folder, Fds& fds) {
     fds.emplace_back(checked(fd));
   }
   openDeletedFile(folder, fds);
+  fds.emplace_back(checked(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+  checked(listen(fds.back().get(), 1));
 }
 
 constexpr int kSteps = 9;
@@ -135,14 +137,15 @@ Titles growthOfKinds(bool keeps) {
 
 TEST(RealFindings, KindsThatOnlyGrow) {
   const Titles titles = growthOfKinds(true);
-  for (const std::string what : {"eventfds", "eventpolls", "timerfds", "signalfds", "inotify fds",
-                                 "open directories", "files", "deleted files", "pidfds",
-                                 "sockets that never were connected", "sockets of protocol UDP"}) {
+  for (const std::string what :
+       {"eventfds", "eventpolls", "timerfds", "signalfds", "inotify fds", "open directories",
+        "files", "deleted files", "pidfds", "sockets that never were connected",
+        "sockets of protocol UDP", "listening TCP sockets"}) {
     EXPECT_TRUE(titles.contains(what + " only grow, from 1 to 9")) << what << Json(titles);
   }
   // The two of the actor's channel are pipes too.
   EXPECT_TRUE(titles.contains("pipe fds only grow, from 4 to 20")) << Json(titles);
-  EXPECT_EQ(titles.size(), 12U) << Json(titles);
+  EXPECT_EQ(titles.size(), 13U) << Json(titles);
 }
 
 TEST(RealFindings, KindsThatComeAndGoDoNotGrow) {
@@ -320,6 +323,70 @@ TEST(RealFindings, CloseWaitWithAndWithoutUnreadBytes) {
   server.ask();
   film.take();
   EXPECT_EQ(film.titles("close-wait", "1ms"), Titles{});
+}
+
+// --- connections that the program does not read, or has only shut down ---
+
+/// A server of 8 connections on which something came, that does so with them on a cue, which
+/// brings them into this state.
+template <class Act>
+void serveEight(const Act& act, int state, const std::function<void(const Film&)>& look) {
+  constexpr size_t kConnections = 8;
+  Actor server([&](Cue& cue) {
+    const Socket listener = listenOn("127.0.0.1");
+    cue.tell(listener.local().port());
+    std::vector<Socket> connections = acceptTimes(listener, kConnections);
+    cue.tell("accepted");
+    cue.await();
+    for (Socket& connection : connections)
+      act(connection);
+    cue.tell("done");
+    cue.await();
+  });
+  const auto port = server.hear().get<uint16_t>();
+  const std::vector<Socket> clients = connectTimes(Address("127.0.0.1", port), kConnections);
+  server.hear();
+  for (const Socket& client : clients)
+    client.send("hello");
+  Film film(server.pid());
+  film.take(2);
+  EXPECT_EQ(film.titles("half-closed", "1ms"), Titles{});
+  EXPECT_EQ(film.titles("unread-data", "1ms"),
+            Titles{"8 ESTABLISHED connections have data that the program has not read for longer "
+                   "than 1 ms"});
+  EXPECT_EQ(film.titles("unread-data"), Titles{}) << "not for longer than 30 s";
+  server.ask();
+  ASSERT_TRUE(waitFor([&] { return countInTables(server.pid(), port, state) == kConnections; }));
+  film.take(2);
+  look(film);
+}
+
+TEST(RealFindings, DataThatTheProgramDoesNotRead) {
+  serveEight(
+      [](const Socket& connection) {
+        std::array<char, 5> bytes{};
+        recv(connection.fd(), bytes.data(), bytes.size(), MSG_WAITALL);
+      },
+      kEstablished,
+      [](const Film& film) {
+        EXPECT_EQ(film.titles("unread-data", "1ms"), Titles{});
+        EXPECT_EQ(film.titles("half-closed", "1ms"), Titles{});
+      });
+}
+
+TEST(RealFindings, ConnectionsThatAreShutDownAndNotClosed) {
+  serveEight(
+      [](const Socket& connection) { shutdown(connection.fd(), SHUT_WR); }, kFinWait2,
+      [](const Film& film) {
+        EXPECT_EQ(film.titles("half-closed", "1ms"),
+                  Titles{"8 connections stay in FIN_WAIT2: the program has shut them down "
+                         "and not closed them"});
+        EXPECT_EQ(film.titles("unread-data", "1ms"), Titles{});
+        const Json summary = film.report("1ms").at("summary");
+        EXPECT_NE(summary.dump().find("8 connections the program has shut down"), std::string::npos)
+            << summary.dump();
+        EXPECT_EQ(summary.dump().find("alive"), std::string::npos) << summary.dump();
+      });
 }
 
 // --- limits ---

@@ -104,9 +104,9 @@ TEST(Limits, ReachedByConnectionsThatNobodyCanAccept) {
   const Json queue = findingOf(report, "accept-queue");
   ASSERT_FALSE(queue.is_null());
   EXPECT_EQ(queue.at("severity"), "critical");
-  EXPECT_EQ(queue.at("title"), "the accept queue of " + server.address() +
-                                   " fills up: " + std::to_string(waiting_count) +
-                                   " connections wait in it, and no fd is free");
+  EXPECT_EQ(queue.at("title"), std::to_string(waiting_count) +
+                                   " connections wait in the accept queue of " + server.address() +
+                                   ", and no fd is free");
   // Nobody owns what waits: it must not be taken for anybody's connection.
   EXPECT_EQ(analyze({"sockets", database, "--verdict", "connected"}).size(), free_count);
   EXPECT_EQ(analyze({"outlived", database}), Json::array());

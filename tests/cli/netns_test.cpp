@@ -68,6 +68,11 @@ TEST_F(NetworkNamespaces, AMovedProcessKeepsItsConnections) {
   const Json sockets = analyze({"sockets", database});
   EXPECT_EQ(valuesOf(sockets, "local"), valuesOf(connections, "local"));
   EXPECT_EQ(valuesOf(sockets, "last_state"), Json({"ESTABLISHED", "ESTABLISHED", "ESTABLISHED"}));
+  const Json told = findingOf(analyze({"report", database}), "unread-netns");
+  ASSERT_FALSE(told.is_null());
+  EXPECT_EQ(told.at("severity"), "info");
+  EXPECT_EQ(told.at("title"),
+            "3 connections that no table lists; the kernel says of their sockets: 3 ESTABLISHED");
 }
 
 TEST_F(NetworkNamespaces, AMovedProcessIsSeenThroughANeighbour) {

@@ -315,6 +315,22 @@ TEST_F(Words, ANewNameAndANewLimitAreTold) {
   EXPECT_FALSE(contains(recording.errors(), "is down to")) << recording.errors();
 }
 
+TEST_F(Words, MoreFdsThanTheLimitAreExplained) {
+  Actor lowered([](Cue& cue) {
+    const rlimit limit{.rlim_cur = 2, .rlim_max = 100};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    cue.tell("ready");
+    cue.await();
+  });
+  ASSERT_EQ(lowered.hear(), "ready");
+  const ProgramResult result =
+      runFdcapture({"record", "-o", database, "-p", std::to_string(lowered.pid()), "-n", "1"});
+  EXPECT_TRUE(contains(result.err,
+                       " fds, more than its limit of 2 allows to open (lowered since, or they were "
+                       "inherited)\n"))
+      << result.err;
+}
+
 TEST_F(Words, TheStatusLineIsNotDrawnAfterTheEnd) {
   const ProgramResult result = record(database, {"--progress", "always"});
   ASSERT_EQ(result.status, 0);

@@ -124,6 +124,24 @@ TEST(GrowthFindings, APlateauThatHasJustBegun) {
   EXPECT_EQ(findingsOf(drawn(counts, "150/150")), "plateau info 100\n");
 }
 
+// The kernel ends their growth earlier than the limit of open files does, and by the same error.
+TEST(GrowthFindings, APlateauOfInotifyMayBeTheLimitOfAUser) {
+  std::vector<int> counts = line(6, 10, 8);
+  counts.insert(counts.end(), 12, 50);
+  const auto of = [&](const std::vector<int>& inotify, const std::vector<int>& pipes) {
+    return timeOf(18) + limitOf("9000/9000", 18) + curve(inotify, "anon_inode:inotify", "", 100) +
+           curve(pipes);
+  };
+  const std::vector<int> none(18, 10);
+  EXPECT_EQ(findingsOf(of(counts, none)), "plateau warning 100\n");
+  EXPECT_EQ(titleOf(of(counts, none), "plateau"),
+            "fds grew from 20 to 60 until 2026-01-01T00:00:50Z and stand still since: 50 inotify "
+            "fds are open, of which the kernel allows each user a number of its own");
+  EXPECT_NE(explanationOf(of(counts, none), "plateau").find("Of what is new 40 are inotify. "),
+            std::string::npos);
+  EXPECT_EQ(findingsOf(of(none, counts)), "plateau info 100\n") << "those were there before";
+}
+
 TEST(GrowthFindings, ALeakBesideWhatShrinksIsNoPlateau) {
   // Pipes grow all the time, eventfds grow and then shrink: all fds together stand still.
   std::vector<int> others = line(20, 0, 6);
@@ -223,6 +241,31 @@ TEST(GrowthFindings, EachKindByItsName) {
         timeOf(9) + limitOf("9000/9000", 9) + curve(line(9, 2, 2), kind.target, kind.attributes);
     EXPECT_EQ(titleOf(drawing, "kind-growth"), kind.title);
   }
+}
+
+/// A listener more in each snapshot; each is closed after so many.
+std::string listeners(int snapshots, int kept) {
+  std::string drawing = timeOf(static_cast<size_t>(snapshots));
+  for (int i = 0; i < snapshots; ++i) {
+    std::string cells;
+    for (int at = 0; at < snapshots; ++at)
+      cells += at == i ? " {}" : at == 0 ? " _" : at == i + kept ? " -" : " .";
+    drawing += fmt::format("fd a/{}:{}\n", i,
+                           fmt::format(fmt::runtime(cells), fmt::format("s{}", 500 + i)));
+    drawing += fmt::format("tcp {} local=0.0.0.0:{}:{}\n", 500 + i, 7000 + i,
+                           fmt::format(fmt::runtime(cells), "LISTEN"));
+  }
+  return drawing;
+}
+
+TEST(GrowthFindings, ListenersThatOnlyGrow) {
+  EXPECT_EQ(findingsOf(listeners(14, 14)), "kind-growth warning 100\n");
+  EXPECT_EQ(titleOf(listeners(14, 14), "kind-growth"),
+            "listening TCP sockets only grow, from 1 to 14");
+}
+
+TEST(GrowthFindings, ListenersThatAreClosedAreNoLeak) {
+  EXPECT_EQ(findingsOf(listeners(14, 5)), "");
 }
 
 TEST(GrowthFindings, AKindThatComesAndGoes) {

@@ -487,6 +487,32 @@ TEST(Findings, AProcessThatWasStartedAgain) {
             "restarted info 7\n");
 }
 
+// Where all processes are recorded commands come and go.
+TEST(Findings, ACommandThatIsRunAgainIsNoRestart) {
+  constexpr std::string_view kDrawing = R"(
+    snapshots:                         R   .  .   .   .
+    process a pid=7 start=START:       ok  .  -   .   .
+    process b pid=8 comm=a:            _   .  ok  .   .
+    fd a/3:                            s500  .  -   .   .
+    fd b/3:                            _   .  =p9 .   .
+  )";
+  // The first snapshot is 5000 s after the boot, and a second has 100 ticks.
+  const auto restarts = [&](const std::string& options, const std::string& more) {
+    std::string drawing(kDrawing);
+    drawing.replace(drawing.find("START"), 5,
+                    more.starts_with("start=") ? more.substr(6) : "499000");
+    if (more.starts_with("tcp")) drawing += more;
+    Timeline timeline(drawing);
+    timeline.exec("UPDATE recording SET options = '" + options + "'");
+    return timeline.rows("SELECT count(*) FROM restart");
+  };
+  EXPECT_EQ(restarts("[\"--comm\",\"a\"]", ""), "1\n");
+  EXPECT_EQ(restarts("[\"--all\"]", ""), "0\n");
+  EXPECT_EQ(restarts("[\"--all\"]", "start=490000"), "1\n") << "it had lived for long";
+  EXPECT_EQ(restarts("[\"--all\"]", "tcp 500: LISTEN . - . .\n"), "1\n") << "it had served";
+  EXPECT_EQ(restarts("no list", ""), "1\n");
+}
+
 TEST(Findings, WhatARestartCured) {
   std::string drawing = R"(
     snapshots:             R  . . . . . . . . . . . . .
@@ -628,8 +654,7 @@ TEST(Findings, WhoWaitsInTheAcceptQueue) {
     tcp 0 remote=198.51.100.7:4001:         _       .  EST
   )";
   EXPECT_EQ(titleOf(drawing, "accept-queue"),
-            "the accept queue of 0.0.0.0:9091 fills up: 2 connections wait in it, and no fd is "
-            "free");
+            "2 connections wait in the accept queue of 0.0.0.0:9091, and no fd is free");
   EXPECT_NE(explanationOf(drawing, "accept-queue").find("These came from 198.51.100.7 (2)."),
             std::string::npos)
       << explanationOf(drawing, "accept-queue");
@@ -651,8 +676,8 @@ TEST(Findings, WhoHasGivenUpInTheAcceptQueue) {
     tcp 0 local=192.0.2.1:9092 remote=198.51.100.7:4001: _ EST CW
   )";
   EXPECT_EQ(titleOf(drawing, "accept-queue"),
-            "the accept queue of 0.0.0.0:9092 fills up: 4 connections wait in it, and no fd is "
-            "free; so does that of 1 other listener");
+            "4 connections wait in the accept queue of 0.0.0.0:9092, and no fd is free; so do some "
+            "at 1 other listener");
   const std::string explanation = explanationOf(drawing, "accept-queue");
   EXPECT_NE(explanation.find("Other listeners: 0.0.0.0:9091 up to 1. Of 5 the table lists 1 in "
                              "ESTABLISHED and 2 in CLOSE_WAIT, whose clients have given up or "
@@ -690,6 +715,22 @@ TEST(Findings, ASocketThatForkSharedAndNobodyCloses) {
   )"),
             "close-wait warning 100\nclose-wait warning 101\n"
             "shared-sockets warning 100\nshared-sockets warning 101\n");
+}
+
+// Of copies that one process made no fork is to blame.
+TEST(Findings, ASocketThatOneProcessHoldsTwice) {
+  const std::string drawing = R"(
+    snapshots:  R          .   .  .  .  .
+    process a:  ok         .   .  .  .  .
+    fd a/3:     s500       .   .  .  .  .
+    fd a/4:     s500       .   .  .  .  .
+    tcp 500:    EST        .   -  .  .  .
+    autopsy a/3 inode=500: .   .  dead  .  .  .
+  )";
+  EXPECT_NE(explanationOf(drawing, "shared-sockets").find("Inferred: it was duplicated (dup()"),
+            std::string::npos);
+  EXPECT_EQ(adviceOf(drawing, "shared-sockets").find("fork"), std::string::npos);
+  EXPECT_EQ(Timeline(drawing).rows("SELECT count(*) FROM last_data"), "1\n") << "it is one socket";
 }
 
 TEST(Findings, WhoHoldsAllThatAnOlderProcessHolds) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "schema/sql.h"
+#include "tests/sql/findings.h"
 #include "tests/sql/timeline.h"
 
 namespace fdmortem::test {
@@ -185,6 +186,83 @@ TEST(SameNumber, AQueueIsThatOfTheOwnNamespace) {
     if (rule.name != "accept-queue") continue;
     EXPECT_EQ(timeline.rows(std::string(rule.text)), "");
   }
+}
+
+// --- sockets of a namespace that was not read ---
+
+/// Fds that a process has from a namespace in which nobody is recorded: to peers of port 7001, one
+/// of them in CLOSE_WAIT, two of which the connections are gone.
+constexpr std::string_view kPassedOn = R"(
+  snapshots:   R      .  .  .  .  .
+  process a:   ok     .  .  .  .  .
+  fd a/3:      s500   .  .  .  .  .
+  fd a/4:      s501   .  .  .  .  .
+  fd a/5:      s502   .  .  .  .  .
+  fd a/6:      s503   .  .  .  .  .
+  autopsy a/3 inode=500 netns=9 local=192.0.2.1:7001 remote=198.51.100.7:1001:  alive .    . . . .
+  autopsy a/4 inode=501 netns=9 local=192.0.2.1:7001 remote=198.51.100.7:1002:  alive half . . . .
+  autopsy a/5 inode=502 netns=9 local=192.0.2.1:7001 remote=198.51.100.7:1003:  dead  .    . . . .
+  autopsy a/6 inode=503 netns=9 local=192.0.2.1:7001 remote=198.51.100.7:1004:  dead  .    . . . .
+)";
+
+TEST(UnreadNamespace, TheKernelTellsWhatNoTableLists) {
+  Timeline timeline(kPassedOn);
+  EXPECT_EQ(timeline.verdicts("a", 4), "1-6 unlisted");
+  EXPECT_EQ(timeline.rows("SELECT fd, netns, state, remote, since, seconds FROM told_socket "
+                          "ORDER BY fd"),
+            "3 4008 ESTABLISHED 198.51.100.7:1001 2026-01-01T00:00:00.000Z 50.0\n"
+            "4 4008 CLOSE_WAIT 198.51.100.7:1002 2026-01-01T00:00:10.000Z 40.0\n");
+}
+
+TEST(UnreadNamespace, APortWithSeveralPeersIsOneThatIsListenedOn) {
+  EXPECT_EQ(Timeline(kPassedOn).rows("SELECT direction, local_port, peer, count FROM peer_group "
+                                     "WHERE verdict = 'outlived'"),
+            "in 7001 198.51.100.7 2\n");
+}
+
+TEST(UnreadNamespace, WhatStaysInCloseWaitIsAFinding) {
+  EXPECT_EQ(findingsOf(kPassedOn), "outlived-connections warning 100\nunread-netns warning 100\n");
+  EXPECT_EQ(titleOf(kPassedOn, "unread-netns"),
+            "2 connections that no table lists; the kernel says of their sockets: 1 CLOSE_WAIT, 1 "
+            "ESTABLISHED");
+  const std::string explanation = explanationOf(kPassedOn, "unread-netns");
+  EXPECT_NE(explanation.find("the sockets are of network namespace 4008, no TCP table of which was "
+                             "read"),
+            std::string::npos)
+      << explanation;
+  EXPECT_NE(explanation.find("1 is so in CLOSE_WAIT for longer than the grace period of 30 s"),
+            std::string::npos)
+      << explanation;
+  EXPECT_NE(explanationOf(kPassedOn, "outlived-connections")
+                .find("their sockets are of a network namespace of which no table was read"),
+            std::string::npos);
+}
+
+TEST(UnreadNamespace, ConnectionsThatAreAliveAreInformation) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:                      R      .  .  .  .  .
+    process a:                      ok     .  .  .  .  .
+    fd a/3:                         s500   .  .  .  .  .
+    autopsy a/3 inode=500 netns=9:  alive  .  .  .  .  .
+  )"),
+            "unread-netns info 100\n");
+}
+
+// A process lives there, and the tables tell all there is to tell.
+TEST(UnreadNamespace, NoneWhereItWasRead) {
+  const std::string drawing = R"(
+    snapshots:                      R     .  .  .  .  .
+    process b netns=2:              ok    .  .  .  .  .
+    process a:                      ok    .  .  .  .  .
+    fd a/3:                         s500  .  .  .  .  .
+    tcp 500 netns=2:                EST   -  .  .  .  .
+    autopsy a/3 inode=500 netns=2:  .  dead  .  .  .  .
+  )";
+  EXPECT_EQ(findingsOf(drawing), "outlived-connections warning 101\n");
+  EXPECT_NE(explanationOf(drawing, "outlived-connections")
+                .find("no TCP table of their network namespace lists their sockets"),
+            std::string::npos);
+  EXPECT_EQ(Timeline(drawing).rows("SELECT count(*) FROM told_socket"), "0\n");
 }
 
 }  // namespace

@@ -232,6 +232,23 @@ TEST(TargetGroup, WhatDiffersInNumbersOnlyIsOne) {
             "file /etc/hosts2 2 2026-01-01T00:00:00.000Z\n");
 }
 
+// Names as mkstemp() makes them.
+TEST(TargetGroup, ManyPathsOfOneFolderWithAnFdEach) {
+  const auto targets = [](const std::string& names) {
+    std::string drawing = "snapshots: R .\nprocess a: ok .\n";
+    for (size_t i = 0; i < names.size(); ++i) {
+      drawing += "fd a/" + std::to_string(i) + " type=8 links=1: /tmp/job-" + names[i] + "x" +
+                 names[i] + " .\n";
+    }
+    drawing +=
+        "fd a/30 type=8 links=1: /etc/hosts .\nfd a/31 type=8 links=1: /tmp/own .\n"
+        "fd a/32 type=8 links=1: /tmp/own .\n";
+    return Timeline(drawing).rows("SELECT target, fds FROM target_group ORDER BY fds DESC, target");
+  };
+  EXPECT_EQ(targets("abcdefghij"), "/tmp/job-* 10\n/tmp/own 2\n/etc/hosts 1\n");
+  EXPECT_EQ(targets("ab"), "/tmp/own 2\n/etc/hosts 1\n/tmp/job-axa 1\n/tmp/job-bxb 1\n");
+}
+
 TEST(Unreadable, EachThingOnce) {
   Timeline timeline(R"(
     snapshots:                     R  .  .

@@ -419,15 +419,17 @@ class Drawing {
       const std::string& cell = line.cells[i];
       if (cell == "." || cell == "_") continue;
       const bool has_peer = cell != "never";
-      const int delivered = cell == "dead" || cell == "alive" ? 5 : 0;
+      const int delivered = cell == "dead" || cell == "alive" || cell == "half" ? 5 : 0;
       const int64_t asked_at_ns = line.attributes.contains("asked_at")
                                       ? kStartNs + line.number("asked_at", 0) * kSecondNs
                                       : timeNs("wall", i, kStartNs) + process;
       insert("autopsy", i + 1, process, fd, line.attribute("inode", "NULL"), asked_at_ns,
-             cell == "alive" ? 1 : 7, sqlText(local), portOf(local),
-             has_peer ? sqlText(remote) : "NULL", has_peer ? portOf(remote) : "NULL",
-             has_peer ? "NULL" : "107", netns_inode, 0, 0, 0, 1000, 2000, 0, 70, 80, 5, 5,
-             delivered, delivered, delivered, 0);
+             cell == "alive"  ? 1
+             : cell == "half" ? 8
+                              : 7,
+             sqlText(local), portOf(local), has_peer ? sqlText(remote) : "NULL",
+             has_peer ? portOf(remote) : "NULL", has_peer ? "NULL" : "107", netns_inode, 0, 0, 0,
+             1000, 2000, 0, 70, 80, 5, 5, delivered, delivered, delivered, 0);
     }
   }
 

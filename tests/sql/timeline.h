@@ -28,7 +28,8 @@
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
 //   look NAME/FD   same, same2 (the tables were read twice), closed, replaced, failed
-//   autopsy NAME/FD  dead (once connected), refused, never, alive
+//   autopsy NAME/FD  dead (once connected), refused, never, alive,
+//                                            half (CLOSE_WAIT);
 //                                            inode=, local=, remote=, netns= (not told), asked_at=
 //                                            seconds: alike in two lines, one repeats the other
 //   epoll NAME/FD  on                        watched=, inode=

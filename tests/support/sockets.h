@@ -88,6 +88,7 @@ size_t acceptQueueLength(pid_t pid, uint16_t local_port);
 
 inline constexpr int kEstablished = 1;
 inline constexpr int kSynSent = 2;
+inline constexpr int kFinWait2 = 5;
 inline constexpr int kCloseWait = 8;
 
 }  // namespace fdmortem::test

@@ -164,6 +164,91 @@ TEST(ReportText, TellsTheNetworkNamespaceAndHowToGetThere) {
   EXPECT_TRUE(contains(renderReportText(report), "network     namespace 4026532177\n"));
 }
 
+// That no table which was read lists a socket does not mean that nothing is known of it.
+TEST(ReportText, WhatTheKernelSaysOfSocketsThatNoTableLists) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"unlisted", 9}};
+  report.processes[0].told = {{"CLOSE_WAIT", 5}, {"ESTABLISHED", 3}};
+  report.processes[0].unread_netns = {{"4026532454", 8}};
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "8 of its 70 fds at the end are sockets that no table lists, and the kernel "
+                       "itself says of them: 5 CLOSE_WAIT, 3 ESTABLISHED; the tables of their "
+                       "network namespace were not read."))
+      << text.substr(0, 3000);
+  EXPECT_TRUE(contains(text, "What 1 socket is: no table lists it")) << text.substr(0, 3000);
+  EXPECT_TRUE(contains(text, "; 8 sockets are of 4026532454, which was not read\n"));
+  EXPECT_FALSE(contains(text, "No fd outlived its connection."));
+  EXPECT_FALSE(contains(text, "none outlived"));
+}
+
+// SYN_SENT is an attempt, and what the program has shut down is not alive.
+TEST(ReportText, OnlyWhatIsEstablishedIsAlive) {
+  Report report = leakReport();
+  report.findings.clear();
+  ProcessReport& process = report.processes[0];
+  process.verdicts = {{"connected", 60}};
+  process.peers = {{.verdict = "connected",
+                    .last_state = "SYN_SENT",
+                    .direction = "out",
+                    .peer = "192.0.2.9:443",
+                    .count = 60}};
+  std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "60 of its sockets try to connect (60 with 192.0.2.9:443) and are not "
+                       "connected (SYN_SENT)."))
+      << text.substr(0, 2000);
+  EXPECT_FALSE(contains(text, "alive")) << text.substr(0, 2000);
+  EXPECT_TRUE(contains(text, "connections and attempts (SYN_SENT), by peer and port"));
+  process.verdicts = {{"closing", 50}, {"connected", 10}};
+  process.peers = {{.verdict = "closing",
+                    .last_state = "FIN_WAIT2",
+                    .direction = "in",
+                    .local_port = 9091,
+                    .peer = "198.51.100.7",
+                    .count = 50},
+                   {.verdict = "connected",
+                    .last_state = "ESTABLISHED",
+                    .direction = "in",
+                    .local_port = 9091,
+                    .peer = "198.51.100.7",
+                    .count = 10}};
+  text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "50 connections the program has shut down and not closed (50 with "
+                       "198.51.100.7)."))
+      << text.substr(0, 2000);
+  EXPECT_TRUE(contains(text, "10 connections are alive (10 with 198.51.100.7);"))
+      << text.substr(0, 2000);
+  EXPECT_TRUE(contains(text, "live connections, by peer and port"));
+}
+
+TEST(ReportText, ThatPeersMayBeGoneIsSaidWhereItDecides) {
+  Report report = leakReport();
+  report.findings.clear();
+  ProcessReport& process = report.processes[0];
+  process.verdicts = {{"connected", 60}};
+  process.peers = {{.verdict = "connected",
+                    .last_state = "ESTABLISHED",
+                    .direction = "in",
+                    .local_port = 9091,
+                    .peer = "198.51.100.7",
+                    .count = 60}};
+  constexpr std::string_view kNotKnown = "Whether the peers of 60 connections are still there";
+  EXPECT_FALSE(contains(renderReportText(report, {.width = 1000}), kNotKnown));
+  process.silent_connections = 60;
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}), kNotKnown));
+  EXPECT_FALSE(contains(renderReportText(leakReport(), {.width = 1000}), "still there"));
+}
+
+TEST(ReportText, EachLimitThatWasReachedIsInTheVerdict) {
+  Report report = leakReport();
+  report.processes[0].limit_reached_at = "2026-01-01T00:10:00.000Z";
+  report.processes[0].reached_limits = {32, 64};
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 1000}),
+                       "; its limits of 32 and 64 open files were reached."));
+}
+
 TEST(ReportText, OneSocketIsSaidOfInTheSingular) {
   Report report = leakReport();
   report.processes[0].verdicts = {{"unlisted", 1}};
@@ -186,6 +271,40 @@ TEST(ReportFormats, LinesOfALogWithoutATimeAreTold) {
                                   renderReportMarkdown(report), renderReportHtml(report)})
     EXPECT_TRUE(contains(text, "1 line that tells of it has no known time")) << text;
   EXPECT_EQ(Json::parse(renderReportJson(report))["coverage"]["logs"][0], report.log_notes[0]);
+}
+
+// A log in local time is easily taken for one in UTC.
+TEST(ReportText, LinesOfALogOutsideTheRecordingAreTold) {
+  Report report = leakReport();
+  ASSERT_EQ(report.coverage[0].last_at, "2026-01-01T01:00:00.000Z");
+  const auto mark = [](const std::string& at, int64_t count) {
+    return MarkReport{.database = "leak.db",
+                      .at = at,
+                      .kind = "EMFILE",
+                      .source = "app.log",
+                      .count = count,
+                      .text = "too many open files",
+                      .last_at = at};
+  };
+  report.marks = {mark("2026-01-01T00:10:00.000Z", 1), mark("2026-01-01T02:10:00.000Z", 2)};
+  std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "The log complains 3 times from 2026-01-01T00:10:00Z to "
+                       "2026-01-01T02:10:00Z, 2 of them outside the recording, first: too many"))
+      << text.substr(0, 2000);
+  EXPECT_FALSE(contains(text, "--log-timezone"));
+  report.logs = {
+      {.database = "leak.db",
+       .logs = {.columns = {"path", "without_zone"}, .rows = {{"app.log", int64_t{2}}}}}};
+  text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text,
+                       "Whether the times of the log are right: 2 of them have no zone, and lines "
+                       "lie outside the recording (--log-timezone gives the zone)."))
+      << text.substr(0, 2000);
+  // A recording goes on for a while after its last snapshot.
+  report.marks = {mark("2026-01-01T00:10:00.000Z", 3), mark("2026-01-01T01:00:02.000Z", 1)};
+  text = renderReportText(report, {.width = 1000});
+  EXPECT_FALSE(contains(text, "outside the recording")) << text.substr(0, 2000);
 }
 
 // A line break would end the command, or get into the name.

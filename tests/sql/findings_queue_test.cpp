@@ -1,0 +1,186 @@
+// schema/findings/ on what waits: in accept queues, and for a program that reads it. What was so
+// is not told as if it were.
+#include <string>
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include "tests/sql/findings.h"
+
+namespace fdmortem::test {
+
+namespace {
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// --- an accept queue without a free fd ---
+
+TEST(QueueFindings, WhatWaitedUnderALimitThatWasRaisedSinceIsPast) {
+  const std::string drawing = R"(
+    snapshots:  R       .     .     .    .    .
+    process a:  ok      .     .     .    .    .
+    limit a:    2/9     .     3/9   .    9/9  .
+    fd a/0:     s500    .     .     .    .    .
+    fd a/1:     p9      .     .     .    .    .
+    fd a/2:     _       .     .     p10  .    .
+    tcp 500 local=0.0.0.0:9091:  LISTEN  .  .  .  .  .
+    queue 500:  4       6     0     7    0    .
+  )";
+  EXPECT_EQ(titleOf(drawing, "accept-queue"),
+            "up to 7 connections waited in the accept queue of 0.0.0.0:9091 while no fd was free, "
+            "at last at 2026-01-01T00:00:30Z");
+  const std::string explanation = explanationOf(drawing, "accept-queue");
+  EXPECT_TRUE(contains(explanation, "while no fd number below the limit was free.")) << explanation;
+  EXPECT_TRUE(contains(explanation, "accept() failed with EMFILE then")) << explanation;
+  EXPECT_FALSE(contains(adviceOf(drawing, "accept-queue"), "raise the limit"));
+}
+
+TEST(QueueFindings, WhatWaitsWithoutAFreeFdIsToldOfTheEnd) {
+  const std::string drawing = R"(
+    snapshots:  R       .     .     .
+    process a:  ok      .     .     .
+    limit a:    2/9     .     .     .
+    fd a/0:     s500    .     .     .
+    fd a/1:     p9      .     .     .
+    tcp 500 local=0.0.0.0:9091:  LISTEN  .  .  .
+    queue 500:  4       6     .     5
+  )";
+  EXPECT_EQ(titleOf(drawing, "accept-queue"),
+            "5 connections wait in the accept queue of 0.0.0.0:9091, and no fd is free");
+  EXPECT_TRUE(contains(explanationOf(drawing, "accept-queue"),
+                       "shows up to 6 connections in its queue (snapshot 2, 2026-01-01T00:00:10Z), "
+                       "while no fd number below the limit is free."));
+}
+
+TEST(QueueFindings, OfAProcessThatHasEndedNobodyWaitsAnyMore) {
+  EXPECT_EQ(titleOf(R"(
+    snapshots:  R       .     .
+    process a:  ok      .     -
+    limit a:    1/9     .     .
+    fd a/0:     s500    .     -
+    tcp 500 local=0.0.0.0:9091:  LISTEN  .  -
+    queue 500:  4       6     .
+  )",
+                    "accept-queue"),
+            "up to 6 connections waited in the accept queue of 0.0.0.0:9091 while no fd was free, "
+            "at last at 2026-01-01T00:00:10Z");
+}
+
+TEST(QueueFindings, ANumberThatStandsStillIsNoQueueThatFillsUp) {
+  const std::string start = R"(
+    snapshots:  R       .     .     .
+    process a:  ok      .     .     .
+    limit a:    1/9     .     .     .
+    fd a/0:     s500    .     .     .
+    tcp 500:    LISTEN  .     .     .
+  )";
+  const std::string still = explanationOf(start + "queue 500:  4  6  .  .\n", "accept-queue");
+  EXPECT_TRUE(contains(still, "It stood at 6 from snapshot 2 to 4.")) << still;
+  EXPECT_TRUE(contains(still, "Not known: whether it is full")) << still;
+  EXPECT_FALSE(
+      contains(explanationOf(start + "queue 500:  4  5  6  7\n", "accept-queue"), "stood"));
+}
+
+// --- an accept queue with free fds ---
+
+TEST(QueueFindings, WhatNobodyAcceptsThoughFdsAreFree) {
+  const std::string start = R"(
+    snapshots:  R       .     .     .     .
+    process a:  ok      .     .     .     .
+    limit a:    9/9     .     .     .     .
+    fd a/0:     s500    .     .     .     .
+    tcp 500 local=0.0.0.0:9091:  LISTEN  .  .  .  .
+  )";
+  const std::string stuck = start + "queue 500:  3  5  7  8  9\n";
+  EXPECT_EQ(findingsOf(stuck), "accept-queue warning 100\n");
+  EXPECT_EQ(titleOf(stuck, "accept-queue"),
+            "9 connections wait in the accept queue of 0.0.0.0:9091, and the program does not "
+            "accept them");
+  EXPECT_TRUE(contains(explanationOf(stuck, "accept-queue"),
+                       "in each snapshot of the last 40 s, while fds are free"));
+  // It was empty meanwhile; only a few wait.
+  EXPECT_EQ(findingsOf(start + "queue 500:  9  9  0  9  9\n"), "");
+  EXPECT_EQ(findingsOf(start + "queue 500:  3  5  7  6  7\n"), "");
+}
+
+// --- what the program does not read ---
+
+/// A listener and so many connections in a state, with a queue each.
+std::string clients(int count, const std::string& states, const std::string& queues = {}) {
+  std::string drawing =
+      timeOf(6) + "fd a/0: s400 . . . . .\ntcp 400 local=0.0.0.0:9091: LISTEN . . . . .\n";
+  for (int i = 0; i < count; ++i) {
+    drawing += fmt::format("fd a/{}: s{} . . . . .\n", 1 + i, 500 + i);
+    drawing += fmt::format("tcp {} local=192.0.2.1:9091 remote=198.51.100.7:{}: {}\n", 500 + i,
+                           1000 + i, states);
+    if (!queues.empty()) drawing += fmt::format("queue {}: {}\n", 500 + i, queues);
+  }
+  return drawing;
+}
+
+TEST(UnreadData, ConnectionsThatTheProgramDoesNotRead) {
+  const std::string drawing = clients(8, "EST . . . . .", "0 5 . 20 . .");
+  EXPECT_EQ(findingsOf(drawing), "unread-data warning 100\n");
+  EXPECT_EQ(
+      titleOf(drawing, "unread-data"),
+      "8 ESTABLISHED connections have data that the program has not read for longer than 30 s");
+  EXPECT_TRUE(contains(explanationOf(drawing, "unread-data"),
+                       "the longest for 40 s. At the end each has 20 bytes. "));
+}
+
+TEST(UnreadData, NoneWhereItWasReadMeanwhile) {
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 0 20 . .")), "");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 20 5 . .")), "") << "some was read";
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 20 20 20 0")), "");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "0 0 20 . . .")), "") << "for 30 s only";
+  EXPECT_EQ(findingsOf(clients(7, "EST . . . . .", "20 . . . . .")), "") << "only a few";
+}
+
+// --- what the program has shut down ---
+
+TEST(HalfClosed, ConnectionsThatAreShutDownAndNotClosed) {
+  const std::string drawing = clients(8, "EST FW2 . . . .");
+  EXPECT_EQ(findingsOf(drawing), "half-closed warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "half-closed"),
+            "8 connections stay in FIN_WAIT2: the program has shut them down and not closed them");
+}
+
+TEST(HalfClosed, NotForAsLongAsPeersNeed) {
+  EXPECT_EQ(findingsOf(clients(8, "EST . FW2 . . .")), "") << "for 30 s only";
+  EXPECT_EQ(findingsOf(clients(7, "EST FW2 . . . .")), "") << "only a few";
+}
+
+// --- limits ---
+
+TEST(LimitFindings, EachLimitThatWasReachedIsTold) {
+  const std::string drawing =
+      timeOf(7) + "limit a: 3/9 . 5/9 . . 9/9 .\n" + curve({2, 3, 3, 4, 5, 5, 5});
+  EXPECT_EQ(titleOf(drawing, "limit-reached"),
+            "the limit of 3 open files was reached between 2026-01-01T00:00:00Z and "
+            "2026-01-01T00:00:10Z, one of 5 at 2026-01-01T00:00:40Z");
+  const std::string explanation = explanationOf(drawing, "limit-reached");
+  EXPECT_TRUE(contains(explanation,
+                       "in 1 of the 1 snapshots with a limit of 3 and in 1 of the 3 with one of 5 "
+                       "from snapshot 2 on."))
+      << explanation;
+}
+
+TEST(LimitFindings, OneThatEndedWithFdsToSpareIsInformation) {
+  const std::string ended = "snapshots: R . . .\nprocess a: ok . . -\nlimit a: 10/10 . . .\n";
+  EXPECT_EQ(findingsOf(ended + curve({3, 9, 3, 3})), "limit-reached info 100\n");
+  EXPECT_EQ(findingsOf(ended + curve({3, 3, 9, 9})), "limit-reached warning 100\n");
+  EXPECT_EQ(findingsOf(timeOf(4) + limitOf("10/10", 4) + curve({3, 9, 3, 3})),
+            "limit-reached warning 100\n")
+      << "it can come back";
+}
+
+TEST(LimitFindings, HowManyTimesItWasReached) {
+  EXPECT_EQ(titleOf(timeOf(7) + limitOf("8/8", 7) + curve({7, 8, 7, 8, 8, 7, 7}), "limit-reached"),
+            "the limit of 8 open files was reached between 2026-01-01T00:00:00Z and "
+            "2026-01-01T00:00:10Z, and again, 2 times in all, at last at 2026-01-01T00:00:40Z");
+}
+
+}  // namespace
+}  // namespace fdmortem::test
