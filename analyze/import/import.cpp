@@ -401,6 +401,10 @@ class Importer {
       settled_->addNetTable(rows.numberOr(0, 0), netns->second, rows.numberOr(2, 0),
                             rows.numberOr(3, 0));
     });
+    forEachOf("epoll_watch_change", [&](const RowReader& rows) {
+      const auto process = processes_.find(rows.numberOr(1, kAny));
+      if (process != processes_.end()) settled_->addWatch(process->second, rows.numberOr(4, kAny));
+    });
     for (const ArchiveTable& table : plainTables()) {
       if (table.rows == TableRows::Other) continue;
       Extent& extent = extents_[table.name];
@@ -411,8 +415,9 @@ class Importer {
         settle(table);
       });
     }
-    settled_->decide(namesOfSettled());
-    settled_->store(analysis_);
+    const SettledFds::Names names = namesOfSettled();
+    settled_->decide(names);
+    settled_->store(analysis_, names);
   }
 
   template <class Take>

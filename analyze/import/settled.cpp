@@ -17,6 +17,10 @@ constexpr int8_t kEstablished = 1;  // tcp_state.state
 constexpr int8_t kClose = 7;
 constexpr int8_t kListen = 10;
 constexpr int8_t kLastState = 12;
+/// threshold.few_free of schema/views/threshold.sql.
+constexpr int64_t kFewFree = 3;
+constexpr int32_t kOpen = ConnectionGroups::kOpen;
+constexpr int64_t kTcp6Table = static_cast<int64_t>(NetTable::Tcp6);
 constexpr int64_t kLastTcpTable = static_cast<int64_t>(NetTable::Tcp6);
 
 bool is(int64_t change, Change expected) {
@@ -95,6 +99,10 @@ void SettledFds::addNetTable(int64_t snapshot, int64_t netns, int64_t net_table,
     noteRead(tables_, netns, net_table, *at, status == static_cast<int64_t>(ReadStatus::Whole));
 }
 
+void SettledFds::addWatch(int64_t process, int64_t watched_fd) {
+  watched_.tryEmplace(keyOf(process, watched_fd), true);
+}
+
 void SettledFds::addFd(const FdRow& row) {
   const auto at = indexOf(row.snapshot);
   fd_owners_.push_back(at ? takeFd(row, *at) : kNobody);
@@ -166,16 +174,21 @@ void SettledFds::addInet(const InetRow& row) {
   if (!at) return;
   noteListener(row, *at);
   Episode* episode = plainEpisodeOf(row.inode);
-  if (episode == nullptr) return;
   if (row.net_table > kLastTcpTable) {
-    episode->has_other_row = true;
+    if (episode != nullptr) episode->has_other_row = true;
     return;
   }
-  if (episode->connection < 0) {
+  if (episode != nullptr && episode->connection < 0) {
     beginConnection(*episode, row, *at);
-  } else if (!extendConnection(connections_[static_cast<size_t>(episode->connection)], row, *at)) {
+  } else if (episode != nullptr &&
+             !extendConnection(connections_[static_cast<size_t>(episode->connection)], row, *at)) {
     episode->is_plain = false;
   }
+  // What becomes of it is for SQL to say.
+  const bool is_known = episode != nullptr && episode->is_plain;
+  if (!is_known && row.inode != 0 && row.state != kListen && !is(row.change, Change::Gone))
+    groups_.addUnknown(row.remote, row.remote_port, row.local_port);
+  if (episode == nullptr) return;
   inet_owners_.back() = static_cast<Owner>(episode - episodes_.data());
 }
 
@@ -271,7 +284,7 @@ bool SettledFds::wasReadThroughout(const Episode& episode) const {
 void SettledFds::findFull() {
   for (const Episode& episode : episodes_) {
     const auto limit = lowest_limits_.find(episode.process);
-    if (limit == lowest_limits_.end() || episode.fd < limit->second - 1) continue;
+    if (limit == lowest_limits_.end() || episode.fd < limit->second - kFewFree) continue;
     const auto first = full_.try_emplace(episode.process, episode.opened).first;
     first->second = std::min(first->second, episode.opened);
   }
@@ -284,12 +297,15 @@ bool SettledFds::isBeforeFull(const Episode& episode) const {
   return full == full_.end() || episode.closed <= full->second;
 }
 
-/// One row of one table, from before the fd was opened until after it was closed.
+/// One row of one table, from before the fd was opened until after it was closed, or to the end.
 bool SettledFds::isListedThroughout(const Episode& episode, const Names& names) const {
   if (episode.connection < 0 || episode.autopsy >= 0 || episode.has_other_row) return false;
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
-  if (connection.gone < episode.closed || connection.listed > episode.opened) return false;
-  if (!covers(tables_, connection.netns, connection.net_table, connection.listed, connection.gone))
+  const bool is_longer =
+      episode.closed < 0 ? connection.gone < 0 : connection.gone >= episode.closed;
+  const int32_t last = connection.gone < 0 ? lastSnapshot() : connection.gone;
+  if (!is_longer || connection.listed > episode.opened) return false;
+  if (!covers(tables_, connection.netns, connection.net_table, connection.listed, last))
     return false;
   const std::pair port(names.netns_inode(connection.netns), int64_t{connection.local_port});
   return listeners_.contains(port) || !perhaps_listeners_.contains(port);
@@ -339,6 +355,79 @@ void SettledFds::decide(const Names& names) {
     left_out_.push_back(canBeLeftOut(episode, names) ? 1 : 0);
     if (left_out_.back() != 0) count(episode, names);
   }
+  findSteady();
+  decideOpen(names);
+}
+
+void SettledFds::findSteady() {
+  for (const auto& [key, stretch] : processes_) {
+    const auto process = static_cast<int32_t>(std::get<0>(key));
+    const bool is_only =
+        steady_.try_emplace(process, ConnectionGroups::Span{stretch.from, lastSnapshot()}).second;
+    if (!is_only || std::get<2>(key) != recordings_.back() || stretch.until != INT32_MAX ||
+        ended_.contains(process) || full_.contains(process))
+      steady_.at(process).last = -1;
+  }
+  std::erase_if(steady_, [](const auto& entry) { return entry.second.last < 0; });
+}
+
+/// Of a process that was read throughout.
+bool SettledFds::isKnownConnection(const Episode& episode, const Names& names) const {
+  return episode.is_plain && episode.link_type == kSocket && steady_.contains(episode.process) &&
+         isListedThroughout(episode, names);
+}
+
+/// Unless its connection has gone before it: then it is of no group.
+void SettledFds::noteUnknown(const Episode& episode) {
+  if (episode.connection < 0) return;
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (connection.gone >= 0 && (episode.closed < 0 || connection.gone < episode.closed)) return;
+  groups_.addUnknown(connection.remote, connection.remote_port, connection.local_port);
+}
+
+/// Of those that are open connections.
+bool SettledFds::canOnlyBeCounted(const Episode& episode, const Names& names) {
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (lastStateOf(episode) != kEstablished || connection.local_port == 0 ||
+      connection.remote_port == 0 || watched_.find(keyOf(episode.process, episode.fd)) != nullptr)
+    return false;
+  const auto group = groupOf(episode, names);
+  if (!group) return true;
+  return !groups_.mayOnlyGrow(*group) &&
+         !(isIn(connection, names)
+               ? groups_.hasUnknownAt(connection.local_port)
+               : groups_.hasUnknownWith(connection.remote, connection.remote_port));
+}
+
+void SettledFds::decideOpen(const Names& names) {
+  std::vector<size_t> open;
+  for (size_t i = 0; i < episodes_.size(); ++i) {
+    const Episode& episode = episodes_[i];
+    if (!isKnownConnection(episode, names)) {
+      if (left_out_[i] == 0) noteUnknown(episode);
+      continue;
+    }
+    if (episode.closed < 0) open.push_back(i);
+    if (const auto group = groupOf(episode, names))
+      groups_.add(*group, steady_.at(episode.process), episode.opened,
+                  episode.closed < 0 ? kOpen : episode.closed);
+  }
+  // Where all are in tcp6, each is told of.
+  std::set<int32_t> with_tcp;
+  for (const int64_t net_table : {kLastTcpTable - 1, kLastTcpTable}) {
+    for (const size_t i : open) {
+      const Episode& episode = episodes_[i];
+      const int8_t listed_in = connections_[static_cast<size_t>(episode.connection)].net_table;
+      if (listed_in != net_table ||
+          (listed_in == kTcp6Table && !with_tcp.contains(episode.process)) ||
+          !canOnlyBeCounted(episode, names))
+        continue;
+      left_out_[i] = 1;
+      with_tcp.insert(episode.process);
+      count(episode, names);
+      countPeer(episode, names);
+    }
+  }
 }
 
 SettledFds::Fate SettledFds::of(const std::vector<Owner>& owners, size_t place) const {
@@ -356,66 +445,103 @@ SettledFds::Fate SettledFds::ofFd(size_t place) const {
   return before.is_replaced && is_kept ? Fate::End : fate;
 }
 
+uint64_t SettledFds::seriesOf(int32_t process, std::string_view what, std::string_view name) {
+  return series_
+      .try_emplace({process, std::string(what), std::string(name)}, uint64_t{series_.size()})
+      .first->second;
+}
+
 void SettledFds::countAs(int32_t process, std::string_view what, std::string_view name,
                          int32_t opened, int32_t closed) {
-  const uint64_t series =
-      series_.try_emplace({process, std::string(what), std::string(name)}, uint64_t{series_.size()})
-          .first->second
-      << 32U;
-  ++counts_[series | static_cast<uint32_t>(opened)].opened;
-  ++counts_[series | static_cast<uint32_t>(closed)].closed;
+  countIn(seriesOf(process, what, name), opened, closed);
+}
+
+void SettledFds::countIn(uint64_t series, int32_t opened, int32_t closed) {
+  Count& count = counts_[series << 32U | static_cast<uint32_t>(opened)];
+  ++count.opened;
+  if (closed == kOpen) {
+    ++count.kept;
+  } else {
+    ++counts_[series << 32U | static_cast<uint32_t>(closed)].closed;
+  }
 }
 
 void SettledFds::count(const Episode& episode, const Names& names) {
+  const int32_t closed = episode.closed < 0 ? kOpen : episode.closed;
   countAs(episode.process, "kind", episode.link_type == kSocket ? "socket" : "pipe", episode.opened,
-          episode.closed);
+          closed);
   if (episode.link_type != kSocket) return;
   if (episode.connection >= 0) return countConnection(episode, names);
   if (episode.autopsy < 0) {
-    countAs(episode.process, "verdict", "other", episode.opened, episode.closed);
-    countAs(episode.process, "socket", names.text(episode.protocol), episode.opened,
-            episode.closed);
+    countAs(episode.process, "verdict", "other", episode.opened, closed);
+    countAs(episode.process, "socket", names.text(episode.protocol), episode.opened, closed);
     return;
   }
   const int32_t dead_since = autopsies_[static_cast<size_t>(episode.autopsy)].first;
-  countAs(episode.process, "verdict", "outlived", dead_since, episode.closed);
+  countAs(episode.process, "verdict", "outlived", dead_since, closed);
   if (dead_since > episode.opened)
     countAs(episode.process, "verdict", "unlisted", episode.opened, dead_since);
 }
 
-/// As fd_class of schema/views/growth.sql has it.
+/// While the fd was open.
+int8_t SettledFds::lastStateOf(const Episode& episode) const {
+  int32_t last = connections_[static_cast<size_t>(episode.connection)].last_state;
+  while (episode.closed >= 0 && last >= 0 &&
+         states_[static_cast<size_t>(last)].from >= episode.closed)
+    last = states_[static_cast<size_t>(last)].before;
+  return last < 0 ? int8_t{0} : states_[static_cast<size_t>(last)].state;
+}
+
+bool SettledFds::isIn(const Connection& connection, const Names& names) const {
+  return connection.local_port != 0 &&
+         listeners_.contains({names.netns_inode(connection.netns), int64_t{connection.local_port}});
+}
+
+/// As fd_class of schema/views/growth.sql has it: the series of the class and name.
+std::optional<uint64_t> SettledFds::groupOf(const Episode& episode, const Names& names) {
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (!isIn(connection, names)) {
+    if (connection.remote_port == 0) return {};
+    return seriesOf(episode.process, "pool",
+                    names.endpoint(connection.remote, connection.remote_port));
+  }
+  if (lastStateOf(episode) != kEstablished || episode.is_busy) return {};
+  return seriesOf(episode.process, "idle", fmt::format("port {}", connection.local_port));
+}
+
 void SettledFds::countConnection(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
-  int8_t last_state = 0;
-  int32_t until = episode.closed;
+  const int32_t closed = episode.closed < 0 ? kOpen : episode.closed;
+  int32_t until = closed;
   for (int32_t i = connection.last_state; i >= 0 && until > episode.opened;
        i = states_[static_cast<size_t>(i)].before) {
     const State& state = states_[static_cast<size_t>(i)];
     if (state.from >= until) continue;
-    if (last_state == 0) last_state = state.state;
     const int32_t from = std::max(state.from, episode.opened);
     countAs(episode.process, "verdict", names.verdicts.at(state.state), from, until);
     until = from;
   }
-  const bool is_in =
-      connection.local_port != 0 &&
-      listeners_.contains({names.netns_inode(connection.netns), int64_t{connection.local_port}});
-  if (!is_in && connection.remote_port != 0) {
-    countAs(episode.process, "pool", names.endpoint(connection.remote, connection.remote_port),
-            episode.opened, episode.closed);
-  } else if (is_in && last_state == kEstablished && !episode.is_busy) {
-    countAs(episode.process, "idle", fmt::format("port {}", connection.local_port), episode.opened,
-            episode.closed);
-  }
+  if (const auto group = groupOf(episode, names)) countIn(*group, episode.opened, closed);
 }
 
-void SettledFds::store(SQLite::Database& analysis) const {
-  SQLite::Statement insert(analysis, "INSERT INTO _left_out VALUES (?,?,?,?,?,?)");
-  std::vector<const std::tuple<int32_t, std::string, std::string>*> names(series_.size());
+void SettledFds::countPeer(const Episode& episode, const Names& names) {
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  const bool is_in = isIn(connection, names);
+  ++peers_[{.process = episode.process,
+            .net_table = connection.net_table,
+            .is_in = is_in,
+            .local_port = is_in ? connection.local_port : 0,
+            .remote = connection.remote,
+            .remote_port = is_in ? 0 : connection.remote_port}];
+}
+
+void SettledFds::store(SQLite::Database& analysis, const Names& names) const {
+  SQLite::Statement insert(analysis, "INSERT INTO _left_out VALUES (?,?,?,?,?,?,?)");
+  std::vector<const std::tuple<int32_t, std::string, std::string>*> series(series_.size());
   for (const auto& [name, place] : series_)
-    names[place] = &name;
+    series[place] = &name;
   for (const auto& [key, count] : counts_) {
-    const auto& [process, what, name] = *names[key >> 32U];
+    const auto& [process, what, name] = *series[key >> 32U];
     insert.reset();
     insert.bind(1, process);
     insert.bind(2, what);
@@ -423,7 +549,22 @@ void SettledFds::store(SQLite::Database& analysis) const {
     insert.bind(4, first_snapshot_ + static_cast<int64_t>(key & 0xffffffffU));
     insert.bind(5, count.opened);
     insert.bind(6, count.closed);
+    insert.bind(7, count.kept);
     insert.exec();
+  }
+  SQLite::Statement insert_peer(analysis, "INSERT INTO _left_out_peer VALUES (?,?,?,?,?,?)");
+  for (const auto& [peer, count] : peers_) {
+    std::string name = names.endpoint(peer.remote, peer.remote_port);
+    if (peer.is_in) name.resize(name.rfind(':'));
+    insert_peer.reset();
+    insert_peer.clearBindings();
+    insert_peer.bind(1, peer.process);
+    insert_peer.bind(2, peer.net_table);
+    insert_peer.bind(3, peer.is_in ? "in" : "out");
+    if (peer.is_in) insert_peer.bind(4, peer.local_port);
+    insert_peer.bind(5, name);
+    insert_peer.bind(6, count);
+    insert_peer.exec();
   }
 }
 

@@ -1,7 +1,8 @@
-// Fds that were opened and closed while it was recorded, and of which nothing is unusual: the
-// report counts them and tells nothing else of them, so that their rows need not be derived from.
+// Fds of which nothing is unusual, and that were closed again or are open connections: the report
+// counts them and tells nothing else of them, so that their rows need not be derived from.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "analyze/import/connection_groups.h"
 #include "analyze/import/flat_map.h"
 
 namespace SQLite {
@@ -26,9 +28,12 @@ namespace fdmortem {
 /// in the order in which they were added. What is left out is pipes, sockets of other protocols
 /// than TCP, connections that were listed as long as their fd was open, and sockets that were dead
 /// all that time and say so themselves, each closed before the last look at its process and before
-/// that first came near its limit of open files. All else is kept: what SQL (schema/views) makes of
-/// the rows that are left and of `_left_out` is, for whoever asks for fds that are open at the end
-/// or for numbers of fds, what it makes of all.
+/// that first came near its limit of open files. And connections that are open and ESTABLISHED at
+/// the end, of processes that were read to the end and never came near their limit: unless an epoll
+/// watched a file under that number, their group may only grow, or all connections of the process
+/// are in tcp6, for then each is told of. All else is kept: what SQL (schema/views) makes of the
+/// rows that are left, of `_left_out` and `_left_out_peer` is, for the queries of a report, what it
+/// makes of all.
 class SettledFds {
  public:
   static constexpr int64_t kNone = INT64_MIN;  ///< NULL
@@ -77,6 +82,8 @@ class SettledFds {
   void addLimit(int64_t process, int64_t soft_limit);
   /// Of net_table_change.
   void addNetTable(int64_t snapshot, int64_t netns, int64_t net_table, int64_t status);
+  /// Of epoll_watch_change; before the fds.
+  void addWatch(int64_t process, int64_t watched_fd);
   void addFd(const FdRow& row);
   void addInet(const InetRow& row);
   void addAutopsy(const AutopsyRow& row);
@@ -90,8 +97,8 @@ class SettledFds {
   Fate ofAutopsy(size_t place) const { return of(autopsy_owners_, place); }
   Fate ofQueue(size_t place) const { return of(queue_owners_, place); }
 
-  /// Fills `_left_out` (schema/analysis.sql).
-  void store(SQLite::Database& analysis) const;
+  /// Fills `_left_out` and `_left_out_peer` (schema/analysis.sql).
+  void store(SQLite::Database& analysis, const Names& names) const;
 
  private:
   /// Index of an episode; kNobody: of none that may be left out.
@@ -140,6 +147,16 @@ class SettledFds {
   struct Count {
     int64_t opened = 0;
     int64_t closed = 0;
+    int64_t kept = 0;  ///< of those opened: not closed
+  };
+  /// Connections that are open at the end, as peer_group of schema/views/summary.sql has them.
+  struct Peer {
+    int32_t process, net_table;
+    bool is_in;
+    int64_t local_port;  ///< 0 unless is_in
+    int64_t remote;
+    int64_t remote_port;  ///< 0 if is_in
+    auto operator<=>(const Peer&) const = default;
   };
   /// The first stretch of a recording in which a process or table was read whole.
   struct Stretch {
@@ -154,6 +171,7 @@ class SettledFds {
   void noteRead(Stretches& stretches, int64_t what, int64_t which, int32_t at, bool is_whole);
   bool covers(const Stretches& stretches, int64_t what, int64_t which, int32_t from,
               int32_t to) const;
+  int32_t lastSnapshot() const { return static_cast<int32_t>(recordings_.size()) - 1; }
   bool isInOneRecording(int32_t a, int32_t b) const;
   Episode* plainEpisodeOf(int64_t inode);
   Owner begin(const FdRow& row, int32_t at, Owner before);
@@ -171,8 +189,19 @@ class SettledFds {
   bool canBeLeftOut(const Episode& episode, const Names& names) const;
   void count(const Episode& episode, const Names& names);
   void countConnection(const Episode& episode, const Names& names);
+  void countPeer(const Episode& episode, const Names& names);
   void countAs(int32_t process, std::string_view what, std::string_view name, int32_t opened,
                int32_t closed);
+  void countIn(uint64_t series, int32_t opened, int32_t closed);
+  uint64_t seriesOf(int32_t process, std::string_view what, std::string_view name);
+  int8_t lastStateOf(const Episode& episode) const;
+  bool isIn(const Connection& connection, const Names& names) const;
+  std::optional<uint64_t> groupOf(const Episode& episode, const Names& names);
+  void findSteady();
+  bool isKnownConnection(const Episode& episode, const Names& names) const;
+  void noteUnknown(const Episode& episode);
+  bool canOnlyBeCounted(const Episode& episode, const Names& names);
+  void decideOpen(const Names& names);
 
   bool is_off_ = false;  ///< nothing is left out
   int64_t first_snapshot_ = 0;
@@ -181,8 +210,13 @@ class SettledFds {
   Stretches processes_;
   std::map<int64_t, int32_t> ended_;          ///< by process: the first snapshot without it
   std::map<int64_t, int64_t> lowest_limits_;  ///< by process
-  /// By process: the first snapshot in which all numbers below its lowest limit may be taken.
+  /// By process: the first snapshot in which nearly all numbers below its lowest limit may be
+  /// taken.
   std::map<int32_t, int32_t> full_;
+  /// Those that never came so far, and were read from their first to the last snapshot of all.
+  std::map<int32_t, ConnectionGroups::Span> steady_;
+  FlatMap<bool> watched_;  ///< by process and fd
+  ConnectionGroups groups_;
   Stretches tables_;  ///< by namespace and table
   std::vector<Episode> episodes_;
   std::vector<uint8_t> left_out_;  ///< of each episode whether it is
@@ -199,6 +233,7 @@ class SettledFds {
   std::vector<Owner> fd_owners_, inet_owners_, autopsy_owners_, queue_owners_;
   std::map<std::tuple<int32_t, std::string, std::string>, uint64_t> series_;
   std::unordered_map<uint64_t, Count> counts_;  ///< by series and snapshot
+  std::map<Peer, int64_t> peers_;
 };
 
 }  // namespace fdmortem

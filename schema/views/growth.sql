@@ -184,12 +184,17 @@ WITH bound AS (
   JOIN bound b USING (process)
   GROUP BY m.process, m.class, m.name
   UNION ALL
-  -- None of these is open at the end.
+  -- Those of these that were closed were so before the last of these times.
   SELECT l.process, l.what, l.name, b.hours,
     sum(iif(l.snapshot <= mark_0, l.opened - l.closed, 0)),
     sum(iif(l.snapshot <= mark_1, l.opened - l.closed, 0)),
     sum(iif(l.snapshot <= mark_2, l.opened - l.closed, 0)),
-    sum(iif(l.snapshot <= mark_3, l.opened - l.closed, 0)), 0, 0, 0, 0, 0
+    sum(iif(l.snapshot <= mark_3, l.opened - l.closed, 0)),
+    sum(iif(l.snapshot <= mark_4, l.kept, 0)),
+    sum(iif(l.snapshot > mark_0 AND l.snapshot <= mark_1, l.kept, 0)),
+    sum(iif(l.snapshot > mark_1 AND l.snapshot <= mark_2, l.kept, 0)),
+    sum(iif(l.snapshot > mark_2 AND l.snapshot <= mark_3, l.kept, 0)),
+    sum(iif(l.snapshot > mark_3 AND l.snapshot <= mark_4, l.kept, 0))
   FROM _left_out l
   JOIN bound b USING (process)
   WHERE l.what <> 'verdict' AND NOT (l.what = 'kind' AND l.name = 'socket')
