@@ -326,6 +326,14 @@ CREATE TABLE _left_out_peer (
   count INTEGER
 );
 
+-- And those that an epoll of their process watches, each under its number.
+CREATE TABLE _left_out_watched (
+  process INTEGER,
+  fd INTEGER,
+  inode INTEGER,
+  PRIMARY KEY (process, fd)
+) WITHOUT ROWID;
+
 -- Names of the numbers that rows hold.
 
 CREATE TABLE tcp_state (

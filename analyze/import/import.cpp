@@ -405,7 +405,9 @@ class Importer {
     });
     forEachOf("epoll_watch_change", [&](const RowReader& rows) {
       const auto process = processes_.find(rows.numberOr(1, kAny));
-      if (process != processes_.end()) settled_->addWatch(process->second, rows.numberOr(4, kAny));
+      if (process == processes_.end()) return;
+      settled_->addWatch(
+          {process->second, rows.numberOr(4, 0), rows.numberOr(3, 0), rows.numberOr(5, kNoNumber)});
     });
     settleRows();
     const SettledFds::Names names = namesOfSettled();
@@ -472,7 +474,7 @@ class Importer {
   void settle(const ArchiveTable& table, const int64_t* row) {
     switch (table.rows) {
       case TableRows::Fd:
-        settled_->addFd({row[0], row[1], row[2], row[3], row[4], row[5], row[7]});
+        settled_->addFd({row[0], row[1], row[2], row[3], row[4], row[5], row[7], row[10]});
         break;
       case TableRows::Inet:
         settled_->addInet(

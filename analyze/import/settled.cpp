@@ -99,8 +99,19 @@ void SettledFds::addNetTable(int64_t snapshot, int64_t netns, int64_t net_table,
     noteRead(tables_, netns, net_table, *at, status == static_cast<int64_t>(ReadStatus::Whole));
 }
 
-void SettledFds::addWatch(int64_t process, int64_t watched_fd) {
-  watched_.tryEmplace(keyOf(process, watched_fd), true);
+void SettledFds::addWatch(const WatchRow& row) {
+  Watches& watches = watches_.tryEmplace(keyOf(row.process, row.watched_fd), {}).first;
+  const bool is_first = watches.files == 0 && is(row.change, Change::Present);
+  if (is(row.change, Change::Gone)) {
+    --watches.files;
+    watches.inodes -= static_cast<uint64_t>(row.inode);
+  } else if (is_first || is(row.change, Change::Appeared)) {
+    ++watches.files;
+    watches.inodes += static_cast<uint64_t>(row.inode);
+  } else if (!watches.isOne(row.inode)) {
+    watches.is_plain = false;
+  }
+  if (row.inode == kNone || watches.files < 0) watches.is_plain = false;
 }
 
 void SettledFds::addFd(const FdRow& row) {
@@ -121,6 +132,7 @@ SettledFds::Owner SettledFds::takeFd(const FdRow& row, int32_t at) {
                          row.link_type == episode.link_type;
     if (goes_on || is_gone) {
       if (is_gone) episode.closed = at;
+      noteInode(episode, row);
       if (!isInOneRecording(episode.opened, at)) episode.is_plain = false;
       episode.protocol = is_gone ? episode.protocol : row.protocol;
       episode.last_row = at;
@@ -135,6 +147,10 @@ SettledFds::Owner SettledFds::takeFd(const FdRow& row, int32_t at) {
   return slot;
 }
 
+void SettledFds::noteInode(Episode& episode, const FdRow& row) {
+  if (row.inode != kNone && row.inode != episode.link_number) episode.has_own_inode = false;
+}
+
 SettledFds::Owner SettledFds::begin(const FdRow& row, int32_t at, Owner before) {
   const auto owner = static_cast<Owner>(episodes_.size());
   Episode& episode = episodes_.emplace_back();
@@ -145,6 +161,7 @@ SettledFds::Owner SettledFds::begin(const FdRow& row, int32_t at, Owner before) 
   episode.before = before;
   episode.protocol = row.protocol;
   episode.link_number = row.link_number;
+  noteInode(episode, row);
   episode.link_type = static_cast<int8_t>(std::clamp<int64_t>(row.link_type, -1, 3));
   episode.is_plain = (episode.link_type == kSocket || episode.link_type == kPipe) &&
                      row.link_number > 0 && !is(row.change, Change::Changed);
@@ -385,11 +402,18 @@ void SettledFds::noteUnknown(const Episode& episode) {
   groups_.addUnknown(connection.remote, connection.remote_port, connection.local_port);
 }
 
+/// Or not at all.
+bool SettledFds::isWatchedPlainly(const Episode& episode) {
+  const Watches* watches = watches_.find(keyOf(episode.process, episode.fd));
+  return watches == nullptr ||
+         (watches->is_plain && (watches->files == 0 || watches->isOne(episode.link_number)));
+}
+
 /// Of those that are open connections.
 bool SettledFds::canOnlyBeCounted(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
-  if (lastStateOf(episode) != kEstablished || connection.local_port == 0 ||
-      connection.remote_port == 0 || watched_.find(keyOf(episode.process, episode.fd)) != nullptr)
+  if (!episode.has_own_inode || lastStateOf(episode) != kEstablished ||
+      connection.local_port == 0 || connection.remote_port == 0 || !isWatchedPlainly(episode))
     return false;
   const auto group = groupOf(episode, names);
   if (!group) return true;
@@ -426,6 +450,8 @@ void SettledFds::decideOpen(const Names& names) {
       with_tcp.insert(episode.process);
       count(episode, names);
       countPeer(episode, names);
+      if (watches_.find(keyOf(episode.process, episode.fd)) != nullptr)
+        watched_.push_back(static_cast<Owner>(i));
     }
   }
 }
@@ -565,6 +591,15 @@ void SettledFds::store(SQLite::Database& analysis, const Names& names) const {
     insert_peer.bind(5, name);
     insert_peer.bind(6, count);
     insert_peer.exec();
+  }
+  SQLite::Statement insert_watched(analysis, "INSERT INTO _left_out_watched VALUES (?,?,?)");
+  for (const Owner owner : watched_) {
+    const Episode& episode = episodes_[static_cast<size_t>(owner)];
+    insert_watched.reset();
+    insert_watched.bind(1, episode.process);
+    insert_watched.bind(2, episode.fd);
+    insert_watched.bind(3, episode.link_number);
+    insert_watched.exec();
   }
 }
 

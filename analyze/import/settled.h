@@ -30,10 +30,10 @@ namespace fdmortem {
 /// all that time and say so themselves, each closed before the last look at its process and before
 /// that first came near its limit of open files. And connections that are open and ESTABLISHED at
 /// the end, of processes that were read to the end and never came near their limit: unless an epoll
-/// watched a file under that number, their group may only grow, or all connections of the process
-/// are in tcp6, for then each is told of. All else is kept: what SQL (schema/views) makes of the
-/// rows that are left, of `_left_out` and `_left_out_peer` is, for the queries of a report, what it
-/// makes of all.
+/// watches another file under that number, their group may only grow, or all connections of the
+/// process are in tcp6, for then each is told of. All else is kept: what SQL (schema/views) makes
+/// of the rows that are left and of the tables `_left_out*` is, for the queries of a report, what
+/// it makes of all.
 class SettledFds {
  public:
   static constexpr int64_t kNone = INT64_MIN;  ///< NULL
@@ -41,7 +41,10 @@ class SettledFds {
   /// Processes and namespaces are numbered as in the analysis; addresses and texts that are alike
   /// have the same number.
   struct FdRow {
-    int64_t snapshot, process, fd, change, link_type, link_number, protocol;
+    int64_t snapshot, process, fd, change, link_type, link_number, protocol, inode;
+  };
+  struct WatchRow {
+    int64_t process, watched_fd, change, inode;
   };
   struct InetRow {
     int64_t snapshot, netns, net_table, change, inode, local, local_port, remote, remote_port,
@@ -82,8 +85,8 @@ class SettledFds {
   void addLimit(int64_t process, int64_t soft_limit);
   /// Of net_table_change.
   void addNetTable(int64_t snapshot, int64_t netns, int64_t net_table, int64_t status);
-  /// Of epoll_watch_change; before the fds.
-  void addWatch(int64_t process, int64_t watched_fd);
+  /// Of epoll_watch_change.
+  void addWatch(const WatchRow& row);
   void addFd(const FdRow& row);
   void addInet(const InetRow& row);
   void addAutopsy(const AutopsyRow& row);
@@ -97,7 +100,7 @@ class SettledFds {
   Fate ofAutopsy(size_t place) const { return of(autopsy_owners_, place); }
   Fate ofQueue(size_t place) const { return of(queue_owners_, place); }
 
-  /// Fills `_left_out` and `_left_out_peer` (schema/analysis.sql).
+  /// Fills the tables `_left_out*` (schema/analysis.sql).
   void store(SQLite::Database& analysis, const Names& names) const;
 
  private:
@@ -122,6 +125,7 @@ class SettledFds {
     int32_t autopsy = -1;
     int8_t link_type = 0;
     bool is_plain = true;        ///< nothing unusual so far
+    bool has_own_inode = true;   ///< fdinfo tells none but that of its link
     bool is_replaced = false;    ///< what ended it is the first row of the next
     bool has_other_row = false;  ///< a table that is not TCP's lists it
     bool is_busy = false;
@@ -149,6 +153,15 @@ class SettledFds {
     int64_t closed = 0;
     int64_t kept = 0;  ///< of those opened: not closed
   };
+  /// What epolls watch under a number. Of a snapshot the rows of what came may be before those of
+  /// what went.
+  struct Watches {
+    int64_t files = 0;
+    uint64_t inodes = 0;  ///< their sum: of one file it is its own
+    bool is_plain = true;
+
+    bool isOne(int64_t inode) const { return files == 1 && inodes == static_cast<uint64_t>(inode); }
+  };
   /// Connections that are open at the end, as peer_group of schema/views/summary.sql has them.
   struct Peer {
     int32_t process, net_table;
@@ -174,6 +187,7 @@ class SettledFds {
   int32_t lastSnapshot() const { return static_cast<int32_t>(recordings_.size()) - 1; }
   bool isInOneRecording(int32_t a, int32_t b) const;
   Episode* plainEpisodeOf(int64_t inode);
+  static void noteInode(Episode& episode, const FdRow& row);
   Owner begin(const FdRow& row, int32_t at, Owner before);
   Owner takeFd(const FdRow& row, int32_t at);
   void beginConnection(Episode& episode, const InetRow& row, int32_t at);
@@ -200,6 +214,7 @@ class SettledFds {
   void findSteady();
   bool isKnownConnection(const Episode& episode, const Names& names) const;
   void noteUnknown(const Episode& episode);
+  bool isWatchedPlainly(const Episode& episode);
   bool canOnlyBeCounted(const Episode& episode, const Names& names);
   void decideOpen(const Names& names);
 
@@ -215,7 +230,7 @@ class SettledFds {
   std::map<int32_t, int32_t> full_;
   /// Those that never came so far, and were read from their first to the last snapshot of all.
   std::map<int32_t, ConnectionGroups::Span> steady_;
-  FlatMap<bool> watched_;  ///< by process and fd
+  FlatMap<Watches> watches_;  ///< by process and fd
   ConnectionGroups groups_;
   Stretches tables_;  ///< by namespace and table
   std::vector<Episode> episodes_;
@@ -234,6 +249,7 @@ class SettledFds {
   std::map<std::tuple<int32_t, std::string, std::string>, uint64_t> series_;
   std::unordered_map<uint64_t, Count> counts_;  ///< by series and snapshot
   std::map<Peer, int64_t> peers_;
+  std::vector<Owner> watched_;  ///< left out
 };
 
 }  // namespace fdmortem
