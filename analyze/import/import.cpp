@@ -443,7 +443,7 @@ class Importer {
 
   /// For each row its rowid and the numbers of its columns. False: these are the last.
   bool readBlock(RowReader& rows, const ArchiveTable& table, RowBlock& block) const {
-    constexpr size_t kRows = 1024;
+    constexpr size_t kRows = 8192;  // so that seldom one thread waits for the other
     while (block.rows < kRows) {
       if (!rows.next()) return false;
       block.numbers.push_back(rows.rowid());

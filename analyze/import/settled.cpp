@@ -334,12 +334,12 @@ bool SettledFds::isDeadThroughout(const Episode& episode) const {
          episode.kind_of_protocol == Protocol::Tcp;
 }
 
-bool SettledFds::canBeLeftOut(const Episode& episode, const Names& names) const {
+bool SettledFds::canBeLeftOut(const Episode& episode) const {
   if (!episode.is_plain || !wasReadThroughout(episode) || !isBeforeFull(episode)) return false;
   if (episode.link_type != kSocket) return true;
   const bool is_other =
       episode.kind_of_protocol == Protocol::Other && episode.connection < 0 && episode.autopsy < 0;
-  return is_other || isListedThroughout(episode, names) || isDeadThroughout(episode);
+  return is_other || episode.is_listed || isDeadThroughout(episode);
 }
 
 SettledFds::Protocol SettledFds::protocolOf(const Episode& episode, const Names& names) {
@@ -369,7 +369,8 @@ void SettledFds::decide(const Names& names) {
   left_out_.reserve(episodes_.size());
   for (Episode& episode : episodes_) {
     episode.kind_of_protocol = protocolOf(episode, names);
-    left_out_.push_back(canBeLeftOut(episode, names) ? 1 : 0);
+    episode.is_listed = episode.is_plain && isListedThroughout(episode, names);
+    left_out_.push_back(canBeLeftOut(episode) ? 1 : 0);
     if (left_out_.back() != 0) count(episode, names);
   }
   findSteady();
@@ -377,21 +378,17 @@ void SettledFds::decide(const Names& names) {
 }
 
 void SettledFds::findSteady() {
+  constexpr int32_t kNot = -1;
   for (const auto& [key, stretch] : processes_) {
     const auto process = static_cast<int32_t>(std::get<0>(key));
-    const bool is_only =
-        steady_.try_emplace(process, ConnectionGroups::Span{stretch.from, lastSnapshot()}).second;
-    if (!is_only || std::get<2>(key) != recordings_.back() || stretch.until != INT32_MAX ||
-        ended_.contains(process) || full_.contains(process))
-      steady_.at(process).last = -1;
+    auto& span = steady_.try_emplace(process, ConnectionGroups::Span{stretch.from, lastSnapshot()})
+                     .first->second;
+    // A process that has ended was not read to the end either.
+    if (std::get<2>(key) != recordings_.back() || stretch.until != INT32_MAX ||
+        full_.contains(process))
+      span.last = kNot;
   }
-  std::erase_if(steady_, [](const auto& entry) { return entry.second.last < 0; });
-}
-
-/// Of a process that was read throughout.
-bool SettledFds::isKnownConnection(const Episode& episode, const Names& names) const {
-  return episode.is_plain && episode.link_type == kSocket && steady_.contains(episode.process) &&
-         isListedThroughout(episode, names);
+  std::erase_if(steady_, [](const auto& entry) { return entry.second.last == kNot; });
 }
 
 /// Unless its connection has gone before it: then it is of no group.
@@ -427,13 +424,14 @@ void SettledFds::decideOpen(const Names& names) {
   std::vector<size_t> open;
   for (size_t i = 0; i < episodes_.size(); ++i) {
     const Episode& episode = episodes_[i];
-    if (!isKnownConnection(episode, names)) {
+    const auto steady = steady_.find(episode.process);
+    if (steady == steady_.end() || !episode.is_listed) {
       if (left_out_[i] == 0) noteUnknown(episode);
       continue;
     }
     if (episode.closed < 0) open.push_back(i);
     if (const auto group = groupOf(episode, names))
-      groups_.add(*group, steady_.at(episode.process), episode.opened,
+      groups_.add(*group, steady->second, episode.opened,
                   episode.closed < 0 ? kOpen : episode.closed);
   }
   // Where all are in tcp6, each is told of.
@@ -525,16 +523,22 @@ bool SettledFds::isIn(const Connection& connection, const Names& names) const {
 
 /// As fd_class of schema/views/growth.sql has it: the series of the class and name.
 std::optional<uint64_t> SettledFds::groupOf(const Episode& episode, const Names& names) {
-  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (!connection.is_grouped) connection.group = findGroup(episode, connection, names);
+  connection.is_grouped = true;
+  return connection.group == kNoGroup ? std::nullopt : std::optional(connection.group);
+}
+
+uint64_t SettledFds::findGroup(const Episode& episode, const Connection& connection,
+                               const Names& names) {
   if (!isIn(connection, names)) {
-    if (connection.remote_port == 0) return {};
+    if (connection.remote_port == 0) return kNoGroup;
     return seriesOf(episode.process, "pool",
                     names.endpoint(connection.remote, connection.remote_port));
   }
-  if (lastStateOf(episode) != kEstablished || episode.is_busy) return {};
+  if (lastStateOf(episode) != kEstablished || episode.is_busy) return kNoGroup;
   return seriesOf(episode.process, "idle", fmt::format("port {}", connection.local_port));
 }
-
 void SettledFds::countConnection(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
   const int32_t closed = episode.closed < 0 ? kOpen : episode.closed;

@@ -107,6 +107,7 @@ class SettledFds {
   /// Index of an episode; kNobody: of none that may be left out.
   using Owner = int32_t;
   static constexpr Owner kNobody = -1;
+  static constexpr uint64_t kNoGroup = UINT64_MAX;
 
   enum class Protocol : uint8_t { Unknown, Tcp, Mptcp, Other };
 
@@ -127,6 +128,7 @@ class SettledFds {
     bool is_plain = true;        ///< nothing unusual so far
     bool has_own_inode = true;   ///< fdinfo tells none but that of its link
     bool is_replaced = false;    ///< what ended it is the first row of the next
+    bool is_listed = false;      ///< as long as it was open
     bool has_other_row = false;  ///< a table that is not TCP's lists it
     bool is_busy = false;
     Protocol kind_of_protocol = Protocol::Unknown;
@@ -137,6 +139,8 @@ class SettledFds {
     int32_t listed, last_row, gone = -1;
     int32_t last_state;  ///< index of states_
     int8_t net_table;
+    bool is_grouped = false;
+    uint64_t group = kNoGroup;  ///< if is_grouped
   };
   /// A state of a connection, from a snapshot on.
   struct State {
@@ -200,7 +204,7 @@ class SettledFds {
   bool wasReadThroughout(const Episode& episode) const;
   void findFull();
   bool isBeforeFull(const Episode& episode) const;
-  bool canBeLeftOut(const Episode& episode, const Names& names) const;
+  bool canBeLeftOut(const Episode& episode) const;
   void count(const Episode& episode, const Names& names);
   void countConnection(const Episode& episode, const Names& names);
   void countPeer(const Episode& episode, const Names& names);
@@ -211,8 +215,8 @@ class SettledFds {
   int8_t lastStateOf(const Episode& episode) const;
   bool isIn(const Connection& connection, const Names& names) const;
   std::optional<uint64_t> groupOf(const Episode& episode, const Names& names);
+  uint64_t findGroup(const Episode& episode, const Connection& connection, const Names& names);
   void findSteady();
-  bool isKnownConnection(const Episode& episode, const Names& names) const;
   void noteUnknown(const Episode& episode);
   bool isWatchedPlainly(const Episode& episode);
   bool canOnlyBeCounted(const Episode& episode, const Names& names);

@@ -19,6 +19,7 @@ namespace fdmortem::test {
 namespace {
 
 constexpr int kSnapshots = 24;
+constexpr unsigned kFirst = 20;  ///< connections at the beginning
 constexpr uint8_t kSynSent = 2;
 constexpr uint8_t kFinWait2 = 5;
 constexpr uint16_t kUpstreamPort = 5432;
@@ -37,7 +38,8 @@ class Service {
     has_trouble_ = sometimes(6);
     has_child_ = sometimes(6);
     has_listener_ = !sometimes(4);
-    for (int i = 0; i < 20; ++i)
+    if (sometimes(2)) odd_growth_ = std::array{6U, 8U, 10U}.at(any(3));
+    for (unsigned i = 0; i < kFirst; ++i)
       open(sometimes(2));
   }
 
@@ -96,14 +98,18 @@ class Service {
     Connection added{.fd = freeNumber(), .inode = ++last_inode_, .is_client = is_client};
     added.table = tables_ == 2 ? any(2) : tables_ == 1 ? 1 : 0;
     if (!is_client && sometimes(3)) added.state = kSynSent;
-    if (is_odd_ && sometimes(5)) added.oddity = 1 + any(9);
+    if (is_odd_ && sometimes(5)) added.oddity = 1 + any(11);
+    // What grows alone is what nobody knows all of.
+    if (odd_growth_ > 0 && last_inode_ > 1000 + kFirst) added.oddity = odd_growth_;
     added.is_watched = epoll_ == 1 || (epoll_ > 1 && sometimes(2));
     open_.push_back(added);
   }
 
   /// 0: as many stay; 1: they become more and more; 2: so, but not any more after a while.
   void grow(unsigned how, bool is_client, int place) {
-    if (how == 0 ? sometimes(4) : how == 1 || place < kSnapshots / 2) open(is_client);
+    if (how == 0 && sometimes(4)) open(is_client);
+    for (int i = 0; how > 0 && (how == 1 || place < kSnapshots / 2) && i < 2; ++i)
+      open(is_client);
   }
 
   void advance(int place) {
@@ -111,11 +117,11 @@ class Service {
     for (Connection& connection : open_) {
       ++connection.since;
       if (connection.state == kSynSent && sometimes(2)) connection.state = kEstablished;
-      if (connection.state == kEstablished && sometimes(80)) connection.state = kCloseWait;
+      if (connection.state == kEstablished && sometimes(150)) connection.state = kCloseWait;
       if (connection.state == kEstablished && sometimes(200)) connection.state = kFinWait2;
-      if (sometimes(90)) connection.is_gone = true;
+      if (sometimes(150)) connection.is_gone = true;
     }
-    std::erase_if(open_, [&](const auto&) { return sometimes(40); });
+    std::erase_if(open_, [&](const auto&) { return sometimes(60); });
     grow(clients_, true, place);
     grow(upstreams_, false, place);
   }
@@ -156,6 +162,7 @@ class Service {
     if (connection.oddity == 1) fd.protocol = {};
     if (connection.oddity == 2 && connection.since == 2) fd.info->flags = 4;
     if (connection.oddity == 3) fd.info->inode = {};
+    if (connection.oddity == 11) fd.info->inode = 7;
     return fd;
   }
 
@@ -183,6 +190,7 @@ class Service {
     if (connection.oddity == 5) row.timer = 2;
     if (connection.oddity == 6 && connection.since == 3) return;
     if (connection.oddity == 7) row.remote.port = 0;
+    if (connection.oddity == 10 && connection.since == 1) return;
     rows_[connection.table].push_back(row);
     if (connection.oddity == 8) rows_[1 - connection.table].push_back(row);
     if (is_odd_ && connection.inode % 17 == 0) {
@@ -206,6 +214,7 @@ class Service {
   }
 
   std::mt19937 random_;
+  unsigned odd_growth_ = 0;
   unsigned tables_, clients_, upstreams_, epoll_, limit_;
   bool is_odd_, has_trouble_, has_child_, has_listener_;
   uint64_t last_inode_ = 1000;
@@ -217,9 +226,7 @@ class Service {
 TEST(OpenConnections, TheReportOfChanceIsTheSameWithoutThem) {
   const TemporaryDirectory folder;
   int64_t left_out = 0;
-  for (unsigned seed = 0;
-       seed < static_cast<unsigned>(getenv("SEEDS") != nullptr ? atoi(getenv("SEEDS")) : 60);
-       ++seed) {
+  for (unsigned seed = 0; seed < 100; ++seed) {
     SCOPED_TRACE(seed);
     const std::string path = folder.file(std::to_string(seed) + ".db");
     Service service(seed);
@@ -227,7 +234,7 @@ TEST(OpenConnections, TheReportOfChanceIsTheSameWithoutThem) {
               [&](int place) { return service.next(place); });
     left_out += compareReports(path).open;
   }
-  EXPECT_GT(left_out, 500);
+  EXPECT_GT(left_out, 100);
 }
 
 }  // namespace
