@@ -34,7 +34,7 @@ class Service {
     upstreams_ = any(5) % 3;
     epoll_ = any(4);
     limit_ = any(9);
-    is_odd_ = sometimes(3);
+    if (sometimes(2)) oddity_ = 1 + any(11);
     has_trouble_ = sometimes(6);
     has_child_ = sometimes(6);
     has_listener_ = !sometimes(4);
@@ -98,7 +98,7 @@ class Service {
     Connection added{.fd = freeNumber(), .inode = ++last_inode_, .is_client = is_client};
     added.table = tables_ == 2 ? any(2) : tables_ == 1 ? 1 : 0;
     if (!is_client && sometimes(3)) added.state = kSynSent;
-    if (is_odd_ && sometimes(5)) added.oddity = 1 + any(11);
+    if (sometimes(5)) added.oddity = oddity_;
     // What grows alone is what nobody knows all of.
     if (odd_growth_ > 0 && last_inode_ > 1000 + kFirst) added.oddity = odd_growth_;
     added.is_watched = epoll_ == 1 || (epoll_ > 1 && sometimes(2));
@@ -193,7 +193,7 @@ class Service {
     if (connection.oddity == 10 && connection.since == 1) return;
     rows_[connection.table].push_back(row);
     if (connection.oddity == 8) rows_[1 - connection.table].push_back(row);
-    if (is_odd_ && connection.inode % 17 == 0) {
+    if (oddity_ == 8 && connection.inode % 17 == 0) {
       row.inode += 10'000;  // nobody's
       row.remote.port = static_cast<uint16_t>(place % 5 == 0 ? 7 : 8);
       rows_[0].push_back(row);
@@ -214,9 +214,9 @@ class Service {
   }
 
   std::mt19937 random_;
-  unsigned odd_growth_ = 0;
+  unsigned oddity_ = 0, odd_growth_ = 0;
   unsigned tables_, clients_, upstreams_, epoll_, limit_;
-  bool is_odd_, has_trouble_, has_child_, has_listener_;
+  bool has_trouble_, has_child_, has_listener_;
   uint64_t last_inode_ = 1000;
   std::vector<Connection> open_;
   std::array<std::vector<InetRow>, 2> rows_;
