@@ -7,10 +7,11 @@ namespace fdmortem {
 
 void ConnectionGroups::add(uint64_t group, Span process, int32_t opened, int32_t closed) {
   Counts& counts = groups_[group];
+  constexpr auto kQuarters = static_cast<int64_t>(kMarks - 1);
+  const int64_t length = process.last - process.first;
   int64_t mark_before = 0;
   for (size_t i = 0; i < kMarks; ++i) {
-    const int64_t mark = process.first + int64_t{process.last - process.first} *
-                                             static_cast<int64_t>(i) / (kMarks - 1);
+    const int64_t mark = process.first + length * static_cast<int64_t>(i) / kQuarters;
     if (opened <= mark && closed > mark) ++counts.open[i];
     if (i > 0 && opened > mark_before && opened <= mark && closed == kOpen) ++counts.kept[i - 1];
     mark_before = mark;

@@ -216,10 +216,10 @@ void SettledFds::noteListener(const InetRow& row, int32_t at) {
 }
 
 void SettledFds::beginConnection(Episode& episode, const InetRow& row, int32_t at) {
-  episode.connection = static_cast<int32_t>(connections_.size());
   episode.is_plain = (is(row.change, Change::Appeared) || is(row.change, Change::Present)) &&
                      row.state > 0 && row.state <= kLastState && row.state != kListen;
   if (!episode.is_plain) return;
+  episode.connection = static_cast<int32_t>(connections_.size());
   connections_.push_back({.local = row.local,
                           .remote = row.remote,
                           .netns = static_cast<int32_t>(row.netns),

@@ -237,5 +237,13 @@ TEST(OpenConnections, TheReportOfChanceIsTheSameWithoutThem) {
   EXPECT_GT(left_out, 100);
 }
 
+TEST(OpenConnections, AListenerIsNone) {
+  const TemporaryDirectory folder;
+  recordAll(folder.file("listener.db"), 3, 3, 7, [](int) {
+    return snapshotOf({processWith({socketFd(5, 600)})}, {netnsWith({tcpRow(600, kListening)})});
+  });
+  EXPECT_EQ(compareReports(folder.file("listener.db")).open, 0);
+}
+
 }  // namespace
 }  // namespace fdmortem::test
