@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "analyze/import/left_out_counts.h"
+
 namespace fdmortem {
 
 void ConnectionGroups::add(uint64_t group, Span process, int32_t opened, int32_t closed) {
@@ -13,7 +15,8 @@ void ConnectionGroups::add(uint64_t group, Span process, int32_t opened, int32_t
   for (size_t i = 0; i < kMarks; ++i) {
     const int64_t mark = process.first + length * static_cast<int64_t>(i) / kQuarters;
     if (opened <= mark && closed > mark) ++counts.open[i];
-    if (i > 0 && opened > mark_before && opened <= mark && closed == kOpen) ++counts.kept[i - 1];
+    if (i > 0 && opened > mark_before && opened <= mark && closed == LeftOutCounts::kOpen)
+      ++counts.kept[i - 1];
     mark_before = mark;
   }
 }

@@ -19,9 +19,8 @@ class ConnectionGroups {
   struct Span {
     int32_t first, last;
   };
-  static constexpr int32_t kOpen = INT32_MAX;  ///< not closed
 
-  /// An fd of a group.
+  /// An fd of a group; `closed` is LeftOutCounts::kOpen where it was not.
   void add(uint64_t group, Span process, int32_t opened, int32_t closed);
   /// One that is of any group with this peer or port, or of none.
   void addUnknown(int64_t remote, int64_t remote_port, int64_t local_port);

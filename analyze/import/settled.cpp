@@ -19,7 +19,7 @@ constexpr int8_t kListen = 10;
 constexpr int8_t kLastState = 12;
 /// threshold.few_free of schema/views/threshold.sql.
 constexpr int64_t kFewFree = 3;
-constexpr int32_t kOpen = ConnectionGroups::kOpen;
+constexpr int32_t kOpen = LeftOutCounts::kOpen;
 constexpr int64_t kTcp6Table = static_cast<int64_t>(NetTable::Tcp6);
 constexpr int64_t kLastTcpTable = static_cast<int64_t>(NetTable::Tcp6);
 
@@ -100,6 +100,7 @@ void SettledFds::addNetTable(int64_t snapshot, int64_t netns, int64_t net_table,
 }
 
 void SettledFds::addWatch(const WatchRow& row) {
+  if (row.watched_fd < 0 || row.watched_fd > INT32_MAX) return;  // no fd has such a number
   Watches& watches = watches_.tryEmplace(keyOf(row.process, row.watched_fd), {}).first;
   const bool is_first = watches.files == 0 && is(row.change, Change::Present);
   if (is(row.change, Change::Gone)) {
@@ -449,7 +450,7 @@ void SettledFds::decideOpen(const Names& names) {
       count(episode, names);
       countPeer(episode, names);
       if (watches_.find(keyOf(episode.process, episode.fd)) != nullptr)
-        watched_.push_back(static_cast<Owner>(i));
+        counts_.addWatched({episode.process, episode.fd, episode.link_number});
     }
   }
 }
@@ -469,25 +470,9 @@ SettledFds::Fate SettledFds::ofFd(size_t place) const {
   return before.is_replaced && is_kept ? Fate::End : fate;
 }
 
-uint64_t SettledFds::seriesOf(int32_t process, std::string_view what, std::string_view name) {
-  return series_
-      .try_emplace({process, std::string(what), std::string(name)}, uint64_t{series_.size()})
-      .first->second;
-}
-
 void SettledFds::countAs(int32_t process, std::string_view what, std::string_view name,
                          int32_t opened, int32_t closed) {
-  countIn(seriesOf(process, what, name), opened, closed);
-}
-
-void SettledFds::countIn(uint64_t series, int32_t opened, int32_t closed) {
-  Count& count = counts_[series << 32U | static_cast<uint32_t>(opened)];
-  ++count.opened;
-  if (closed == kOpen) {
-    ++count.kept;
-  } else {
-    ++counts_[series << 32U | static_cast<uint32_t>(closed)].closed;
-  }
+  counts_.add(counts_.seriesOf(process, what, name), opened, closed);
 }
 
 void SettledFds::count(const Episode& episode, const Names& names) {
@@ -533,11 +518,11 @@ uint64_t SettledFds::findGroup(const Episode& episode, const Connection& connect
                                const Names& names) {
   if (!isIn(connection, names)) {
     if (connection.remote_port == 0) return kNoGroup;
-    return seriesOf(episode.process, "pool",
-                    names.endpoint(connection.remote, connection.remote_port));
+    return counts_.seriesOf(episode.process, "pool",
+                            names.endpoint(connection.remote, connection.remote_port));
   }
   if (lastStateOf(episode) != kEstablished || episode.is_busy) return kNoGroup;
-  return seriesOf(episode.process, "idle", fmt::format("port {}", connection.local_port));
+  return counts_.seriesOf(episode.process, "idle", fmt::format("port {}", connection.local_port));
 }
 void SettledFds::countConnection(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
@@ -551,60 +536,22 @@ void SettledFds::countConnection(const Episode& episode, const Names& names) {
     countAs(episode.process, "verdict", names.verdicts.at(state.state), from, until);
     until = from;
   }
-  if (const auto group = groupOf(episode, names)) countIn(*group, episode.opened, closed);
+  if (const auto group = groupOf(episode, names)) counts_.add(*group, episode.opened, closed);
 }
 
 void SettledFds::countPeer(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
   const bool is_in = isIn(connection, names);
-  ++peers_[{.process = episode.process,
-            .net_table = connection.net_table,
-            .is_in = is_in,
-            .local_port = is_in ? connection.local_port : 0,
-            .remote = connection.remote,
-            .remote_port = is_in ? 0 : connection.remote_port}];
+  counts_.addPeer({.process = episode.process,
+                   .net_table = connection.net_table,
+                   .is_in = is_in,
+                   .local_port = is_in ? connection.local_port : 0,
+                   .remote = connection.remote,
+                   .remote_port = is_in ? 0 : connection.remote_port});
 }
 
 void SettledFds::store(SQLite::Database& analysis, const Names& names) const {
-  SQLite::Statement insert(analysis, "INSERT INTO _left_out VALUES (?,?,?,?,?,?,?)");
-  std::vector<const std::tuple<int32_t, std::string, std::string>*> series(series_.size());
-  for (const auto& [name, place] : series_)
-    series[place] = &name;
-  for (const auto& [key, count] : counts_) {
-    const auto& [process, what, name] = *series[key >> 32U];
-    insert.reset();
-    insert.bind(1, process);
-    insert.bind(2, what);
-    insert.bind(3, name);
-    insert.bind(4, first_snapshot_ + static_cast<int64_t>(key & 0xffffffffU));
-    insert.bind(5, count.opened);
-    insert.bind(6, count.closed);
-    insert.bind(7, count.kept);
-    insert.exec();
-  }
-  SQLite::Statement insert_peer(analysis, "INSERT INTO _left_out_peer VALUES (?,?,?,?,?,?)");
-  for (const auto& [peer, count] : peers_) {
-    std::string name = names.endpoint(peer.remote, peer.remote_port);
-    if (peer.is_in) name.resize(name.rfind(':'));
-    insert_peer.reset();
-    insert_peer.clearBindings();
-    insert_peer.bind(1, peer.process);
-    insert_peer.bind(2, peer.net_table);
-    insert_peer.bind(3, peer.is_in ? "in" : "out");
-    if (peer.is_in) insert_peer.bind(4, peer.local_port);
-    insert_peer.bind(5, name);
-    insert_peer.bind(6, count);
-    insert_peer.exec();
-  }
-  SQLite::Statement insert_watched(analysis, "INSERT INTO _left_out_watched VALUES (?,?,?)");
-  for (const Owner owner : watched_) {
-    const Episode& episode = episodes_[static_cast<size_t>(owner)];
-    insert_watched.reset();
-    insert_watched.bind(1, episode.process);
-    insert_watched.bind(2, episode.fd);
-    insert_watched.bind(3, episode.link_number);
-    insert_watched.exec();
-  }
+  counts_.store(analysis, first_snapshot_, names.endpoint);
 }
 
 }  // namespace fdmortem

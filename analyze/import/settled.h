@@ -2,7 +2,6 @@
 // counts them and tells nothing else of them, so that their rows need not be derived from.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,12 +10,12 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "analyze/import/connection_groups.h"
 #include "analyze/import/flat_map.h"
+#include "analyze/import/left_out_counts.h"
 
 namespace SQLite {
 class Database;
@@ -152,11 +151,6 @@ class SettledFds {
     int64_t local, remote;
     int32_t local_port, remote_port, first;
   };
-  struct Count {
-    int64_t opened = 0;
-    int64_t closed = 0;
-    int64_t kept = 0;  ///< of those opened: not closed
-  };
   /// What epolls watch under a number. Of a snapshot the rows of what came may be before those of
   /// what went.
   struct Watches {
@@ -165,15 +159,6 @@ class SettledFds {
     bool is_plain = true;
 
     bool isOne(int64_t inode) const { return files == 1 && inodes == static_cast<uint64_t>(inode); }
-  };
-  /// Connections that are open at the end, as peer_group of schema/views/summary.sql has them.
-  struct Peer {
-    int32_t process, net_table;
-    bool is_in;
-    int64_t local_port;  ///< 0 unless is_in
-    int64_t remote;
-    int64_t remote_port;  ///< 0 if is_in
-    auto operator<=>(const Peer&) const = default;
   };
   /// The first stretch of a recording in which a process or table was read whole.
   struct Stretch {
@@ -210,8 +195,6 @@ class SettledFds {
   void countPeer(const Episode& episode, const Names& names);
   void countAs(int32_t process, std::string_view what, std::string_view name, int32_t opened,
                int32_t closed);
-  void countIn(uint64_t series, int32_t opened, int32_t closed);
-  uint64_t seriesOf(int32_t process, std::string_view what, std::string_view name);
   int8_t lastStateOf(const Episode& episode) const;
   bool isIn(const Connection& connection, const Names& names) const;
   std::optional<uint64_t> groupOf(const Episode& episode, const Names& names);
@@ -250,10 +233,7 @@ class SettledFds {
   std::set<std::pair<int64_t, int64_t>> perhaps_listeners_;
   std::map<int64_t, Protocol> protocols_;  ///< by text
   std::vector<Owner> fd_owners_, inet_owners_, autopsy_owners_, queue_owners_;
-  std::map<std::tuple<int32_t, std::string, std::string>, uint64_t> series_;
-  std::unordered_map<uint64_t, Count> counts_;  ///< by series and snapshot
-  std::map<Peer, int64_t> peers_;
-  std::vector<Owner> watched_;  ///< left out
+  LeftOutCounts counts_;
 };
 
 }  // namespace fdmortem
