@@ -241,9 +241,9 @@ TEST(Findings, ThoseThatWereOnlyCountedAreClosedLateToo) {
   timeline.exec("DROP TABLE _closed_late");
   // The first four are closed after 50 s, the others after 10 s.
   timeline.exec(
-      "INSERT INTO _left_out VALUES (1, 'verdict', 'outlived', 1, 4, 0),"
-      " (1, 'verdict', 'outlived', 7, 0, 4), (1, 'verdict', 'peer-closed', 2, 9, 0),"
-      " (1, 'verdict', 'peer-closed', 4, 0, 9)");
+      "INSERT INTO _left_out VALUES (1, 'verdict', 'outlived', 1, 4, 0, 0),"
+      " (1, 'verdict', 'outlived', 7, 0, 4, 0), (1, 'verdict', 'peer-closed', 2, 9, 0, 0),"
+      " (1, 'verdict', 'peer-closed', 4, 0, 9, 0)");
   for (const sql::SqlFile& file : sql::views()) {
     const std::string text(file.text);
     const size_t from = text.find("CREATE TABLE _closed_late");
