@@ -304,15 +304,16 @@ CREATE TABLE sockstat_change (
   value INTEGER
 );
 
--- Fds that came and went and whose rows were left out, since a report only counts them: how many were opened and
--- closed in a snapshot. Only `fdanalyze report` leaves any out.
+-- Fds whose rows were left out, since a report only counts them: how many were opened and closed in a snapshot. Only
+-- `fdanalyze report` leaves any out.
 CREATE TABLE _left_out (
   process INTEGER,
   what TEXT,                  -- kind: fd_span.kind; verdict: as in verdict_span; else as fd_class.class
   name TEXT,                  -- of these
   snapshot INTEGER,
   opened INTEGER,             -- how many were first seen so in this snapshot
-  closed INTEGER              -- how many were not so any more
+  closed INTEGER,             -- how many were not so any more
+  kept INTEGER                -- of those opened: how many are so at the end
 );
 
 -- Of these, those that were without a live peer for longer than the grace period when they were closed.
@@ -322,6 +323,24 @@ CREATE TABLE _left_out_late (
   fds INTEGER,
   longest_ns INTEGER          -- how long the one was so that was so for longest, until the look that saw it closed
 );
+
+-- Of these the connections that are open at the end, all of them ESTABLISHED.
+CREATE TABLE _left_out_peer (
+  process INTEGER,
+  net_table INTEGER,
+  direction TEXT,             -- as in peer_group
+  local_port INTEGER,
+  peer TEXT,
+  count INTEGER
+);
+
+-- And those that an epoll of their process watches, each under its number.
+CREATE TABLE _left_out_watched (
+  process INTEGER,
+  fd INTEGER,
+  inode INTEGER,
+  PRIMARY KEY (process, fd)
+) WITHOUT ROWID;
 
 -- Names of the numbers that rows hold.
 

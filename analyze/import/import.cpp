@@ -10,6 +10,7 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -17,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/import/archive_tables.h"
+#include "analyze/import/read_ahead.h"
 #include "analyze/import/repetition.h"
 #include "analyze/import/row_reader.h"
 #include "analyze/import/salvage.h"
@@ -405,18 +407,64 @@ class Importer {
       settled_->addNetTable(rows.numberOr(0, 0), netns->second, rows.numberOr(2, 0),
                             rows.numberOr(3, 0));
     });
+    forEachOf("epoll_watch_change", [&](const RowReader& rows) {
+      const auto process = processes_.find(rows.numberOr(1, kAny));
+      if (process == processes_.end()) return;
+      settled_->addWatch(
+          {process->second, rows.numberOr(4, 0), rows.numberOr(3, 0), rows.numberOr(5, kNoNumber)});
+    });
+    settleRows();
+    const SettledFds::Names names = namesOfSettled();
+    settled_->decide(names);
+    settled_->store(analysis_, names);
+  }
+
+  /// All rows that tell of fds and sockets; they are read and checked in another thread.
+  void settleRows() {
+    std::vector<const ArchiveTable*> tables;
     for (const ArchiveTable& table : plainTables()) {
       if (table.rows == TableRows::Other) continue;
-      Extent& extent = extents_[table.name];
-      forEachOf(table.name, [&](const RowReader& rows) {
-        extent.add(rows.rowid());
-        tellProgress();
-        checkRow(rows, table);
-        settle(table);
-      });
+      tables.push_back(&table);
+      extents_[table.name] = {};
     }
-    settled_->decide(namesOfSettled());
-    settled_->store(analysis_);
+    std::optional<RowReader> rows;
+    ReadAhead blocks([&, table = size_t{0}](RowBlock& block) mutable {
+      for (; block.rows == 0 && table < tables.size(); ++table) {
+        if (!rows) rows.emplace(archive_, tables[table]->name);
+        block.table = table;
+        if (readBlock(*rows, *tables[table], block)) return true;
+        rows.reset();
+      }
+      return block.rows > 0;
+    });
+    const ArchiveTable* last = nullptr;
+    for (RowBlock block; blocks.next(block);) {
+      const ArchiveTable& table = *tables[block.table];
+      if (std::exchange(last, &table) != &table) settled_->beginTable();
+      takeBlock(table, block);
+    }
+  }
+
+  /// For each row its rowid and the numbers of its columns. False: these are the last.
+  bool readBlock(RowReader& rows, const ArchiveTable& table, RowBlock& block) const {
+    constexpr size_t kRows = 8192;  // so that seldom one thread waits for the other
+    while (block.rows < kRows) {
+      if (!rows.next()) return false;
+      block.numbers.push_back(rows.rowid());
+      checkRow(rows, table, block.numbers);
+      ++block.rows;
+    }
+    return true;
+  }
+
+  void takeBlock(const ArchiveTable& table, const RowBlock& block) {
+    Extent& extent = extents_.at(table.name);
+    const int64_t* row = block.numbers.data();
+    for (size_t i = 0; i < block.rows; ++i, row += 1 + table.columns.size()) {
+      extent.add(row[0]);
+      tellProgress();
+      settle(table, row + 1);
+    }
   }
 
   template <class Take>
@@ -427,12 +475,10 @@ class Importer {
       take(rows);
   }
 
-  /// Tells what checkRow read.
-  void settle(const ArchiveTable& table) {
-    const std::vector<int64_t>& row = row_;
+  void settle(const ArchiveTable& table, const int64_t* row) {
     switch (table.rows) {
       case TableRows::Fd:
-        settled_->addFd({row[0], row[1], row[2], row[3], row[4], row[5], row[7]});
+        settled_->addFd({row[0], row[1], row[2], row[3], row[4], row[5], row[7], row[10]});
         break;
       case TableRows::Inet:
         settled_->addInet(
@@ -448,7 +494,7 @@ class Importer {
         break;
       }
       case TableRows::Queue:
-        settled_->addQueue({row[0], row[3], row[4] > 0 || row[5] > 0 || row[6] != 0});
+        settled_->addQueue({row[0], row[3], row[4] > 0 || row[5] > 0 || row[6] != 0, row[5] > 0});
         break;
       case TableRows::Other:
         break;
@@ -472,12 +518,13 @@ class Importer {
     return names;
   }
 
-  /// Puts its numbers into row_, what they refer to numbered as in the analysis or alike.
-  void checkRow(const RowReader& rows, const ArchiveTable& table) {
-    row_.assign(table.columns.size(), kNoNumber);
-    if (isRemains(rows)) return;
+  /// Adds its numbers, what they refer to numbered as in the analysis or alike.
+  void checkRow(const RowReader& rows, const ArchiveTable& table,
+                std::vector<int64_t>& numbers) const {
+    const bool is_nothing = isRemains(rows);
     for (size_t i = 0; i < table.columns.size(); ++i)
-      row_[i] = checkValue(rows, table.columns[i], static_cast<int>(i));
+      numbers.push_back(is_nothing ? kNoNumber
+                                   : checkValue(rows, table.columns[i], static_cast<int>(i)));
   }
 
   int64_t checkValue(const RowReader& rows, const Column& column, int index) const {
@@ -661,7 +708,6 @@ class Importer {
   int64_t rows_ = 0;
   std::optional<Repetitions> repetitions_;
   std::optional<SettledFds> settled_;
-  std::vector<int64_t> row_;                                ///< that checkRow read last
   std::map<std::string_view, Extent> extents_;              ///< of the tables that it is told of
   std::map<int64_t, std::optional<std::string>> boot_ids_;  ///< by recording
   std::vector<int64_t> snapshots_;                          ///< sorted

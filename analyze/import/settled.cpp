@@ -18,6 +18,10 @@ constexpr int8_t kClose = 7;
 constexpr int8_t kCloseWait = 8;
 constexpr int8_t kListen = 10;
 constexpr int8_t kLastState = 12;
+/// threshold.few_free of schema/views/threshold.sql.
+constexpr int64_t kFewFree = 3;
+constexpr int32_t kOpen = LeftOutCounts::kOpen;
+constexpr int64_t kTcp6Table = static_cast<int64_t>(NetTable::Tcp6);
 constexpr int64_t kLastTcpTable = static_cast<int64_t>(NetTable::Tcp6);
 
 bool is(int64_t change, Change expected) {
@@ -97,6 +101,22 @@ void SettledFds::addNetTable(int64_t snapshot, int64_t netns, int64_t net_table,
     noteRead(tables_, netns, net_table, *at, status == static_cast<int64_t>(ReadStatus::Whole));
 }
 
+void SettledFds::addWatch(const WatchRow& row) {
+  if (row.watched_fd < 0 || row.watched_fd > INT32_MAX) return;  // no fd has such a number
+  Watches& watches = watches_.tryEmplace(keyOf(row.process, row.watched_fd), {}).first;
+  const bool is_first = watches.files == 0 && is(row.change, Change::Present);
+  if (is(row.change, Change::Gone)) {
+    --watches.files;
+    watches.inodes -= static_cast<uint64_t>(row.inode);
+  } else if (is_first || is(row.change, Change::Appeared)) {
+    ++watches.files;
+    watches.inodes += static_cast<uint64_t>(row.inode);
+  } else if (!watches.isOne(row.inode)) {
+    watches.is_plain = false;
+  }
+  if (row.inode == kNone || watches.files < 0) watches.is_plain = false;
+}
+
 void SettledFds::addFd(const FdRow& row) {
   const auto at = indexOf(row.snapshot);
   fd_owners_.push_back(at ? takeFd(row, *at) : kNobody);
@@ -115,6 +135,7 @@ SettledFds::Owner SettledFds::takeFd(const FdRow& row, int32_t at) {
                          row.link_type == episode.link_type;
     if (goes_on || is_gone) {
       if (is_gone) episode.closed = at;
+      noteInode(episode, row);
       if (!isInOneRecording(episode.opened, at)) episode.is_plain = false;
       episode.protocol = is_gone ? episode.protocol : row.protocol;
       episode.last_row = at;
@@ -129,6 +150,10 @@ SettledFds::Owner SettledFds::takeFd(const FdRow& row, int32_t at) {
   return slot;
 }
 
+void SettledFds::noteInode(Episode& episode, const FdRow& row) {
+  if (row.inode != kNone && row.inode != episode.link_number) episode.has_own_inode = false;
+}
+
 SettledFds::Owner SettledFds::begin(const FdRow& row, int32_t at, Owner before) {
   const auto owner = static_cast<Owner>(episodes_.size());
   Episode& episode = episodes_.emplace_back();
@@ -139,6 +164,7 @@ SettledFds::Owner SettledFds::begin(const FdRow& row, int32_t at, Owner before) 
   episode.before = before;
   episode.protocol = row.protocol;
   episode.link_number = row.link_number;
+  noteInode(episode, row);
   episode.link_type = static_cast<int8_t>(std::clamp<int64_t>(row.link_type, -1, 3));
   episode.is_plain = (episode.link_type == kSocket || episode.link_type == kPipe) &&
                      row.link_number > 0 && !is(row.change, Change::Changed);
@@ -168,16 +194,21 @@ void SettledFds::addInet(const InetRow& row) {
   if (!at) return;
   noteListener(row, *at);
   Episode* episode = plainEpisodeOf(row.inode);
-  if (episode == nullptr) return;
   if (row.net_table > kLastTcpTable) {
-    episode->has_other_row = true;
+    if (episode != nullptr) episode->has_other_row = true;
     return;
   }
-  if (episode->connection < 0) {
+  if (episode != nullptr && episode->connection < 0) {
     beginConnection(*episode, row, *at);
-  } else if (!extendConnection(connections_[static_cast<size_t>(episode->connection)], row, *at)) {
+  } else if (episode != nullptr &&
+             !extendConnection(connections_[static_cast<size_t>(episode->connection)], row, *at)) {
     episode->is_plain = false;
   }
+  // What becomes of it is for SQL to say.
+  const bool is_known = episode != nullptr && episode->is_plain;
+  if (!is_known && row.inode != 0 && row.state != kListen && !is(row.change, Change::Gone))
+    groups_.addUnknown(row.remote, row.remote_port, row.local_port);
+  if (episode == nullptr) return;
   inet_owners_.back() = static_cast<Owner>(episode - episodes_.data());
 }
 
@@ -188,10 +219,10 @@ void SettledFds::noteListener(const InetRow& row, int32_t at) {
 }
 
 void SettledFds::beginConnection(Episode& episode, const InetRow& row, int32_t at) {
-  episode.connection = static_cast<int32_t>(connections_.size());
   episode.is_plain = (is(row.change, Change::Appeared) || is(row.change, Change::Present)) &&
                      row.state > 0 && row.state <= kLastState && row.state != kListen;
   if (!episode.is_plain) return;
+  episode.connection = static_cast<int32_t>(connections_.size());
   connections_.push_back({.local = row.local,
                           .remote = row.remote,
                           .netns = static_cast<int32_t>(row.netns),
@@ -257,6 +288,7 @@ void SettledFds::addQueue(const QueueRow& row) {
   Episode* episode = plainEpisodeOf(row.inode);
   if (episode == nullptr) return;
   episode->is_busy = episode->is_busy || row.is_busy;
+  episode->had_unread = episode->had_unread || row.has_unread;
   queue_owners_.back() = static_cast<Owner>(episode - episodes_.data());
 }
 
@@ -273,7 +305,7 @@ bool SettledFds::wasReadThroughout(const Episode& episode) const {
 void SettledFds::findFull() {
   for (const Episode& episode : episodes_) {
     const auto limit = lowest_limits_.find(episode.process);
-    if (limit == lowest_limits_.end() || episode.fd < limit->second - 1) continue;
+    if (limit == lowest_limits_.end() || episode.fd < limit->second - kFewFree) continue;
     const auto first = full_.try_emplace(episode.process, episode.opened).first;
     first->second = std::min(first->second, episode.opened);
   }
@@ -286,12 +318,15 @@ bool SettledFds::isBeforeFull(const Episode& episode) const {
   return full == full_.end() || episode.closed <= full->second;
 }
 
-/// One row of one table, from before the fd was opened until after it was closed.
+/// One row of one table, from before the fd was opened until after it was closed, or to the end.
 bool SettledFds::isListedThroughout(const Episode& episode, const Names& names) const {
   if (episode.connection < 0 || episode.autopsy >= 0 || episode.has_other_row) return false;
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
-  if (connection.gone < episode.closed || connection.listed > episode.opened) return false;
-  if (!covers(tables_, connection.netns, connection.net_table, connection.listed, connection.gone))
+  const bool is_longer =
+      episode.closed < 0 ? connection.gone < 0 : connection.gone >= episode.closed;
+  const int32_t last = connection.gone < 0 ? lastSnapshot() : connection.gone;
+  if (!is_longer || connection.listed > episode.opened) return false;
+  if (!covers(tables_, connection.netns, connection.net_table, connection.listed, last))
     return false;
   const std::pair port(names.netns_inode(connection.netns), int64_t{connection.local_port});
   return listeners_.contains(port) || !perhaps_listeners_.contains(port);
@@ -303,12 +338,12 @@ bool SettledFds::isDeadThroughout(const Episode& episode) const {
          episode.kind_of_protocol == Protocol::Tcp;
 }
 
-bool SettledFds::canBeLeftOut(const Episode& episode, const Names& names) const {
+bool SettledFds::canBeLeftOut(const Episode& episode) const {
   if (!episode.is_plain || !wasReadThroughout(episode) || !isBeforeFull(episode)) return false;
   if (episode.link_type != kSocket) return true;
   const bool is_other =
       episode.kind_of_protocol == Protocol::Other && episode.connection < 0 && episode.autopsy < 0;
-  return is_other || isListedThroughout(episode, names) || isDeadThroughout(episode);
+  return is_other || episode.is_listed || isDeadThroughout(episode);
 }
 
 SettledFds::Protocol SettledFds::protocolOf(const Episode& episode, const Names& names) {
@@ -338,8 +373,88 @@ void SettledFds::decide(const Names& names) {
   left_out_.reserve(episodes_.size());
   for (Episode& episode : episodes_) {
     episode.kind_of_protocol = protocolOf(episode, names);
-    left_out_.push_back(canBeLeftOut(episode, names) ? 1 : 0);
+    episode.is_listed = episode.is_plain && isListedThroughout(episode, names);
+    left_out_.push_back(canBeLeftOut(episode) ? 1 : 0);
     if (left_out_.back() != 0) count(episode, names);
+  }
+  findSteady();
+  decideOpen(names);
+}
+
+void SettledFds::findSteady() {
+  constexpr int32_t kNot = -1;
+  for (const auto& [key, stretch] : processes_) {
+    const auto process = static_cast<int32_t>(std::get<0>(key));
+    auto& span = steady_.try_emplace(process, ConnectionGroups::Span{stretch.from, lastSnapshot()})
+                     .first->second;
+    // A process that has ended was not read to the end either.
+    if (std::get<2>(key) != recordings_.back() || stretch.until != INT32_MAX ||
+        full_.contains(process))
+      span.last = kNot;
+  }
+  std::erase_if(steady_, [](const auto& entry) { return entry.second.last == kNot; });
+}
+
+/// Unless its connection has gone before it: then it is of no group.
+void SettledFds::noteUnknown(const Episode& episode) {
+  if (episode.connection < 0) return;
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (connection.gone >= 0 && (episode.closed < 0 || connection.gone < episode.closed)) return;
+  groups_.addUnknown(connection.remote, connection.remote_port, connection.local_port);
+}
+
+/// Or not at all.
+bool SettledFds::isWatchedPlainly(const Episode& episode) {
+  const Watches* watches = watches_.find(keyOf(episode.process, episode.fd));
+  return watches == nullptr ||
+         (watches->is_plain && (watches->files == 0 || watches->isOne(episode.link_number)));
+}
+
+/// Of those that are open connections.
+bool SettledFds::canOnlyBeCounted(const Episode& episode, const Names& names) {
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (episode.had_unread || !episode.has_own_inode || lastStateOf(episode) != kEstablished ||
+      connection.local_port == 0 || connection.remote_port == 0 || !isWatchedPlainly(episode))
+    return false;
+  const auto group = groupOf(episode, names);
+  if (!group) return true;
+  return !groups_.mayOnlyGrow(*group) &&
+         !(isIn(connection, names)
+               ? groups_.hasUnknownAt(connection.local_port)
+               : groups_.hasUnknownWith(connection.remote, connection.remote_port));
+}
+
+void SettledFds::decideOpen(const Names& names) {
+  std::vector<size_t> open;
+  for (size_t i = 0; i < episodes_.size(); ++i) {
+    const Episode& episode = episodes_[i];
+    const auto steady = steady_.find(episode.process);
+    if (steady == steady_.end() || !episode.is_listed) {
+      if (left_out_[i] == 0) noteUnknown(episode);
+      continue;
+    }
+    if (episode.closed < 0) open.push_back(i);
+    if (const auto group = groupOf(episode, names))
+      groups_.add(*group, steady->second, episode.opened,
+                  episode.closed < 0 ? kOpen : episode.closed);
+  }
+  // Where all are in tcp6, each is told of.
+  std::set<int32_t> with_tcp;
+  for (const int64_t net_table : {kLastTcpTable - 1, kLastTcpTable}) {
+    for (const size_t i : open) {
+      const Episode& episode = episodes_[i];
+      const int8_t listed_in = connections_[static_cast<size_t>(episode.connection)].net_table;
+      if (listed_in != net_table ||
+          (listed_in == kTcp6Table && !with_tcp.contains(episode.process)) ||
+          !canOnlyBeCounted(episode, names))
+        continue;
+      left_out_[i] = 1;
+      with_tcp.insert(episode.process);
+      count(episode, names);
+      countPeer(episode, names);
+      if (watches_.find(keyOf(episode.process, episode.fd)) != nullptr)
+        counts_.addWatched({episode.process, episode.fd, episode.link_number});
+    }
   }
 }
 
@@ -360,100 +475,99 @@ SettledFds::Fate SettledFds::ofFd(size_t place) const {
 
 void SettledFds::countAs(int32_t process, std::string_view what, std::string_view name,
                          int32_t opened, int32_t closed) {
-  const uint64_t series =
-      series_.try_emplace({process, std::string(what), std::string(name)}, uint64_t{series_.size()})
-          .first->second
-      << 32U;
-  ++counts_[series | static_cast<uint32_t>(opened)].opened;
-  ++counts_[series | static_cast<uint32_t>(closed)].closed;
+  counts_.add(counts_.seriesOf(process, what, name), opened, closed);
 }
 
 void SettledFds::count(const Episode& episode, const Names& names) {
+  const int32_t closed = episode.closed < 0 ? kOpen : episode.closed;
   countAs(episode.process, "kind", episode.link_type == kSocket ? "socket" : "pipe", episode.opened,
-          episode.closed);
+          closed);
   if (episode.link_type != kSocket) return;
   if (episode.connection >= 0) return countConnection(episode, names);
   if (episode.autopsy < 0) {
-    countAs(episode.process, "verdict", "other", episode.opened, episode.closed);
-    countAs(episode.process, "socket", names.text(episode.protocol), episode.opened,
-            episode.closed);
+    countAs(episode.process, "verdict", "other", episode.opened, closed);
+    countAs(episode.process, "socket", names.text(episode.protocol), episode.opened, closed);
     return;
   }
   const int32_t dead_since = autopsies_[static_cast<size_t>(episode.autopsy)].first;
-  countAs(episode.process, "verdict", "outlived", dead_since, episode.closed);
-  countLost(episode.process, "outlived", dead_since, episode.closed);
+  countAs(episode.process, "verdict", "outlived", dead_since, closed);
+  countLost(episode, "outlived", dead_since);
   if (dead_since > episode.opened)
     countAs(episode.process, "verdict", "unlisted", episode.opened, dead_since);
 }
 
-/// As _closed_late of schema/views/judgement.sql has it.
-void SettledFds::countLost(int32_t process, std::string_view verdict, int32_t since,
-                           int32_t closed) {
+/// As _closed_late of schema/views/judgement.sql has it. It is no connection that is open at the
+/// end.
+void SettledFds::countLost(const Episode& episode, std::string_view verdict, int32_t since) {
   const auto at = [&](int32_t snapshot) { return boottimes_[static_cast<size_t>(snapshot)]; };
-  if (at(closed - 1) - at(since) <= grace_ns_) return;
-  ClosedLate& late = closed_late_[{process, verdict}];
-  ++late.fds;
-  late.longest_ns = std::max(late.longest_ns, at(closed) - at(since));
+  if (at(episode.closed - 1) - at(since) <= grace_ns_) return;
+  counts_.addClosedLate(episode.process, verdict, at(episode.closed) - at(since));
 }
 
-/// As fd_class of schema/views/growth.sql has it.
+/// While the fd was open.
+int8_t SettledFds::lastStateOf(const Episode& episode) const {
+  int32_t last = connections_[static_cast<size_t>(episode.connection)].last_state;
+  while (episode.closed >= 0 && last >= 0 &&
+         states_[static_cast<size_t>(last)].from >= episode.closed)
+    last = states_[static_cast<size_t>(last)].before;
+  return last < 0 ? int8_t{0} : states_[static_cast<size_t>(last)].state;
+}
+
+bool SettledFds::isIn(const Connection& connection, const Names& names) const {
+  return connection.local_port != 0 &&
+         listeners_.contains({names.netns_inode(connection.netns), int64_t{connection.local_port}});
+}
+
+/// As fd_class of schema/views/growth.sql has it: the series of the class and name.
+std::optional<uint64_t> SettledFds::groupOf(const Episode& episode, const Names& names) {
+  Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  if (!connection.is_grouped) connection.group = findGroup(episode, connection, names);
+  connection.is_grouped = true;
+  return connection.group == kNoGroup ? std::nullopt : std::optional(connection.group);
+}
+
+uint64_t SettledFds::findGroup(const Episode& episode, const Connection& connection,
+                               const Names& names) {
+  if (!isIn(connection, names)) {
+    if (connection.remote_port == 0) return kNoGroup;
+    return counts_.seriesOf(episode.process, "pool",
+                            names.endpoint(connection.remote, connection.remote_port));
+  }
+  if (lastStateOf(episode) != kEstablished || episode.is_busy) return kNoGroup;
+  return counts_.seriesOf(episode.process, "idle", fmt::format("port {}", connection.local_port));
+}
+
 void SettledFds::countConnection(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
-  int8_t last_state = 0;
-  int32_t until = episode.closed;
+  const int32_t closed = episode.closed < 0 ? kOpen : episode.closed;
+  int32_t until = closed;
   int32_t peer_closed = -1;
   for (int32_t i = connection.last_state; i >= 0 && until > episode.opened;
        i = states_[static_cast<size_t>(i)].before) {
     const State& state = states_[static_cast<size_t>(i)];
     if (state.from >= until) continue;
-    if (last_state == 0) last_state = state.state;
     const int32_t from = std::max(state.from, episode.opened);
     countAs(episode.process, "verdict", names.verdicts.at(state.state), from, until);
     if (state.state == kCloseWait) peer_closed = from;
     until = from;
   }
-  if (peer_closed >= 0) countLost(episode.process, "peer-closed", peer_closed, episode.closed);
-  const bool is_in =
-      connection.local_port != 0 &&
-      listeners_.contains({names.netns_inode(connection.netns), int64_t{connection.local_port}});
-  if (!is_in && connection.remote_port != 0) {
-    countAs(episode.process, "pool", names.endpoint(connection.remote, connection.remote_port),
-            episode.opened, episode.closed);
-  } else if (is_in && last_state == kEstablished && !episode.is_busy) {
-    countAs(episode.process, "idle", fmt::format("port {}", connection.local_port), episode.opened,
-            episode.closed);
-  }
+  if (peer_closed >= 0 && episode.closed >= 0) countLost(episode, "peer-closed", peer_closed);
+  if (const auto group = groupOf(episode, names)) counts_.add(*group, episode.opened, closed);
 }
 
-void SettledFds::store(SQLite::Database& analysis) const {
-  SQLite::Statement insert(analysis, "INSERT INTO _left_out VALUES (?,?,?,?,?,?)");
-  std::vector<const std::tuple<int32_t, std::string, std::string>*> names(series_.size());
-  for (const auto& [name, place] : series_)
-    names[place] = &name;
-  for (const auto& [key, count] : counts_) {
-    const auto& [process, what, name] = *names[key >> 32U];
-    insert.reset();
-    insert.bind(1, process);
-    insert.bind(2, what);
-    insert.bind(3, name);
-    insert.bind(4, first_snapshot_ + static_cast<int64_t>(key & 0xffffffffU));
-    insert.bind(5, count.opened);
-    insert.bind(6, count.closed);
-    insert.exec();
-  }
-  storeClosedLate(analysis);
+void SettledFds::countPeer(const Episode& episode, const Names& names) {
+  const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
+  const bool is_in = isIn(connection, names);
+  counts_.addPeer({.process = episode.process,
+                   .net_table = connection.net_table,
+                   .is_in = is_in,
+                   .local_port = is_in ? connection.local_port : 0,
+                   .remote = connection.remote,
+                   .remote_port = is_in ? 0 : connection.remote_port});
 }
 
-void SettledFds::storeClosedLate(SQLite::Database& analysis) const {
-  SQLite::Statement insert(analysis, "INSERT INTO _left_out_late VALUES (?,?,?,?)");
-  for (const auto& [key, late] : closed_late_) {
-    insert.reset();
-    insert.bind(1, key.first);
-    insert.bind(2, std::string(key.second));
-    insert.bind(3, late.fds);
-    insert.bind(4, late.longest_ns);
-    insert.exec();
-  }
+void SettledFds::store(SQLite::Database& analysis, const Names& names) const {
+  counts_.store(analysis, first_snapshot_, names.endpoint);
 }
 
 }  // namespace fdmortem

@@ -1,5 +1,5 @@
-// Fds that were opened and closed while it was recorded, and of which nothing is unusual: the
-// report counts them and tells nothing else of them, so that their rows need not be derived from.
+// Fds of which nothing is unusual, and that were closed again or are open connections: the report
+// counts them and tells nothing else of them, so that their rows need not be derived from.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,12 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "analyze/import/connection_groups.h"
 #include "analyze/import/flat_map.h"
+#include "analyze/import/left_out_counts.h"
 
 namespace SQLite {
 class Database;
@@ -26,9 +27,12 @@ namespace fdmortem {
 /// in the order in which they were added. What is left out is pipes, sockets of other protocols
 /// than TCP, connections that were listed as long as their fd was open, and sockets that were dead
 /// all that time and say so themselves, each closed before the last look at its process and before
-/// that first came near its limit of open files. All else is kept: what SQL (schema/views) makes of
-/// the rows that are left and of `_left_out` is, for whoever asks for fds that are open at the end
-/// or for numbers of fds, what it makes of all.
+/// that first came near its limit of open files. And connections that are open and ESTABLISHED at
+/// the end, of processes that were read to the end and never came near their limit: unless an epoll
+/// watches another file under that number, their group may only grow, or all connections of the
+/// process are in tcp6, for then each is told of. All else is kept: what SQL (schema/views) makes
+/// of the rows that are left and of the tables `_left_out*` is, for the queries of a report, what
+/// it makes of all.
 class SettledFds {
  public:
   static constexpr int64_t kNone = INT64_MIN;  ///< NULL
@@ -36,7 +40,10 @@ class SettledFds {
   /// Processes and namespaces are numbered as in the analysis; addresses and texts that are alike
   /// have the same number.
   struct FdRow {
-    int64_t snapshot, process, fd, change, link_type, link_number, protocol;
+    int64_t snapshot, process, fd, change, link_type, link_number, protocol, inode;
+  };
+  struct WatchRow {
+    int64_t process, watched_fd, change, inode;
   };
   struct InetRow {
     int64_t snapshot, netns, net_table, change, inode, local, local_port, remote, remote_port,
@@ -48,7 +55,8 @@ class SettledFds {
   };
   struct QueueRow {
     int64_t snapshot, inode;
-    bool is_busy;  ///< something is in a queue, or a timer runs
+    bool is_busy;     ///< something is in a queue, or a timer runs
+    bool has_unread;  ///< something came that the program has not read
   };
 
   /// What the names of what is left out are made of.
@@ -80,6 +88,8 @@ class SettledFds {
   void addLimit(int64_t process, int64_t soft_limit);
   /// Of net_table_change.
   void addNetTable(int64_t snapshot, int64_t netns, int64_t net_table, int64_t status);
+  /// Of epoll_watch_change.
+  void addWatch(const WatchRow& row);
   void addFd(const FdRow& row);
   void addInet(const InetRow& row);
   void addAutopsy(const AutopsyRow& row);
@@ -93,13 +103,14 @@ class SettledFds {
   Fate ofAutopsy(size_t place) const { return of(autopsy_owners_, place); }
   Fate ofQueue(size_t place) const { return of(queue_owners_, place); }
 
-  /// Fills `_left_out` and `_left_out_late` (schema/analysis.sql).
-  void store(SQLite::Database& analysis) const;
+  /// Fills the tables `_left_out*` (schema/analysis.sql).
+  void store(SQLite::Database& analysis, const Names& names) const;
 
  private:
   /// Index of an episode; kNobody: of none that may be left out.
   using Owner = int32_t;
   static constexpr Owner kNobody = -1;
+  static constexpr uint64_t kNoGroup = UINT64_MAX;
 
   enum class Protocol : uint8_t { Unknown, Tcp, Mptcp, Other };
 
@@ -118,9 +129,12 @@ class SettledFds {
     int32_t autopsy = -1;
     int8_t link_type = 0;
     bool is_plain = true;        ///< nothing unusual so far
+    bool has_own_inode = true;   ///< fdinfo tells none but that of its link
     bool is_replaced = false;    ///< what ended it is the first row of the next
+    bool is_listed = false;      ///< as long as it was open
     bool has_other_row = false;  ///< a table that is not TCP's lists it
     bool is_busy = false;
+    bool had_unread = false;  ///< at any time
     Protocol kind_of_protocol = Protocol::Unknown;
   };
   struct Connection {
@@ -129,6 +143,8 @@ class SettledFds {
     int32_t listed, last_row, gone = -1;
     int32_t last_state;  ///< index of states_
     int8_t net_table;
+    bool is_grouped = false;
+    uint64_t group = kNoGroup;  ///< if is_grouped
   };
   /// A state of a connection, from a snapshot on.
   struct State {
@@ -140,13 +156,14 @@ class SettledFds {
     int64_t local, remote;
     int32_t local_port, remote_port, first;
   };
-  struct Count {
-    int64_t opened = 0;
-    int64_t closed = 0;
-  };
-  struct ClosedLate {
-    int64_t fds = 0;
-    int64_t longest_ns = 0;
+  /// What epolls watch under a number. Of a snapshot the rows of what came may be before those of
+  /// what went.
+  struct Watches {
+    int64_t files = 0;
+    uint64_t inodes = 0;  ///< their sum: of one file it is its own
+    bool is_plain = true;
+
+    bool isOne(int64_t inode) const { return files == 1 && inodes == static_cast<uint64_t>(inode); }
   };
   /// The first stretch of a recording in which a process or table was read whole.
   struct Stretch {
@@ -161,8 +178,10 @@ class SettledFds {
   void noteRead(Stretches& stretches, int64_t what, int64_t which, int32_t at, bool is_whole);
   bool covers(const Stretches& stretches, int64_t what, int64_t which, int32_t from,
               int32_t to) const;
+  int32_t lastSnapshot() const { return static_cast<int32_t>(recordings_.size()) - 1; }
   bool isInOneRecording(int32_t a, int32_t b) const;
   Episode* plainEpisodeOf(int64_t inode);
+  static void noteInode(Episode& episode, const FdRow& row);
   Owner begin(const FdRow& row, int32_t at, Owner before);
   Owner takeFd(const FdRow& row, int32_t at);
   void beginConnection(Episode& episode, const InetRow& row, int32_t at);
@@ -175,13 +194,22 @@ class SettledFds {
   bool wasReadThroughout(const Episode& episode) const;
   void findFull();
   bool isBeforeFull(const Episode& episode) const;
-  bool canBeLeftOut(const Episode& episode, const Names& names) const;
+  bool canBeLeftOut(const Episode& episode) const;
   void count(const Episode& episode, const Names& names);
   void countConnection(const Episode& episode, const Names& names);
-  void storeClosedLate(SQLite::Database& analysis) const;
-  void countLost(int32_t process, std::string_view verdict, int32_t since, int32_t closed);
+  void countLost(const Episode& episode, std::string_view verdict, int32_t since);
+  void countPeer(const Episode& episode, const Names& names);
   void countAs(int32_t process, std::string_view what, std::string_view name, int32_t opened,
                int32_t closed);
+  int8_t lastStateOf(const Episode& episode) const;
+  bool isIn(const Connection& connection, const Names& names) const;
+  std::optional<uint64_t> groupOf(const Episode& episode, const Names& names);
+  uint64_t findGroup(const Episode& episode, const Connection& connection, const Names& names);
+  void findSteady();
+  void noteUnknown(const Episode& episode);
+  bool isWatchedPlainly(const Episode& episode);
+  bool canOnlyBeCounted(const Episode& episode, const Names& names);
+  void decideOpen(const Names& names);
 
   int64_t grace_ns_;
   bool is_off_ = false;  ///< nothing is left out
@@ -192,8 +220,13 @@ class SettledFds {
   Stretches processes_;
   std::map<int64_t, int32_t> ended_;          ///< by process: the first snapshot without it
   std::map<int64_t, int64_t> lowest_limits_;  ///< by process
-  /// By process: the first snapshot in which all numbers below its lowest limit may be taken.
+  /// By process: the first snapshot in which nearly all numbers below its lowest limit may be
+  /// taken.
   std::map<int32_t, int32_t> full_;
+  /// Those that never came so far, and were read from their first to the last snapshot of all.
+  std::map<int32_t, ConnectionGroups::Span> steady_;
+  FlatMap<Watches> watches_;  ///< by process and fd
+  ConnectionGroups groups_;
   Stretches tables_;  ///< by namespace and table
   std::vector<Episode> episodes_;
   std::vector<uint8_t> left_out_;  ///< of each episode whether it is
@@ -208,9 +241,7 @@ class SettledFds {
   std::set<std::pair<int64_t, int64_t>> perhaps_listeners_;
   std::map<int64_t, Protocol> protocols_;  ///< by text
   std::vector<Owner> fd_owners_, inet_owners_, autopsy_owners_, queue_owners_;
-  std::map<std::tuple<int32_t, std::string, std::string>, uint64_t> series_;
-  std::unordered_map<uint64_t, Count> counts_;  ///< by series and snapshot
-  std::map<std::pair<int32_t, std::string_view>, ClosedLate> closed_late_;  ///< by process, verdict
+  LeftOutCounts counts_;
 };
 
 }  // namespace fdmortem

@@ -71,11 +71,10 @@ std::vector<int64_t> reachedLimits(const Analysis& analysis, int64_t process) {
 /// Connections at a listening port of which nothing tells whether the peers are still there.
 int64_t silentConnections(const Analysis& analysis, int64_t process) {
   const ResultTable rows = analysis.query(
-      "SELECT count(*) FROM fd_class c JOIN _socket k USING (id)"
-      " JOIN snapshot a ON a.id = k.connection_first JOIN snapshot z ON z.id = k.connection_last"
+      "SELECT coalesce(sum(i.fds), 0) FROM idle_at_end i JOIN process_fds l USING (process)"
+      " JOIN snapshot a ON a.id = i.first_snapshot JOIN snapshot z ON z.id = l.last_snapshot"
       " JOIN setting g ON g.name = 'grace_ms'"
-      " WHERE c.class = 'idle' AND c.process = ? AND k.open_at_end"
-      "   AND z.boottime_ns - a.boottime_ns > 1000000 * g.value",
+      " WHERE i.process = ? AND z.boottime_ns - a.boottime_ns > 1000000 * g.value",
       {process});
   return std::get<int64_t>(rows.rows.at(0).at(0));
 }

@@ -9,13 +9,11 @@ WITH watcher AS (
   WHERE f.kind IN ('inotify', 'fanotify') AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by)
   GROUP BY f.process, f.kind
 ), silent AS (
-  SELECT c.process, count(*) AS new
-  FROM fd_class c
-  JOIN fd_span f USING (id)
-  JOIN processes p ON p.process = c.process
-  JOIN process_fds b ON b.process = c.process
-  WHERE c.class = 'idle' AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by) AND f.first_snapshot > b.first_snapshot
-  GROUP BY c.process
+  SELECT i.process, sum(i.fds) AS new
+  FROM idle_at_end i
+  JOIN process_fds b USING (process)
+  WHERE i.first_snapshot > b.first_snapshot
+  GROUP BY i.process
 ), allowed (kind, sysctl, instances, call) AS (VALUES
   ('inotify', 'fs.inotify.max_user_instances', 'inotify instances', 'inotify_init()'),
   ('fanotify', 'fs.fanotify.max_user_groups', 'fanotify groups', 'fanotify_init()'))

@@ -142,6 +142,20 @@ WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED'
               WHERE l.netns = s.netns AND l.local_port = s.local_port)
   AND NOT EXISTS (SELECT 1 FROM _busy_inode b WHERE b.inode = s.inode);
 
+-- Connections of class `idle` that are open at the end, or were when their process ended.
+--   process
+--   first_snapshot     of their fds
+--   fds                how many
+CREATE VIEW idle_at_end AS
+SELECT c.process, f.first_snapshot, count(*) AS fds
+FROM fd_class c
+JOIN fd_span f USING (id)
+JOIN processes p ON p.process = c.process
+WHERE c.class = 'idle' AND (f.closed_by IS NULL OR f.closed_by IS p.ended_by)
+GROUP BY c.process, f.first_snapshot
+UNION ALL
+SELECT process, snapshot, kept FROM _left_out WHERE what = 'idle' AND kept > 0;
+
 -- How many fds of a class a process had at five times, evenly spread from the first to the last snapshot in
 -- which its fds were read, and how many of those opened in each quarter were open at the last of these times.
 -- Where the limit ended the growth (process_fds.growth_until) that is the last: afterwards nothing can
@@ -185,15 +199,20 @@ WITH bound AS (
   JOIN bound b USING (process)
   GROUP BY m.process, m.class, m.name
   UNION ALL
-  -- None of these is open at the end.
-  SELECT l.process, iif(l.what = 'verdict', 'socket', l.what), l.name, b.hours,
+  -- Those of these that were closed were so before the last of these times.
+  SELECT l.process, l.what, l.name, b.hours,
     sum(iif(l.snapshot <= mark_0, l.opened - l.closed, 0)),
     sum(iif(l.snapshot <= mark_1, l.opened - l.closed, 0)),
     sum(iif(l.snapshot <= mark_2, l.opened - l.closed, 0)),
-    sum(iif(l.snapshot <= mark_3, l.opened - l.closed, 0)), 0, 0, 0, 0, 0
+    sum(iif(l.snapshot <= mark_3, l.opened - l.closed, 0)),
+    sum(iif(l.snapshot <= mark_4, l.kept, 0)),
+    sum(iif(l.snapshot > mark_0 AND l.snapshot <= mark_1, l.kept, 0)),
+    sum(iif(l.snapshot > mark_1 AND l.snapshot <= mark_2, l.kept, 0)),
+    sum(iif(l.snapshot > mark_2 AND l.snapshot <= mark_3, l.kept, 0)),
+    sum(iif(l.snapshot > mark_3 AND l.snapshot <= mark_4, l.kept, 0))
   FROM _left_out l
   JOIN bound b USING (process)
-  WHERE (l.what <> 'verdict' OR l.name = 'listening') AND NOT (l.what = 'kind' AND l.name = 'socket')
+  WHERE l.what <> 'verdict' AND NOT (l.what = 'kind' AND l.name = 'socket')
   GROUP BY l.process, l.what, l.name
 ), summed AS (
   SELECT process, class, name, hours, sum(count_0) AS count_0, sum(count_1) AS count_1, sum(count_2) AS count_2,
@@ -235,10 +254,10 @@ WITH stopped AS (
   WHERE s.snapshot < s.until AND f.first_snapshot <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1)
   GROUP BY s.process, c.class, c.name
   UNION ALL
-  SELECT s.process, iif(l.what = 'verdict', 'socket', l.what), l.name, sum(l.opened - l.closed)
+  SELECT s.process, l.what, l.name, sum(l.opened - l.closed)
   FROM stopped s
   JOIN _left_out l USING (process)
-  WHERE s.snapshot < s.until AND l.snapshot <= s.snapshot AND (l.what <> 'verdict' OR l.name = 'listening')
+  WHERE s.snapshot < s.until AND l.snapshot <= s.snapshot AND l.what <> 'verdict'
   GROUP BY s.process, l.what, l.name
 ), summed AS (
   SELECT process, class, name, sum(count) AS count

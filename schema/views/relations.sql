@@ -63,6 +63,8 @@ JOIN process_fds r ON r.process = w.process AND w.last_snapshot = r.last_snapsho
 LEFT JOIN fd_span f ON f.process = w.process AND f.fd = w.watched_fd
   AND r.last_snapshot BETWEEN f.first_snapshot AND f.last_snapshot
 WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode <> w.inode))
+  AND NOT EXISTS (SELECT 1 FROM _left_out_watched l WHERE l.process = w.process AND l.fd = w.watched_fd
+                  AND l.inode = w.inode)
   -- The epoll is read before most of the fds that it watches: what was closed in between looks like this
   -- in one snapshot, and is gone from the epoll in the next.
   AND (r.first_snapshot = r.last_snapshot OR (w.first_snapshot < w.last_snapshot AND NOT EXISTS (

@@ -83,16 +83,25 @@ CREATE UNIQUE INDEX _process_fds_by_id ON process_fds (process);
 
 -- How many fds of each kind a process had when it was last looked at.   process, kind, count
 CREATE VIEW kind_at_end AS
-SELECT f.process, f.kind, count(*) AS count
-FROM fd_span f JOIN processes p USING (process)
-WHERE f.closed_by IS NULL OR f.closed_by IS p.ended_by
-GROUP BY f.process, f.kind;
+SELECT process, kind, sum(count) AS count
+FROM (
+  SELECT f.process, f.kind, count(*) AS count
+  FROM fd_span f JOIN processes p USING (process)
+  WHERE f.closed_by IS NULL OR f.closed_by IS p.ended_by
+  GROUP BY f.process, f.kind
+  UNION ALL
+  SELECT process, name, sum(kept) FROM _left_out WHERE what = 'kind' AND kept > 0 GROUP BY process, name
+)
+GROUP BY process, kind;
 
 -- How many socket fds of each verdict.   process, verdict, count
 CREATE VIEW verdict_at_end AS
-SELECT process, verdict, count(*) AS count
-FROM sockets
-WHERE open_at_end
+SELECT process, verdict, sum(count) AS count
+FROM (
+  SELECT process, verdict, count(*) AS count FROM _socket WHERE open_at_end GROUP BY process, verdict
+  UNION ALL
+  SELECT process, 'connected', sum(count) FROM _left_out_peer GROUP BY process
+)
 GROUP BY process, verdict;
 
 -- The ports on which somebody listens. Of a namespace that was not read those that the sockets themselves show: no
@@ -127,17 +136,21 @@ WITH socket AS (
     WHERE l.netns = s.netns AND l.local_port = s.local_port) AS is_in
   FROM sockets s
   WHERE s.open_at_end AND s.verdict NOT IN ('other', 'listening')
+), counted AS (
+  SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
+      WHEN is_in THEN 'in' ELSE 'out' END AS direction,
+    CASE WHEN is_in THEN own_port END AS local_port,
+    CASE WHEN is_in THEN remote_address ELSE remote END AS peer, 1 AS count, leak,
+    CASE WHEN verdict = 'outlived' THEN connection_last_seen END AS lost,
+    CASE WHEN verdict = 'outlived' THEN last_data_at END AS data
+  FROM socket
+  UNION ALL
+  SELECT process, 'connected', NULL, 'ESTABLISHED', direction, local_port, peer, count, 0, NULL, NULL
+  FROM _left_out_peer
 )
-SELECT process, verdict, proof, last_state, CASE WHEN local IS NULL THEN NULL
-    WHEN is_in THEN 'in' ELSE 'out' END AS direction,
-  CASE WHEN is_in THEN own_port END AS local_port,
-  CASE WHEN is_in THEN remote_address ELSE remote END AS peer,
-  count(*) AS count, sum(leak) AS leaks,
-  min(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS first_lost,
-  max(CASE WHEN verdict = 'outlived' THEN connection_last_seen END) AS last_lost,
-  min(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS first_data,
-  max(CASE WHEN verdict = 'outlived' THEN last_data_at END) AS last_data
-FROM socket
+SELECT process, verdict, proof, last_state, direction, local_port, peer, sum(count) AS count, sum(leak) AS leaks,
+  min(lost) AS first_lost, max(lost) AS last_lost, min(data) AS first_data, max(data) AS last_data
+FROM counted
 -- Most differ in their peer: sorting is soon done with that first.
 GROUP BY peer, process, verdict, proof, last_state, direction, local_port;
 
@@ -234,11 +247,19 @@ FROM (
 --   process, tcp, tcp6   how many fds, dead ones by the table that listed them last
 --   alive                how many of them are listed at the end
 CREATE VIEW listed_in AS
-SELECT process, sum(net_table = 1) AS tcp, sum(net_table = 2) AS tcp6,
-  sum(verdict IN ('connected', 'peer-closed', 'closing')) AS alive
-FROM sockets
-WHERE open_at_end AND last_state IS NOT NULL
-  AND verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
+SELECT process, sum(tcp) AS tcp, sum(tcp6) AS tcp6, sum(alive) AS alive
+FROM (
+  SELECT process, sum(net_table = 1) AS tcp, sum(net_table = 2) AS tcp6,
+    sum(verdict IN ('connected', 'peer-closed', 'closing')) AS alive
+  FROM _socket
+  WHERE open_at_end AND last_state IS NOT NULL
+    AND verdict IN ('connected', 'peer-closed', 'closing', 'outlived')
+  GROUP BY process
+  UNION ALL
+  SELECT process, sum(iif(net_table = 1, count, 0)), sum(iif(net_table = 2, count, 0)), sum(count)
+  FROM _left_out_peer
+  GROUP BY process
+)
 GROUP BY process;
 
 -- What could not be read, each file once; of a process those of all its fds together.

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "analyze/analysis.h"
+#include "tests/analyze/import/whole_and_brief.h"
 #include "tests/support/eventful_snapshots.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/test_archive.h"
@@ -95,20 +96,6 @@ void record(const std::string& path, unsigned seed) {
   recording.end();
 }
 
-std::string textOf(const Analysis& analysis, const std::string& sql) {
-  std::string text;
-  for (const auto& row : analysis.query(sql).rows) {
-    for (const Value& value : row) {
-      if (const auto* number = std::get_if<int64_t>(&value)) text += std::to_string(*number);
-      if (const auto* real = std::get_if<double>(&value)) text += std::to_string(*real);
-      if (const auto* words = std::get_if<std::string>(&value)) text += *words;
-      text += "|";
-    }
-    text += "\n";
-  }
-  return text;
-}
-
 /// Each row without the number of an autopsy.
 const std::vector<std::string> kDerived = {
     "SELECT * FROM fd_span ORDER BY id",
@@ -134,7 +121,7 @@ TEST(Repetitions, WhatIsDerivedIsTheSameWithoutThem) {
     options.shows_changes = false;
     const Analysis brief(path, options);
     for (const std::string& sql : kDerived)
-      EXPECT_EQ(textOf(brief, sql), textOf(whole, sql)) << sql;
+      EXPECT_EQ(rowsAsText(brief, sql), rowsAsText(whole, sql)) << sql;
     for (const char* table : {"fd_change", "inet_change", "autopsy"}) {
       const std::string sql = std::string("SELECT count(*) FROM ") + table;
       left_out += std::get<int64_t>(whole.query(sql).rows[0][0]) -

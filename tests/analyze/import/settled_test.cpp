@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -16,10 +15,8 @@
 
 #include <gtest/gtest.h>
 
-#include "analyze/analysis.h"
-#include "analyze/report/render.h"
-#include "analyze/report/report.h"
 #include "capture/archive/writer.h"
+#include "tests/analyze/import/whole_and_brief.h"
 #include "tests/support/snapshots.h"
 #include "tests/support/temporary_directory.h"
 
@@ -196,85 +193,8 @@ class Traffic {
 /// Two recordings of the same boot.
 void record(const std::string& path, unsigned seed) {
   Traffic traffic(seed);
-  int place = 0;
-  for (const int until : {kSnapshots / 2, kSnapshots}) {
-    ArchiveWriter writer(path);
-    writer.beginRecording({.started_at_ns = 1,
-                           .boot_id = "boot",
-                           .host_name = "host",
-                           .kernel_release = "6.18",
-                           .machine = "x86_64",
-                           .interval_ms = 10'000,
-                           .options = {}});
-    std::optional<Snapshot> previous;
-    for (; place < until; ++place) {
-      Snapshot now = traffic.next(place);
-      if (previous) carryOver(*previous, now);
-      const bool keyframe = !previous || place % kSnapshotsPerKeyframe == 0;
-      const auto changes = detectChanges(previous ? &*previous : nullptr, now, keyframe);
-      if (!writer.write(now, changes, {.keyframe = keyframe}))
-        throw std::runtime_error("not stored");
-      previous = std::move(now);
-    }
-    writer.endRecording(2, "count");
-  }
-}
-
-std::string textOf(const Analysis& analysis, const std::string& sql) {
-  std::string text;
-  for (const auto& row : analysis.query(sql).rows) {
-    for (const Value& value : row) {
-      if (const auto* number = std::get_if<int64_t>(&value)) text += std::to_string(*number);
-      if (const auto* real = std::get_if<double>(&value)) text += std::to_string(*real);
-      if (const auto* words = std::get_if<std::string>(&value)) text += *words;
-      text += "|";
-    }
-    text += "\n";
-  }
-  return text;
-}
-
-std::string reportOf(const Analysis& analysis) {
-  Report report;
-  addToReport(analysis, {}, report);
-  sortReport(report);
-  return renderReportJson(report) + renderReportHtml(report) + renderReportText(report);
-}
-
-/// What a report does not say all of.
-const std::vector<std::string> kCounted = {
-    "SELECT * FROM fd_count ORDER BY process, snapshot",
-    "SELECT * FROM process_fds ORDER BY process",
-    "SELECT * FROM fd_step ORDER BY process, snapshot",
-    "SELECT * FROM group_growth ORDER BY process, class, name",
-    "SELECT * FROM dead_count ORDER BY process, verdict",
-    "SELECT * FROM dead_judgement ORDER BY process, verdict",
-    "SELECT * FROM _closed_late ORDER BY process, verdict",
-    "SELECT * FROM processes ORDER BY process",
-    "SELECT * FROM peer_group ORDER BY 1, 2, 3, 4, 5, 6, 7",
-    "SELECT * FROM socket_holder ORDER BY inode, process, fd",
-    "SELECT * FROM connection_without_fd ORDER BY 1, 2, 3, 4",
-    "SELECT * FROM listed_in ORDER BY process",
-    "SELECT * FROM limit_use ORDER BY process, snapshot",
-    "SELECT * FROM stale_watch ORDER BY process, fd, watched_fd, watched_inode",
-    "SELECT pid, fd, inode, netns, netns_source, protocol, verdict, proof, local, remote, "
-    "last_state,"
-    " fd_first_seen, fd_last_seen, connection_first_seen, connection_last_seen, outlived_since,"
-    " last_data_at, outlived_seconds, bytes_received, watched_by, leak, net_table, local_port,"
-    " remote_address FROM sockets WHERE open_at_end ORDER BY process, fd"};
-
-int64_t compare(const std::string& path) {
-  AnalysisOptions options;
-  options.grace = std::chrono::seconds(15);
-  const Analysis whole(path, options);
-  options.shows_changes = options.shows_closed = false;
-  const Analysis brief(path, options);
-  for (const std::string& sql : kCounted)
-    EXPECT_EQ(textOf(brief, sql), textOf(whole, sql)) << sql;
-  EXPECT_EQ(reportOf(brief), reportOf(whole));
-  const std::string fds = "SELECT count(*) FROM fd_span";
-  return std::get<int64_t>(whole.query(fds).rows[0][0]) -
-         std::get<int64_t>(brief.query(fds).rows[0][0]);
+  recordAll(path, kSnapshots, kSnapshots / 2, kSnapshotsPerKeyframe,
+            [&](int place) { return traffic.next(place); });
 }
 
 TEST(SettledFds, TheReportOfChanceIsTheSameWithoutThem) {
@@ -284,7 +204,7 @@ TEST(SettledFds, TheReportOfChanceIsTheSameWithoutThem) {
     SCOPED_TRACE(seed);
     const std::string path = folder.file(std::to_string(seed) + ".db");
     record(path, seed);
-    left_out += compare(path);
+    left_out += compareReports(path).fds;
   }
   EXPECT_GT(left_out, 500);
 }
@@ -310,14 +230,14 @@ TEST(SettledFds, WhatAnEpollStillWatchesInTheLastSnapshotIsKept) {
     previous = std::move(now);
   }
   writer.endRecording(2, "count");
-  compare(folder.file("epoll.db"));
+  compareReports(folder.file("epoll.db"));
 }
 
 TEST(SettledFds, TheReportsOfSamplesAreTheSameWithoutThem) {
   for (const auto& entry : std::filesystem::directory_iterator(FDMORTEM_SAMPLES_DIR)) {
     if (entry.path().extension() != ".db") continue;
     SCOPED_TRACE(entry.path().string());
-    compare(entry.path().string());
+    compareReports(entry.path().string());
   }
 }
 
