@@ -108,7 +108,7 @@ GROUP BY process, verdict;
 --   more               dead_count.count_last - count_middle; NULL: too few snapshots
 --   judgement          late: some are certain, but others (threshold.few_more or more) were closed so late; hardly
 --                      any is older than these were, none much (threshold.late_factor), and these are no less than
---                      half as many, or those that are open do not become more;
+--                      one part in threshold.late_part of them, or those that are open do not become more;
 --                      leak: some are certain, and they became more in the second half, or the limit ended that,
 --                      or too few snapshots tell. Where some of those half-way are closed they have to be
 --                      threshold.few_more and one part in threshold.still_part more;
@@ -148,7 +148,7 @@ WITH looked AS (
     d.longest_ns / 1e9 AS closed_after_s, c.count_last - c.count_middle AS more,
     c.count_last > c.count_middle AND (c.count_kept = c.count_middle OR (c.count_last - c.count_middle >= t.few_more
       AND (c.count_last - c.count_middle) * t.still_part >= c.count_middle)) AS has_grown,
-    t.few_fds, t.few_part, t.few_more, t.late_factor
+    t.few_fds, t.few_part, t.few_more, t.late_factor, t.late_part
   FROM held h
   JOIN looked l USING (process)
   JOIN threshold t
@@ -158,7 +158,7 @@ WITH looked AS (
 SELECT process, verdict, fds, certain, CAST(old AS INTEGER) AS old, closed_late, closed_after_s,
   CAST(older AS INTEGER) AS older, more, CASE
     WHEN certain > 0 THEN CASE WHEN closed_late >= few_more AND older < few_more
-        AND oldest_s <= late_factor * closed_after_s AND (closed_late * 2 >= certain OR NOT coalesce(has_grown, 1)) THEN 'late'
+        AND oldest_s <= late_factor * closed_after_s AND (closed_late * late_part >= certain OR NOT coalesce(has_grown, 1)) THEN 'late'
       WHEN growth_until IS NOT NULL THEN 'leak'
       WHEN more <= 0 THEN 'held'
       WHEN verdict = 'peer-closed' AND coalesce(more, 0) < few_more THEN 'kept'

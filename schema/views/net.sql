@@ -190,7 +190,7 @@ CREATE INDEX _inet_span_by_state ON inet_span (net_table, state, local_port);
 --   netns, net_table, inode
 --   tx_queue, rx_queue, timer, retransmits, probes, drops   as in the archive
 --   first_snapshot, last_snapshot   the stretch; beyond the socket's own last snapshot it means nothing
-CREATE VIEW inet_queue_span AS
+CREATE TABLE inet_queue_span AS
 SELECT c.netns, c.net_table, c.inode, c.tx_queue, c.rx_queue, c.timer, c.retransmits, c.probes,
   c.drops, c.snapshot AS first_snapshot,
   min(coalesce(lead(c.snapshot) OVER (PARTITION BY c.netns, c.net_table, c.inode ORDER BY c.snapshot)
@@ -203,6 +203,7 @@ SELECT c.netns, c.net_table, c.inode, c.tx_queue, c.rx_queue, c.timer, c.retrans
 FROM inet_queue_change c
 JOIN snapshot s ON s.id = c.snapshot
 JOIN recording r ON r.id = s.recording;
+CREATE INDEX _inet_queue_span_by_inode ON inet_queue_span (inode, net_table);
 
 -- What lists a socket that is not in an Internet table: its inode and the table.
 --   name, type         of unix

@@ -8,9 +8,10 @@
 --                      so many that were closed after the grace period show that such ones are
 --   late_factor        sockets without a live peer that are older than so many times the age at which others were closed
 --                      late are not merely late
+--   late_part          nor are those that are open and become more, if not one for so many of them was closed late
 --   few_free, seen_growth   where fewer numbers than few_free are free below a limit, and the pace before would have
 --                      taken seen_growth since, the limit has stopped the growth, as that of a leak of two fds at once
 --   still_part         of a group of fds: less than one part in so many of its mean growth in the last quarter is
 --                      no growth any more
 CREATE TABLE threshold AS
-SELECT 80 AS near_limit_percent, 24 AS soon_hours, 8 AS few_fds, 5 AS few_part, 3 AS few_more, 1.5 AS late_factor, 3 AS few_free, 10 AS seen_growth, 10 AS still_part;
+SELECT 80 AS near_limit_percent, 24 AS soon_hours, 8 AS few_fds, 5 AS few_part, 3 AS few_more, 1.5 AS late_factor, 4 AS late_part, 3 AS few_free, 10 AS seen_growth, 10 AS still_part;

@@ -278,6 +278,14 @@ TEST(Findings, SlowHandlersUnderARisingLoadAreNoLeak) {
       << explanationOf(drawing, "outlived-connections");
 }
 
+// Of those that are open most are younger than any that could have been closed.
+TEST(Findings, SlowHandlersInAShortRecordingAreNoLeak) {
+  std::vector<DeadSockets> constant;
+  for (int opened = 1; opened <= 9; ++opened)
+    constant.push_back({opened, 5, 6});
+  EXPECT_EQ(judgementOf(deadSockets(10, constant)), "15 0 late\n");
+}
+
 TEST(Findings, OneMoreOfSlowHandlersIsNoLeak) {
   std::vector<DeadSockets> constant;
   for (int opened = 1; opened <= 14; ++opened)
