@@ -303,10 +303,10 @@ TEST(Findings, ALeakBesideSlowHandlersIsOne) {
 }
 
 TEST(Findings, AFewThatWereClosedLateExcuseNoManyThatAreNot) {
-  // Four of a pool are closed after a long time, and 20 that are younger leak.
+  // Four of a pool are closed after a long time, and 40 that are younger leak.
   std::vector<DeadSockets> both = {{1, 4, 13}};
   for (int opened = 6; opened <= 15; ++opened)
-    both.push_back({opened, 2, 0});
+    both.push_back({opened, 4, 0});
   EXPECT_EQ(judgementOf(deadSockets(16, both)), "4 0 leak\n");
 }
 
