@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schema/file_handle.h"
 #include "tests/support/actor.h"
 #include "tests/support/recording.h"
 
@@ -317,7 +318,11 @@ TEST_F(Words, ANewNameAndANewLimitAreTold) {
 
 TEST_F(Words, MoreFdsThanTheLimitAreExplained) {
   Actor lowered([](Cue& cue) {
-    const rlimit limit{.rlim_cur = 2, .rlim_max = 100};
+    std::vector<FileHandle> fds;
+    for (int i = 0; i < 40; ++i)
+      fds.emplace_back(::dup(0));
+    fds.erase(fds.begin(), fds.begin() + 4);  // sanitizers open some
+    const rlimit limit{.rlim_cur = 30, .rlim_max = 100};
     ::setrlimit(RLIMIT_NOFILE, &limit);
     cue.tell("ready");
     cue.await();
@@ -325,9 +330,10 @@ TEST_F(Words, MoreFdsThanTheLimitAreExplained) {
   ASSERT_EQ(lowered.hear(), "ready");
   const ProgramResult result =
       runFdcapture({"record", "-o", database, "-p", std::to_string(lowered.pid()), "-n", "1"});
-  EXPECT_TRUE(contains(result.err,
-                       " fds, more than its limit of 2 allows to open (lowered since, or they were "
-                       "inherited)\n"))
+  EXPECT_TRUE(
+      contains(result.err,
+               " fds, more than its limit of 30 allows to open (lowered since, or they were "
+               "inherited)\n"))
       << result.err;
 }
 
