@@ -118,7 +118,7 @@ GROUP BY process, verdict;
 --                      undecided: so short, more than a few, but few of them are old: as a handler's that is
 --                      slow to close; few: so short, and only a few (threshold.few_fds, few_part);
 --                      NULL: none is certain, though it was recorded for longer: they are closed
-CREATE VIEW dead_judgement AS
+CREATE TABLE dead_judgement AS
 WITH looked AS (
   SELECT f.process, f.fds_last, f.growth_until, z.boottime_ns - a.boottime_ns <= 1000000 * g.value AS is_short,
     strftime('%Y-%m-%dT%H:%M:%S', z.wall_ns / 1000000000 - g.value / 1000, 'unixepoch')
