@@ -14,9 +14,9 @@ using AskNumber =
     std::function<std::optional<int64_t>(const std::string& sql, std::optional<int64_t> value)>;
 
 /// The number of the snapshot that `name` stands for: its number, `first`, `last`, or a time, which
-/// is that of the last one taken by then; a time of day alone where all are of one day (UTC). `ask` asks a database that has the table `snapshot`, of
-/// the archive at `path`. Throws std::runtime_error if there is no such snapshot, UsageError if the
-/// name is none.
+/// is that of the last one taken by then; a time of day alone where all are of one day (UTC). `ask`
+/// asks a database that has the table `snapshot`, of the archive at `path`. Throws
+/// std::runtime_error if there is no such snapshot, UsageError if the name is none.
 int64_t snapshotNumber(const std::string& name, const std::string& path, const AskNumber& ask);
 
 }  // namespace fdmortem
