@@ -424,8 +424,8 @@ class ProcessStatements {
 
   /// What grows besides, and is no less bad or not much smaller than what the verdict tells.
   std::vector<const Finding*> otherLeaks() const {
-    static constexpr std::array<std::string_view, 4> kLeaks = {"outlived-connections", "close-wait",
-                                                               "kind-growth", "growing-pool"};
+    static constexpr std::array<std::string_view, 5> kLeaks = {
+        "outlived-connections", "close-wait", "half-closed", "kind-growth", "growing-pool"};
     const Finding* told = findingBehind(report_, process_, cause_);
     std::vector<const Finding*> others;
     for (const Finding* other : findingsOf(report_, process_)) {

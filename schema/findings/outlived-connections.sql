@@ -87,7 +87,7 @@ SELECT
         WHEN c.judgement = 'late' THEN iif(p.ended_by IS NULL,
           'Inferred: the program closes them, but late, as a handler that is slow or a reaper that looks now and then',
           'Inferred: the program closed them, but late, as a handler that is slow or a reaper that looks now and then')
-        ELSE printf('Inferred%s: ', iif(c.judgement = 'likely', ', most likely', '')) || CASE
+        ELSE 'Inferred: ' || iif(c.judgement = 'likely', 'most likely ', '') || CASE
           WHEN c.ignored = 0 THEN printf('the program %s forgotten them', w.has)
           WHEN c.forgotten = 0 THEN iif(p.ended_by IS NULL, 'the program ignores what the epoll reports of them',
             'the program ignored what the epoll reported of them')

@@ -58,8 +58,9 @@ TEST(Samples, PushgatewayHasItsVerdictInTheFirstLines) {
   for (const std::string_view part :
        {"too many live clients for a limit of 128 open files", "no fd leak of dead sockets",
         "observed The limit of 128 open files was reached between",
-        "connections wait in the accept queue of [::]:9091, and no fd is free", "connections are alive",
-        "listed in tcp6 and none in tcp", "none outlived", "inferred So no fd leak"}) {
+        "connections wait in the accept queue of [::]:9091, and no fd is free",
+        "connections are alive", "listed in tcp6 and none in tcp", "none outlived",
+        "inferred So no fd leak"}) {
     EXPECT_NE(summary.find(part), std::string::npos) << part << '\n' << summary;
   }
 }

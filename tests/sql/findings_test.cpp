@@ -148,8 +148,8 @@ TEST(Findings, ManyThatWereSilentForLongInOneSnapshotAreALeak) {
   const std::string drawing = tenDead(31);
   EXPECT_EQ(findingsOf(drawing), "outlived-connections warning 100\n");
   EXPECT_NE(explanationOf(drawing, "outlived-connections")
-                .find("Of 10 that was longer than 30 s before the last look. Inferred, most "
-                      "likely: the program has forgotten them;"),
+                .find("Of 10 that was longer than 30 s before the last look. Inferred: most "
+                      "likely the program has forgotten them;"),
             std::string::npos)
       << explanationOf(drawing, "outlived-connections");
   EXPECT_NE(adviceOf(drawing, "outlived-connections")
