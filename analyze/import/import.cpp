@@ -36,10 +36,11 @@ std::string printableCmdline(std::string arguments) {
   return printable(arguments);
 }
 
-int64_t graceNs(SQLite::Database& analysis) {
+SettledFds::Thresholds thresholdsOf(SQLite::Database& analysis) {
   constexpr int64_t kNsPerMs = 1'000'000;
-  return kNsPerMs *
-         analysis.execAndGet("SELECT value FROM setting WHERE name = 'grace_ms'").getInt64();
+  const auto number = [&](const char* query) { return analysis.execAndGet(query).getInt64(); };
+  return {.grace_ns = kNsPerMs * number("SELECT value FROM setting WHERE name = 'grace_ms'"),
+          .few_free = number("SELECT few_free FROM threshold")};
 }
 
 class Importer {
@@ -51,7 +52,7 @@ class Importer {
     if (archive.isSalvaged()) return;
     if (kept != RowsKept::All) repetitions_.emplace();
     if (kept == RowsKept::Unsettled && !on_problem)
-      settled_.emplace(archive.archive(), references_, progress_, graceNs(analysis));
+      settled_.emplace(archive.archive(), references_, progress_, thresholdsOf(analysis));
   }
 
   void run() {

@@ -18,11 +18,9 @@ constexpr int8_t kClose = 7;
 constexpr int8_t kCloseWait = 8;
 constexpr int8_t kListen = 10;
 constexpr int8_t kLastState = 12;
-/// threshold.few_free of schema/views/threshold.sql.
-constexpr int64_t kFewFree = 3;
 constexpr int32_t kOpen = LeftOutCounts::kOpen;
-constexpr int64_t kTcp6Table = static_cast<int64_t>(NetTable::Tcp6);
-constexpr int64_t kLastTcpTable = static_cast<int64_t>(NetTable::Tcp6);
+constexpr auto kTcpTable = static_cast<int64_t>(NetTable::Tcp);
+constexpr auto kTcp6Table = static_cast<int64_t>(NetTable::Tcp6);
 
 bool is(int64_t change, Change expected) {
   return change == static_cast<int64_t>(expected);
@@ -194,7 +192,7 @@ void SettledFds::addInet(const InetRow& row) {
   if (!at) return;
   noteListener(row, *at);
   Episode* episode = plainEpisodeOf(row.inode);
-  if (row.net_table > kLastTcpTable) {
+  if (row.net_table > kTcp6Table) {
     if (episode != nullptr) episode->has_other_row = true;
     return;
   }
@@ -213,7 +211,7 @@ void SettledFds::addInet(const InetRow& row) {
 }
 
 void SettledFds::noteListener(const InetRow& row, int32_t at) {
-  if (row.state != kListen || row.net_table > kLastTcpTable || is(row.change, Change::Gone)) return;
+  if (row.state != kListen || row.net_table > kTcp6Table || is(row.change, Change::Gone)) return;
   const bool is_certain = covers(tables_, row.netns, row.net_table, at, at);
   (is_certain ? listeners_ : perhaps_listeners_).emplace(row.netns, row.local_port);
 }
@@ -305,7 +303,7 @@ bool SettledFds::wasReadThroughout(const Episode& episode) const {
 void SettledFds::findFull() {
   for (const Episode& episode : episodes_) {
     const auto limit = lowest_limits_.find(episode.process);
-    if (limit == lowest_limits_.end() || episode.fd < limit->second - kFewFree) continue;
+    if (limit == lowest_limits_.end() || episode.fd < limit->second - thresholds_.few_free) continue;
     const auto first = full_.try_emplace(episode.process, episode.opened).first;
     first->second = std::min(first->second, episode.opened);
   }
@@ -440,7 +438,7 @@ void SettledFds::decideOpen(const Names& names) {
   }
   // Where all are in tcp6, each is told of.
   std::set<int32_t> with_tcp;
-  for (const int64_t net_table : {kLastTcpTable - 1, kLastTcpTable}) {
+  for (const int64_t net_table : {kTcpTable, kTcp6Table}) {
     for (const size_t i : open) {
       const Episode& episode = episodes_[i];
       const int8_t listed_in = connections_[static_cast<size_t>(episode.connection)].net_table;
@@ -500,7 +498,7 @@ void SettledFds::count(const Episode& episode, const Names& names) {
 /// end.
 void SettledFds::countLost(const Episode& episode, std::string_view verdict, int32_t since) {
   const auto at = [&](int32_t snapshot) { return boottimes_[static_cast<size_t>(snapshot)]; };
-  if (at(episode.closed - 1) - at(since) <= grace_ns_) return;
+  if (at(episode.closed - 1) - at(since) <= thresholds_.grace_ns) return;
   counts_.addClosedLate(episode.process, verdict, at(episode.closed) - at(since));
 }
 

@@ -74,8 +74,13 @@ class SettledFds {
     End  ///< it tells that what was behind the fd before has gone; what it begins is left out
   };
 
-  /// Fds without a live peer for longer than `grace_ns` that are closed then are closed late.
-  explicit SettledFds(int64_t grace_ns) : grace_ns_(grace_ns) {}
+  struct Thresholds {
+    /// Fds without a live peer for longer that are closed then are closed late.
+    int64_t grace_ns;
+    int64_t few_free;  ///< as in schema/threshold.sql
+  };
+
+  explicit SettledFds(const Thresholds& thresholds) : thresholds_(thresholds) {}
 
   /// The next snapshot, the recording that it is of, and when it was taken. Throws nothing: where
   /// numbers have gaps nothing is left out.
@@ -211,7 +216,7 @@ class SettledFds {
   bool canOnlyBeCounted(const Episode& episode, const Names& names);
   void decideOpen(const Names& names);
 
-  int64_t grace_ns_;
+  Thresholds thresholds_;
   bool is_off_ = false;  ///< nothing is left out
   int64_t first_snapshot_ = 0;
   std::vector<int64_t> recordings_;  ///< by index of a snapshot

@@ -20,10 +20,10 @@ namespace fdmortem {
 /// then the rows that are left out need not be read again.
 class SettledRows {
  public:
-  /// `archive`, `references` and `progress` outlive this object. `grace_ns`: of SettledFds.
+  /// `archive`, `references` and `progress` outlive this object.
   SettledRows(SQLite::Database& archive, const References& references, RowProgress& progress,
-              int64_t grace_ns)
-      : archive_(archive), references_(references), progress_(progress), settled_(grace_ns) {}
+              const SettledFds::Thresholds& thresholds)
+      : archive_(archive), references_(references), progress_(progress), settled_(thresholds) {}
 
   /// As SettledFds has it.
   void addSnapshot(int64_t snapshot, int64_t recording, int64_t boottime_ns) {

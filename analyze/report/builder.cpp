@@ -113,6 +113,9 @@ std::vector<Finding> findAll(const Analysis& analysis, const std::vector<int64_t
                       .query = row.text("evidence")};
       if (has("held_by")) finding.held_by = row.optionalInteger("held_by");
       if (has("judgement")) finding.judgement = row.text("judgement");
+      if (has("trend")) finding.trend = row.optionalText("trend").value_or("");
+      if (has("to_be_sure")) finding.to_be_sure = row.optionalText("to_be_sure").value_or("");
+      if (has("are_accepted")) finding.are_accepted = row.integer("are_accepted") != 0;
       finding.place = placeOf(analysis, finding.id);
       findings.push_back(std::move(finding));
     });

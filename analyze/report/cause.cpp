@@ -183,10 +183,8 @@ bool isHeld(const Finding* finding) {
 
 namespace {
 
-/// What the title of a finding on sockets that are held says after its semicolon.
-std::string growthClause(const Finding& finding) {
-  const size_t at = finding.title.find("; ");
-  return at == std::string::npos ? std::string() : finding.title.substr(at);
+std::string trendClause(const Finding& finding) {
+  return finding.trend.empty() ? std::string() : "; " + finding.trend;
 }
 
 std::string outlivedVerdict(const ProcessReport& process, const Finding& finding,
@@ -201,7 +199,7 @@ std::string outlivedVerdict(const ProcessReport& process, const Finding& finding
                        process.has_ended ? "closed" : "closes", limitClause(process));
   if (isHeld(&finding)) {
     return fmt::format("{} {} {}{}{}", name, process.has_ended ? "held" : "holds", sockets(),
-                       growthClause(finding), limitClause(process, kHasEnded));
+                       trendClause(finding), limitClause(process, kHasEnded));
   }
   return fmt::format("fd leak{}: {} {} gone{}", leaksOf(process) > 0 ? "" : ", most likely", name,
                      process.has_ended ? "did not close sockets whose connections were"
@@ -232,7 +230,7 @@ std::string closeWaitVerdict(const ProcessReport& process, const Finding& findin
                      process.has_ended ? "kept" : "keeps",
                      plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
                      process.has_ended ? "had" : "have",
-                     isHeld(&finding) ? growthClause(finding) : "",
+                     isHeld(&finding) ? trendClause(finding) : "",
                      limitClause(process, kHasEnded));
 }
 

@@ -68,10 +68,12 @@ std::vector<int64_t> reachedLimits(const Analysis& analysis, int64_t process) {
   return limits;
 }
 
-/// Connections at a listening port of which nothing tells whether the peers are still there.
+/// Connections at a listening port of which nothing tells whether the peers are still there; none
+/// where they are a few.
 int64_t silentConnections(const Analysis& analysis, int64_t process) {
   const ResultTable rows = analysis.query(
-      "SELECT coalesce(sum(i.fds), 0) FROM idle_at_end i JOIN process_fds l USING (process)"
+      "SELECT iif(total(i.fds) >= (SELECT few_fds FROM threshold), sum(i.fds), 0)"
+      " FROM idle_at_end i JOIN process_fds l USING (process)"
       " JOIN snapshot a ON a.id = i.first_snapshot JOIN snapshot z ON z.id = l.last_snapshot"
       " JOIN setting g ON g.name = 'grace_ms'"
       " WHERE i.process = ? AND z.boottime_ns - a.boottime_ns > 1000000 * g.value",

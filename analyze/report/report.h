@@ -170,7 +170,8 @@ struct ProcessReport {
   std::vector<NamedCount> told;      ///< of those that no table lists, by the state that the
                                      ///< kernel itself tells of them, most first
   int64_t silent_connections = 0;    ///< accepted, ESTABLISHED for longer than the grace period,
-                                     ///< without a timer and with empty queues all that time
+                                     ///< without a timer and with empty queues all that time;
+                                     ///< 0 where they are a few (threshold.few_fds)
   std::vector<NamedCount> unread_netns;   ///< namespaces without a table that was read, by sockets
   std::vector<PeerGroup> peers;           ///< most first
   std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
@@ -194,7 +195,10 @@ struct Finding {
   size_t all_rows = 0;  ///< how many the query gives
   /// process.id of an older process that holds all of these sockets too, while findings are grouped
   std::optional<int64_t> held_by;
-  std::string judgement;  ///< of dead sockets: as in dead_judgement; else empty
+  std::string judgement;      ///< of dead sockets: as in dead_judgement; else empty
+  std::string trend;          ///< what their number did, where the title says it; else empty
+  std::string to_be_sure;     ///< the part of `advice` that shows whether it is so; may be empty
+  bool are_accepted = false;  ///< most of them are at a port on which somebody listened
   int64_t place = 0;      ///< of its rule, as in the table `rule`
   /// Processes of which the same is so, because they hold the same sockets: pid and start_ticks.
   std::vector<std::pair<int64_t, int64_t>> also;

@@ -322,16 +322,6 @@ class ProcessStatements {
     return false;
   }
 
-  /// Whether most of the sockets with a verdict are at a port on which somebody listens.
-  bool areAccepted(std::string_view verdict) const {
-    int64_t accepted = 0;
-    for (const PeerGroup& group : process_.peers) {
-      if (group.verdict == verdict)
-        accepted += group.direction == "in" ? group.count : -group.count;
-    }
-    return accepted > 0;
-  }
-
   // --- inferred ---
 
   std::string outlivedConclusion(const Finding* finding) const {
@@ -339,7 +329,7 @@ class ProcessStatements {
     if (isLate(finding))
       return fmt::format("The program {} these fds, but late.", has_ended ? "closed" : "closes");
     if (isHeld(finding)) {
-      return fmt::format("The program{} {}", areAccepted("outlived") ? "" : ", or a pool in it,",
+      return fmt::format("The program{} {}", finding->are_accepted ? "" : ", or a pool in it,",
                          has_ended
                              ? "did not see that they were dead; they are gone with it."
                              : "does not see that they are dead; nobody else can close them.");
@@ -492,9 +482,8 @@ class ProcessStatements {
   /// That a connection is ESTABLISHED does not mean that its peer is there. Said where that
   /// decides.
   void silentPeers() {
-    constexpr int64_t kManyConnections = 8;
     const int64_t silent = process_.silent_connections;
-    if ((cause_ != Cause::None && cause_ != Cause::LiveClients) || silent < kManyConnections ||
+    if ((cause_ != Cause::None && cause_ != Cause::LiveClients) || silent == 0 ||
         silent * 2 <= process_.fds_last) {
       return;
     }
@@ -516,9 +505,8 @@ class ProcessStatements {
                       process_.has_ended ? "The fds are gone with the process; one that is started "
                                            "again may go the same way."
                                          : "A restart frees the fds for a time."));
-      const std::string& advice = findingBehind(report_, process_, cause_)->advice;
-      if (const size_t at = advice.find("To be sure, "); at != std::string::npos)
-        say(Basis::ToDo, advice.substr(at));
+      const std::string& to_be_sure = findingBehind(report_, process_, cause_)->to_be_sure;
+      if (!to_be_sure.empty()) say(Basis::ToDo, to_be_sure);
     } else if (const Finding* behind = findingBehind(report_, process_, cause_)) {
       // Most advice is to look what the fds are.
       if (unreadFdsOf(process_) < process_.fds_last) say(Basis::ToDo, behind->advice);

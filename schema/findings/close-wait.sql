@@ -15,7 +15,7 @@ SELECT
     CASE WHEN p.ended_by IS NULL THEN iif(c.sockets = 1, 'connection stays', 'connections stay')
       ELSE iif(c.sockets = 1, 'connection stayed', 'connections stayed') END,
     iif(p.ended_by IS NULL, 'has', 'had'), iif(p.ended_by IS NULL, 'has', 'had'),
-    CASE j.judgement WHEN 'held' THEN printf('; their number %s in the second half of the recording', iif(j.more > 0, 'hardly grew', 'did not grow'))
+    CASE j.judgement WHEN 'held' THEN '; ' || t.trend
       WHEN 'late' THEN iif(p.ended_by IS NULL, '; such ones are closed, but late', '; such ones were closed, but late')
       ELSE '' END) AS title,
   p.pid, p.start_ticks,
@@ -52,8 +52,14 @@ SELECT
   printf('SELECT fd, inode, local, remote, since, seconds, unread FROM close_wait WHERE stays AND process = '
     || '%d ORDER BY fd', c.process) AS evidence,
   (SELECT held_by FROM _held_by b WHERE b.process = c.process) AS held_by,
-  j.judgement
+  j.judgement, t.trend
 FROM counted c
 JOIN processes p USING (process)
 JOIN limit_pressure x USING (process)
 JOIN dead_judgement j ON j.process = c.process AND j.verdict = 'peer-closed'
+JOIN (
+  SELECT process, iif(judgement = 'held', printf('their number %s in the second half of the recording',
+    iif(more > 0, 'hardly grew', 'did not grow')), NULL) AS trend
+  FROM dead_judgement
+  WHERE verdict = 'peer-closed'
+) t ON t.process = c.process

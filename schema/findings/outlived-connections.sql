@@ -7,7 +7,9 @@ WITH dead AS (
   JOIN dead_judgement j ON j.process = s.process AND j.verdict = 'outlived'
   WHERE s.open_at_end
 ), counted AS (
-  SELECT process, judgement, is_short, old, more, count(*) AS fds, sum(leak) AS leaks,
+  SELECT process, judgement, is_short, old, count(*) AS fds,
+    iif(judgement = 'held', printf('their number %s in the second half of the recording',
+      iif(more > 0, 'hardly grew', 'did not grow')), NULL) AS trend, sum(leak) AS leaks,
     sum(proof = 'autopsy') AS autopsy, sum(proof = 'history') AS history, sum(proof = 'single') AS single,
     sum(watched_by = '[]') AS forgotten, sum(watched_by <> '[]') AS ignored,
     sum(id IN (SELECT id FROM _of_unread_netns)) AS unread_netns, sum(connection_last_seen IS NOT NULL) AS listed, sum(last_data_at IS NOT NULL) AS with_data,
@@ -27,7 +29,7 @@ SELECT
     ELSE iif(x.pressure IS NULL, 'warning', 'critical') END
     AS severity,
   printf('%d %s%s', c.fds, iif(c.fds = 1, 'fd outlived its connection', 'fds outlived their connections'),
-    CASE c.judgement WHEN 'held' THEN iif(c.fds = 1, ' and stays', ' and stay') || printf(' open; their number %s in the second half of the recording', iif(c.more > 0, 'hardly grew', 'did not grow'))
+    CASE c.judgement WHEN 'held' THEN iif(c.fds = 1, ' and stays', ' and stay') || ' open; ' || c.trend
       WHEN 'late' THEN printf(' for longer than %s; such fds are closed, but late', g.words)
       WHEN 'undecided' THEN printf(', %s known for longer than %s: a leak, or handlers that are slow to close',
         iif(c.fds = 1, 'not', 'none'), g.words)
@@ -116,18 +118,24 @@ SELECT
       || 'it: a close() of the bare number behind its back is done twice, and the second can hit another file. '
       || iif(p.ended_by IS NULL, 'A restart frees the fds for a time.',
       'The end of the process has freed them; one that is started again may go the same way.'))
-    || iif(c.judgement = 'likely' AND p.ended_by IS NULL, printf(' To be sure, record it for at least %s, twice the grace '
-      || 'period (fdcapture record -o FILE --pid %s --duration %s).', g.twice, p.pid, g.twice_option), '') AS advice,
+    || iif(c.judgement = 'likely', coalesce(' ' || w.to_be_sure, ''), '') AS advice,
   printf('SELECT fd, inode, local, remote, last_state, last_data_at, outlived_seconds, proof, watched_by '
     || 'FROM outlived WHERE open_at_end%s AND pid = %d AND start_ticks = %d ORDER BY fd',
     iif(c.is_short, '', ' AND leak'), p.pid, p.start_ticks) AS evidence,
   (SELECT held_by FROM _held_by b WHERE b.process = c.process) AS held_by,
-  c.judgement
+  c.judgement, c.trend, iif(c.judgement = 'likely', w.to_be_sure, NULL) AS to_be_sure,
+  o.is_accepted AS are_accepted
 FROM counted c
 JOIN _grace g
 JOIN processes p USING (process)
 JOIN limit_pressure x USING (process)
-JOIN (SELECT process, iif(ended_by IS NULL, 'has', 'had') AS has FROM processes) w USING (process)
+JOIN (
+  SELECT process, iif(ended_by IS NULL, 'has', 'had') AS has,
+    iif(ended_by IS NULL, printf('To be sure, record it for at least %s, twice the grace period (fdcapture record -o FILE '
+      || '--pid %s --duration %s).', twice, pid, twice_option), NULL) AS to_be_sure
+  FROM processes
+  JOIN _grace
+) w USING (process)
 JOIN (
   -- Whether most of them were accepted: are at a port on which somebody listened.
   SELECT process, total(iif(direction = 'in', count, -count)) > 0 AS is_accepted

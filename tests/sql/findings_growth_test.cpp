@@ -333,6 +333,21 @@ TEST(GrowthFindings, APoolThatOnlyGrows) {
             "connections to 198.51.100.9:5432 only grow, from 1 to 12");
 }
 
+TEST(GrowthFindings, AttemptsThatNobodyAnswersAreNoPoolOfConnections) {
+  std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432");
+  for (size_t place = 0; (place = drawing.find("EST", place)) != std::string::npos; ++place)
+    drawing.replace(place, 3, "SYN");
+  EXPECT_EQ(titleOf(drawing, "growing-pool"),
+            "connections to 198.51.100.9:5432 only grow, from 1 to 12, none of them connected "
+            "(SYN_SENT)");
+  // The first three were answered.
+  for (int i = 0; i < 3; ++i)
+    drawing.replace(drawing.find("SYN"), 3, "EST");
+  EXPECT_EQ(titleOf(drawing, "growing-pool"),
+            "connections to 198.51.100.9:5432 only grow, from 1 to 12, 9 of them not connected "
+            "(SYN_SENT)");
+}
+
 TEST(GrowthFindings, SeveralPoolsAreOneFinding) {
   std::string another = connections("192.0.2.1:", "198.51.100.8:5432");
   another = another.substr(another.find("fd a/"));
