@@ -1,10 +1,6 @@
 #include "capture/hints.h"
 
 #include <linux/capability.h>
-#include <linux/magic.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,7 +11,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "schema/file_handle.h"
+#include "capture/collect/selection.h"
 
 namespace fdmortem {
 namespace {
@@ -23,13 +19,6 @@ namespace {
 /// Of the first pid namespace (PROC_PID_INIT_INO of include/linux/proc_ns.h).
 constexpr std::string_view kFirstPidNamespace = "pid:[4026531836]";
 constexpr size_t kMaximumNamed = 3;
-
-/// Whether the kernel has such a process. In a tree that was saved nothing is hidden.
-bool isHidden(const ProcSource& source, int32_t pid) {
-  struct statfs status {};
-  if (fstatfs(source.root(), &status) != 0 || status.f_type != PROC_SUPER_MAGIC) return false;
-  return bool(FileHandle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
-}
 
 /// The processes that have the number `pid` in a pid namespace of their own.
 std::vector<std::string> namesakes(const ProcSource& source, int32_t pid) {
@@ -59,6 +48,9 @@ std::string hintOnMissingProcess(const ProcSource& source, int32_t pid) {
            "another "
            "pid namespace); run fdcapture as root or with CAP_SYS_PTRACE";
   }
+  std::string stat;
+  if (ProcSource::read(source.root(), (std::to_string(pid) + "/stat").c_str(), stat) == 0)
+    return "it has ended, and its parent has not taken notice yet (a zombie has no fds)";
   auto others = namesakes(source, pid);
   if (!others.empty()) {
     const bool is_cut = others.size() > kMaximumNamed;
@@ -117,7 +109,7 @@ std::string hintOnHiddenProcesses(const ProcSource& source) {
     return {};
   }
   if (ProcSource::read(source.root(), "self/status", status) != 0 || maySeeAll(status)) return {};
-  return "/proc is mounted with hidepid=, so processes of others are not seen; run fdcapture as "
+  return "/proc is mounted with hidepid=, so processes of others may not be seen; run fdcapture as "
          "root "
          "or with CAP_SYS_PTRACE";
 }

@@ -1,6 +1,9 @@
 #include "capture/collect/selection.h"
 
 #include <fnmatch.h>
+#include <linux/magic.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,7 +33,23 @@ std::string fileName(const std::string& path) {
   return name;
 }
 
+/// Whether the numbers that this proc file system shows are those of our own pid namespace.
+bool hasOwnNumbers(const ProcSource& source) {
+  std::string self;
+  return ProcSource::readLink(source.root(), "self", self) == 0 && parsePid(self) == getpid();
+}
+
 }  // namespace
+
+bool isHidden(const ProcSource& source, int32_t pid) {
+  struct statfs status {};
+  if (fstatfs(source.root(), &status) != 0 || status.f_type != PROC_SUPER_MAGIC) return false;
+  // The folder of a hidden process can be opened, and is as if it were empty.
+  std::string stat;
+  if (ProcSource::read(source.root(), (std::to_string(pid) + "/stat").c_str(), stat) == 0)
+    return false;
+  return bool(FileHandle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
+}
 
 OrErrno<SelectedProcess> openProcess(const ProcSource& source, int32_t pid) {
   auto directory = source.openDirectory(std::to_string(pid));
@@ -49,6 +68,10 @@ OrErrno<SelectedProcess> openProcess(const ProcSource& source, int32_t pid) {
 OrErrno<SelectedProcess> openProcess(const ProcSource& source, const ProcessIdentity& identity) {
   auto process = openProcess(source, identity.pid);
   if (process && process->stat.identity != identity) return tl::unexpected(ESRCH);
+  // It was seen, and now it is not: with hidepid= that happens to a process that lives, too.
+  if (!process && process.error() == ESRCH && hasOwnNumbers(source) &&
+      isHidden(source, identity.pid))
+    return tl::unexpected(EACCES);
   return process;
 }
 
@@ -100,7 +123,19 @@ void ProcessSelector::scan(FailureLog& failures) {
     }
     return;
   }
-  for (const std::string& name : *names) {
+  scanListed(*names, failures);
+  // What is not listed any more has ended, or is not shown.
+  for (const auto& identity : followed_) {
+    if (alive_.contains(identity)) continue;
+    const auto process = openProcess(source_, identity);
+    if (!process && process.error() == ESRCH) continue;
+    alive_.insert(identity);
+    if (!process) failures.add("open", std::to_string(identity.pid), identity.pid, process.error());
+  }
+}
+
+void ProcessSelector::scanListed(const std::vector<std::string>& names, FailureLog& failures) {
+  for (const std::string& name : names) {
     const auto pid = parsePid(name);
     if (!pid) continue;
     const auto process = openProcess(source_, *pid);

@@ -52,6 +52,7 @@ class ProcessSelector {
 
   void selectPids(FailureLog& failures);
   void scan(FailureLog& failures);
+  void scanListed(const std::vector<std::string>& names, FailureLog& failures);
   bool matches(const SelectedProcess& process) const;
   bool matchesCgroup(int directory) const;
 
@@ -62,10 +63,15 @@ class ProcessSelector {
   std::set<ProcessIdentity> alive_;
 };
 
+/// The kernel has a process of this number, and this proc file system does not show it: hidepid= of
+/// proc(5), or it is that of another pid namespace. In a tree that was saved nothing is hidden.
+bool isHidden(const ProcSource& source, int32_t pid);
+
 /// Opens the process that has `pid` now. ESRCH if there is none or it is dead (a zombie).
 OrErrno<SelectedProcess> openProcess(const ProcSource& source, int32_t pid);
 
-/// Opens this very process; ESRCH if it has ended.
+/// Opens this very process; ESRCH if it has ended, EACCES if it may live and is not shown any more
+/// (isHidden).
 OrErrno<SelectedProcess> openProcess(const ProcSource& source, const ProcessIdentity& identity);
 
 }  // namespace fdmortem

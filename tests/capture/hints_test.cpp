@@ -1,5 +1,6 @@
 #include "capture/hints.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,6 +45,16 @@ TEST(HintsTest, WithCapSysPtraceNothingIsHidden) {
   EXPECT_TRUE(maySeeAll("Name:\tx\nCapEff:\t000001ffffffffff\n"));
   EXPECT_FALSE(maySeeAll("Name:\tx\nCapPrm:\t0000000000080000\nCapEff:\t0000000000000004\n"));
   EXPECT_FALSE(maySeeAll("Name:\tx\n"));
+}
+
+TEST(HintsTest, AZombieHasEnded) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t info;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  const std::string hint = hintOnMissingProcess(ProcSource("/proc"), child);
+  EXPECT_NE(hint.find("zombie"), std::string::npos) << hint;
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 // One of that number may well run here.

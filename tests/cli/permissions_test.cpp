@@ -191,6 +191,51 @@ TEST_F(WithoutRights, AHiddenProcessIsSaidToBeHidden) {
   EXPECT_NE(by_name.err.find("/proc is mounted with hidepid="), std::string::npos) << by_name.err;
 }
 
+// It lives, and since it is not dumpable any more it belongs to root: hidepid=2 hides it.
+TEST_F(WithoutRights, AProcessThatIsHiddenFromThenOnHasNotEnded) {
+  const ProgramResult probe =
+      runProgram({"unshare", "--mount", "mount", "-t", "proc", "-o", "hidepid=2", "proc", "/proc"});
+  if (probe.status != 0) GTEST_SKIP() << "needs a mount namespace: " << probe.err;
+  for (const std::string selection : {"--pid ", "--comm "}) {
+    Actor actor([](Cue& cue) {
+      becomeNobody();
+      ::prctl(PR_SET_NAME, "soon-hidden");
+      const Socket listener = listenOn("127.0.0.1");
+      cue.tell("ready");
+      cue.await();
+      ::prctl(PR_SET_DUMPABLE, 0);
+      cue.tell("hidden");
+      cue.await();
+    });
+    actor.hear();
+    const std::string pid = std::to_string(actor.pid());
+    const std::string what = selection + (selection == "--pid " ? pid : "soon-hidden");
+    const std::string file = directory.file(selection + ".db");
+    ChildProcess recorder({"unshare", "--mount", "sh", "-c",
+                           "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid " +
+                               std::to_string(kNobody) + " --regid " + std::to_string(kNobody) +
+                               " --clear-groups '" + directory.file("fdcapture") +
+                               "' record -v --progress never -i 100ms -o '" + file + "' " + what});
+    const auto await_line = [&](const std::string& text) {
+      while (true) {
+        const auto line = recorder.readErrorLine();
+        if (!line) throw std::runtime_error("no line: " + text);
+        if (line->find(text) != std::string::npos) return;
+      }
+    };
+    await_line(" 0 failures");
+    actor.ask();
+    await_line(pid + ": open: Permission denied");
+    await_line("snapshot ");
+    await_line("snapshot ");
+    recorder.signal(SIGTERM);
+    EXPECT_EQ(recorder.wait(), 3);
+    const Json sockets = analyze({"sockets", file});
+    EXPECT_EQ(valuesOf(sockets, "open_at_end"), Json({true})) << what;
+    EXPECT_EQ(analyze({"diff", file, "first", "last"}), Json::array()) << what;
+  }
+}
+
 // The number that a process has in a container is not the one that it has here.
 TEST(PidNamespaces, APidOfAnotherOneIsTranslated) {
   const ProgramResult probe = runProgram({"unshare", "--pid", "--fork", "true"});
