@@ -161,7 +161,14 @@ std::pair<int64_t, int64_t> snapshotsIn(const TimeRange& range, SQLite::Database
   if (range.to_ns) query.bind(2, *range.to_ns);
   query.executeStep();
   if (query.isColumnNull(0)) {
-    throw std::runtime_error("there is no snapshot in that time");
+    SQLite::Statement all(analysis, "SELECT min(wall_ns), max(wall_ns) FROM snapshot");
+    all.executeStep();
+    throw std::runtime_error(
+        all.isColumnNull(0)
+            ? std::string("there is no snapshot")
+            : fmt::format("there is no snapshot in that time; they are from {} to {}",
+                          formatTime(all.getColumn(0).getInt64()),
+                          formatTime(all.getColumn(1).getInt64())));
   }
   return {query.getColumn(0).getInt64(), query.getColumn(1).getInt64()};
 }

@@ -1,10 +1,13 @@
 #include "analyze/import/mark_import.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +22,30 @@ struct SourcedMark {
   std::string source;  ///< empty: by hand
 };
 
+/// Whether a file that begins so is compressed (gzip, zstd, xz, bzip2) or UTF-16. A NUL is no sign:
+/// logs that were truncated while they were written begin with many.
+bool isNoText(std::string_view beginning) {
+  constexpr std::array<std::string_view, 6> kMagic = {"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd\x37zXZ",
+                                                      "BZh",      "\xff\xfe",         "\xfe\xff"};
+  return std::any_of(kMagic.begin(), kMagic.end(),
+                     [&](std::string_view magic) { return beginning.starts_with(magic); });
+}
+
+/// Throws std::runtime_error where a regular file is none. What comes through a pipe can't be read
+/// twice.
+void requireText(const std::string& path, std::ifstream& file) {
+  if (!std::filesystem::is_regular_file(path)) return;
+  std::array<char, 8> bytes;
+  file.read(bytes.data(), bytes.size());
+  if (isNoText({bytes.data(), static_cast<size_t>(file.gcount())})) {
+    throw std::runtime_error(path +
+                             ": is compressed, or not UTF-8: give it as text, as in "
+                             "'zcat FILE | fdanalyze report DB --log -'");
+  }
+  file.clear();
+  file.seekg(0);
+}
+
 LogMarks readLog(const std::string& path, const LogContext& context) {
   LogScanner scanner(context);
   bool is_read = false;
@@ -31,6 +58,7 @@ LogMarks readLog(const std::string& path, const LogContext& context) {
     }
     std::ifstream file(path, std::ios::binary);
     if (!file) throw std::system_error(errno, std::generic_category(), path);
+    requireText(path, file);
     is_read = scanLog(file, scanner);
   }
   if (!is_read) throw std::system_error(EIO, std::generic_category(), path);

@@ -516,7 +516,7 @@ class ProcessStatements {
     for (const Finding* other : otherLeaks())
       say(Basis::ToDo, fmt::format("{}: {}", capitalized(other->title), other->advice));
     if (unreadFdsOf(process_) > 0 && process_.is_refused)
-      say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE.");
+      say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.");
     if (sharedFinding() != nullptr) {
       say(Basis::ToDo,
           "See why the other processes hold these sockets: a child after fork has to close what it "

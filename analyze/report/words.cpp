@@ -300,8 +300,9 @@ int64_t unreadFdsOf(const ProcessReport& process) {
 
 std::string whyUnread(const ProcessReport& process) {
   if (process.unread_reason.empty()) return {};
-  return fmt::format(" ({}{})", process.unread_reason,
-                     process.is_refused ? "; it takes root or CAP_SYS_PTRACE" : "");
+  return fmt::format(
+      " ({}{})", process.unread_reason,
+      process.is_refused ? "; it takes root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH" : "");
 }
 
 std::vector<const Finding*> findingsOf(const Report& report, const ProcessReport& process) {

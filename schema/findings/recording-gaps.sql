@@ -15,6 +15,22 @@ WITH taken AS (
                               AND m.first_snapshot IS NOT NULL)
   JOIN snapshot a ON a.id = r.last_snapshot
   JOIN snapshot b ON b.id = n.first_snapshot
+), reason AS (
+  -- Those of snapshots that were missed, each once, most first.
+  SELECT group_concat(reason, ', ') AS reasons
+  FROM (
+    SELECT reason
+    FROM (
+      SELECT reason, sum(missed) AS missed FROM delay GROUP BY reason
+      UNION ALL
+      SELECT substr(trim(value), 1, instr(trim(value), ' ') - 1), CAST(substr(value, instr(value, '(') + 1) AS INTEGER)
+      FROM recording_coverage, json_each('[' || replace(json_quote(reasons), ', ', '","') || ']')
+      WHERE reasons IS NOT NULL
+    )
+    WHERE missed > 0
+    GROUP BY reason
+    ORDER BY sum(missed) DESC, reason
+  )
 ), told AS (
   SELECT iif(t.missed > 0, printf('%s%d %s missed', iif(t.is_estimate, 'about ', ''), t.missed, iif(t.missed = 1, 'snapshot was',
       'snapshots were')), NULL) AS missed,
@@ -37,14 +53,21 @@ SELECT
     || iif(missed IS NULL AND late IS NULL, '', 'snapshots that are missed or late make the time in which '
       || 'nothing is seen longer than the interval' || iif(late IS NULL, '', '; "late" is more than a tenth of '
       || 'it, and at least one was late by more than half') || '. ')
+    || coalesce('Snapshots were missed for these reasons: ' || reasons || '. ', '')
     || coalesce('Not recorded: ' || words || '. ', '')
     || 'Not known: what happened in these times; nothing counts as closed or gone because of them.'
     AS explanation,
-  'Where it matters, record again, with a longer interval if snapshots were missed.' AS advice,
+  CASE
+    WHEN reasons LIKE 'disk-full%' THEN 'Make room on the file system of the archive, or bound it with --max-size, and record '
+      || 'again.'
+    WHEN reasons LIKE 'stopped%' THEN 'Where it matters, record again, and let nothing stop the recorder (SIGSTOP, a suspended '
+      || 'host).'
+    WHEN missed IS NOT NULL THEN 'Where it matters, record again, with a longer interval.'
+    ELSE 'Where it matters, record again.' END AS advice,
   'SELECT r.id AS recording, r.started_at, r.ended_at, r.end_reason, r.first_snapshot, r.last_snapshot, '
     || 'c.missed_between, c.missed_at_end, c.is_estimate, count(l.snapshot) AS late, max(l.intervals) AS '
     || 'intervals_late FROM recording r JOIN recording_coverage c ON c.recording = r.id LEFT JOIN snapshot s ON '
     || 's.recording = r.id LEFT JOIN late_snapshot l ON l.snapshot = s.id '
     || 'GROUP BY r.id ORDER BY r.id' AS evidence
-FROM told
+FROM told, reason
 WHERE coalesce(missed, late, paused) IS NOT NULL

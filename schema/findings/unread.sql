@@ -22,8 +22,10 @@ WITH unread AS (
 SELECT
   'warning' AS severity,
   iif(processes = 1, 'its fds', printf('the fds of %d processes', processes))
-    || printf(' could not be read in %d of %d snapshots', unread_snapshots, snapshots)
-    || iif(processes = 1, '', ' of them') AS title,
+    || ' could not be read in ' || CASE
+      WHEN unread_snapshots = snapshots THEN iif(processes = 1, 'any of its snapshots', 'any of their snapshots')
+      WHEN processes = 1 THEN printf('%d of %d snapshots', unread_snapshots, snapshots)
+      ELSE 'some of their snapshots' END AS title,
   iif(processes = 1, pid, NULL) AS pid, iif(processes = 1, start_ticks, NULL) AS start_ticks,
   'Observed: the list of fds could not be read; what failed and why is among what could not be seen. Not '
     || 'known: how many fds there were then, and what they were.' AS explanation,
@@ -41,7 +43,7 @@ SELECT
   'Observed: the numbers of these fds are listed, and their links could not be read. Not known: what they are, '
     || 'whether connections are among them, and whether any outlived its connection; they count as fds and as '
     || 'nothing else.',
-  iif(is_refused, 'Record as root, or with CAP_SYS_PTRACE.', 'See what failed and why among what could not be '
+  iif(is_refused, 'Record as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.', 'See what failed and why among what could not be '
     || 'seen.'),
   'SELECT p.pid, p.comm, l.fds AS unread_fds, r.reason FROM unread_link l JOIN processes p USING (process) LEFT '
     || 'JOIN unread_reason r USING (process) ORDER BY l.fds DESC, p.pid'

@@ -175,6 +175,8 @@ TEST_F(CommandLine, HelpAndVersionAreZero) {
 TEST_F(CommandLine, WhatFailsIsOneAndNamed) {
   ASSERT_EQ(record(database).status, 0);
   const std::string missing = directory.file("missing.db");
+  const std::string compressed = directory.file("app.log.gz");
+  writeFile(compressed, "\x1f\x8b\b and so on");
   EXPECT_EQ(runFdanalyze({"report", missing}).status, 1);
   EXPECT_EQ(runFdanalyze({"report", missing}).err,
             "fdanalyze: " + missing + ": No such file or directory\n");
@@ -182,6 +184,8 @@ TEST_F(CommandLine, WhatFailsIsOneAndNamed) {
        std::vector<std::vector<std::string>>{{"diff", database, "first", "99"},
                                              {"report", database, "--log", missing},
                                              {"report", database, "--log", directory.path()},
+                                             {"report", database, "--log", compressed},
+                                             {"report", database, "--from", "2200-01-01"},
                                              {"sql", database, "SELECT"},
                                              {"sql", database, "SELECT 1; SELECT 2"},
                                              {"sql", database, "CREATE TABLE x (y)"},
@@ -192,7 +196,7 @@ TEST_F(CommandLine, WhatFailsIsOneAndNamed) {
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
     EXPECT_EQ(result.out, "") << Json(arguments);
   }
-  EXPECT_EQ(namesIn(directory.path()), std::vector<std::string>{"f.db"});
+  EXPECT_EQ(namesIn(directory.path()), (std::vector<std::string>{"app.log.gz", "f.db"}));
 }
 
 TEST_F(CommandLine, CheckTellsWhatDoesNotHold) {

@@ -51,6 +51,24 @@ TEST(GrowthFindings, OfMoreThanADayIsNotCritical) {
             "kind-growth warning 100\nsteady-growth warning 100\n");
 }
 
+// Too few for a forecast, and yet no all-clear.
+TEST(GrowthFindings, FewSnapshotsTowardsTheLimit) {
+  const std::string drawing = drawn({10, 40, 70}, "100/100");
+  EXPECT_EQ(findingsOf(drawing), "early-growth warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "early-growth"),
+            "fds grew from 10 to 70 in 20 s; at that pace the limit of 100 is reached within a "
+            "minute");
+  EXPECT_EQ(findingsOf(drawn({10, 20, 40}, "100/100")), "early-growth info 100\n");
+  EXPECT_EQ(findingsOf(drawn({10, 80, 70}, "100/100")).find("early-growth"), std::string::npos);
+  EXPECT_EQ(findingsOf(drawn({10, 20, 29}, "100/100")), "");
+  EXPECT_EQ(findingsOf(drawn({10, 20, 40}, "2000000/2000000")), "");
+  // Since the limit was changed.
+  EXPECT_EQ(titleOf(timeOf(4) + "limit a: 200/900 100/900 . .\n" + curve({2, 10, 40, 70}),
+                    "early-growth"),
+            "fds grew from 10 to 70 in 20 s; at that pace the limit of 100 is reached within a "
+            "minute");
+}
+
 TEST(GrowthFindings, AFarLimitIsNoWarning) {
   EXPECT_NE(findingsOf(drawn(line(14, 10, 3), "2000000/2000000")).find("steady-growth info 100\n"),
             std::string::npos);

@@ -216,6 +216,8 @@ class Drawing {
       epoll(line);
     } else if (line.kind == "failure") {
       failure(line);
+    } else if (line.kind == "log") {
+      log(line);
     } else if (line.kind == "unix" || line.kind == "netlink") {
       otherSocket(line);
     } else if (line.kind == "tcp" || line.kind == "tcp6" || line.kind == "udp" ||
@@ -438,6 +440,16 @@ class Drawing {
       if (line.cells[i] == ".") continue;
       insert("failure", i + 1, sqlText(line.attribute("operation", "read")), sqlText(line.name),
              line.attribute("pid", "NULL"), line.attribute("errno", "NULL"), "NULL", line.cells[i]);
+    }
+  }
+
+  void log(const Line& line) {
+    for (size_t i = 0; i < line.cells.size(); ++i) {
+      if (line.cells[i] == ".") continue;
+      const int64_t at_ns = timeNs("wall", i, kStartNs);
+      const std::string at = sqlText(formatTime(at_ns));
+      insert("mark", "NULL", at, at_ns, at, sqlText(line.name), sqlText("app.log"), line.cells[i],
+             sqlText("a line"), i + 1);
     }
   }
 

@@ -34,6 +34,7 @@
 //                                            seconds: alike in two lines, one repeats the other
 //   epoll NAME/FD  on                        watched=, inode=
 //   failure WHAT   a count                   errno=, pid=, operation= (read)
+//   log KIND       lines of a log that complain  KIND as in the table `mark`
 //   wall, boottime seconds, one a snapshot, instead of 10 s steps
 //   files          ALLOCATED/MAXIMUM of the host
 //   missed, late   snapshots, milliseconds
