@@ -199,7 +199,7 @@ struct Finding {
   std::string trend;          ///< what their number did, where the title says it; else empty
   std::string to_be_sure;     ///< the part of `advice` that shows whether it is so; may be empty
   bool are_accepted = false;  ///< most of them are at a port on which somebody listened
-  int64_t place = 0;      ///< of its rule, as in the table `rule`
+  int64_t place = 0;          ///< of its rule, as in the table `rule`
   /// Processes of which the same is so, because they hold the same sockets: pid and start_ticks.
   std::vector<std::pair<int64_t, int64_t>> also;
 };

@@ -440,9 +440,7 @@ class ProcessStatements {
                       "links could not be read{}.",
                       unread, process_.fds_last, unread == 1 ? "is" : "are", whyUnread(process_)));
     }
-    int64_t unlisted = verdictCount("unlisted");
-    for (const auto& [state, count] : process_.told)
-      unlisted -= count;
+    const int64_t unlisted = unknownSocketsOf(process_);
     if (unlisted > 0) {
       say(Basis::NotKnown,
           unlisted == 1
@@ -517,6 +515,11 @@ class ProcessStatements {
       say(Basis::ToDo, fmt::format("{}: {}", capitalized(other->title), other->advice));
     if (unreadFdsOf(process_) > 0 && process_.is_refused)
       say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.");
+    if (unknownSocketsOf(process_) * 2 > process_.fds_last && !process_.has_ended) {
+      say(Basis::ToDo,
+          "Record again without --no-autopsy, as root or with CAP_SYS_PTRACE: then the kernel is "
+          "asked what these sockets were.");
+    }
     if (sharedFinding() != nullptr) {
       say(Basis::ToDo,
           "See why the other processes hold these sockets: a child after fork has to close what it "

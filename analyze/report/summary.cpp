@@ -286,6 +286,12 @@ std::string verdictWithoutCause(const Report& report) {
   }
   if (!findings.empty() && findings.front()->severity != "info")
     return nameOf(process) + ": " + findings.front()->title;
+  if (const int64_t unknown = unknownSocketsOf(process); unknown * 2 > process.fds_last) {
+    return fmt::format(
+        "what {} of the {} fds of {} are is not known: no table lists these sockets, and nothing "
+        "tells whether they ever had a connection",
+        unknown, process.fds_last, nameOf(process));
+  }
   std::string loss;
   for (const DatabaseReport& database : report.databases) {
     if (loss.empty() && !database.loss.empty())

@@ -298,6 +298,13 @@ int64_t unreadFdsOf(const ProcessReport& process) {
   return countOf(process.kinds, "unread");
 }
 
+int64_t unknownSocketsOf(const ProcessReport& process) {
+  int64_t count = countOf(process.verdicts, "unlisted");
+  for (const auto& [state, told] : process.told)
+    count -= told;
+  return count;
+}
+
 std::string whyUnread(const ProcessReport& process) {
   if (process.unread_reason.empty()) return {};
   return fmt::format(

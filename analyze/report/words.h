@@ -97,8 +97,11 @@ int64_t countOf(const std::vector<NamedCount>& counts, std::string_view name);
 /// are.
 int64_t unreadFdsOf(const ProcessReport& process);
 
-/// " (EACCES: permission denied; it takes root or CAP_SYS_PTRACE)": why its fds, or what they are,
-/// could not be read; empty if that is not told.
+/// Sockets that no table lists, of which nothing tells what they were, at the end.
+int64_t unknownSocketsOf(const ProcessReport& process);
+
+/// " (EACCES: permission denied; it takes root, ...)": why its fds, or what they are, could not be
+/// read; empty if that is not told.
 std::string whyUnread(const ProcessReport& process);
 
 /// A report's findings on a process, in their order.

@@ -249,6 +249,20 @@ TEST(ReportText, EachLimitThatWasReachedIsInTheVerdict) {
                        "; its limits of 32 and 64 open files were reached."));
 }
 
+TEST(ReportText, ManySocketsOfWhichNothingIsKnownAreNoAllClear) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].verdicts = {{"unlisted", 40}};
+  report.processes[0].hours_left.reset();
+  report.processes[0].exhaustion_from.reset();
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(
+      text.starts_with("Verdict    what 40 of the 70 fds of gateway (pid 4711) are is not "
+                       "known: no table lists these sockets"))
+      << text;
+  EXPECT_TRUE(contains(text, "To do      Record again without --no-autopsy")) << text;
+}
+
 TEST(ReportText, OneSocketIsSaidOfInTheSingular) {
   Report report = leakReport();
   report.processes[0].verdicts = {{"unlisted", 1}};
@@ -449,7 +463,7 @@ Report closeWaitReport() {
   Finding& finding = report.findings[0];
   finding.id = "close-wait";
   finding.judgement = "held";
-  finding.title = "4 stay; their number did not grow in the second half of the recording";
+  finding.trend = "their number did not grow in the second half of the recording";
   finding.all_rows = 4;
   report.processes[0].verdicts = {{"peer-closed", 4}};
   report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
@@ -490,8 +504,7 @@ TEST(ReportText, OneSnapshotOfSlowHandlersIsNoLeak) {
 TEST(ReportText, DeadSocketsThatDoNotBecomeMoreAreHeld) {
   Report report = leakReport();
   report.findings[0].judgement = "held";
-  report.findings[0].title =
-      "12 stay; their number hardly grew in the second half of the recording";
+  report.findings[0].trend = "their number hardly grew in the second half of the recording";
   report.findings[0].all_rows = 12;
   report.processes[0].hours_left.reset();
   const std::string text = renderReportText(report, {.width = 240});
