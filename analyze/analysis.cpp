@@ -108,6 +108,8 @@ void requireOneStatement(SQLite::Database& database, const std::string& sql) {
                                        static_cast<int>(sql.size() + 1), &statement, &rest);
   const bool is_empty = error == SQLITE_OK && statement == nullptr;
   sqlite3_finalize(statement);
+  if (error == SQLITE_AUTH)
+    throw std::runtime_error("this statement does more than read: only SELECT is allowed");
   if (error != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(database.getHandle()));
   if (is_empty) throw std::runtime_error("the query is empty");
   if (!isBlank(rest)) throw std::runtime_error("more than one statement; give one");

@@ -34,6 +34,18 @@ std::vector<std::string> namesakes(const ProcSource& source, int32_t pid) {
   return found;
 }
 
+/// The numbers after a key of /proc/PID/status.
+std::vector<int32_t> numbersOf(const std::string& status, std::string_view key) {
+  const size_t start = status.find(key);
+  if (start == std::string::npos) return {};
+  const size_t first = start + key.size();
+  std::istringstream line(status.substr(first, status.find('\n', first) - first));
+  std::vector<int32_t> numbers;
+  for (int32_t number = 0; line >> number;)
+    numbers.push_back(number);
+  return numbers;
+}
+
 bool isInPidNamespace(const ProcSource& source) {
   std::string target;
   return ProcSource::readLink(source.root(), "self/ns/pid", target) == 0 &&
@@ -65,16 +77,20 @@ std::string hintOnMissingProcess(const ProcSource& source, int32_t pid) {
   return "it has ended, or never was; '--comm NAME' finds processes by name, later ones too";
 }
 
+std::string hintOnThread(const ProcSource& source, int32_t pid) {
+  std::string status;
+  const std::string name = std::to_string(pid) + "/status";
+  if (ProcSource::read(source.root(), name.c_str(), status) != 0) return {};
+  const auto process = numbersOf(status, "\nTgid:");
+  if (process.empty() || process.front() == pid) return {};
+  return fmt::format(
+      "{} is a thread of process {}: recorded are the fds of the thread, which are those of the "
+      "process unless it has a table of its own (unshare(CLONE_FILES))",
+      pid, process.front());
+}
+
 std::vector<int32_t> pidsInNamespaces(const std::string& status) {
-  constexpr std::string_view kKey = "\nNSpid:";
-  const size_t start = status.find(kKey);
-  if (start == std::string::npos) return {};
-  const size_t first = start + kKey.size();
-  std::istringstream line(status.substr(first, status.find('\n', first) - first));
-  std::vector<int32_t> pids;
-  for (int32_t pid = 0; line >> pid;)
-    pids.push_back(pid);
-  return pids;
+  return numbersOf(status, "\nNSpid:");
 }
 
 bool hidesProcesses(const std::string& mounts) {

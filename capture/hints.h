@@ -15,6 +15,9 @@ namespace fdmortem {
 /// no signal.
 std::string hintOnMissingProcess(const ProcSource& source, int32_t pid);
 
+/// Empty if `pid` is a process, else (a thread) whose thread it is and what is recorded of it.
+std::string hintOnThread(const ProcSource& source, int32_t pid);
+
 /// The numbers that a process has in the pid namespaces that it is in, from the one of the proc
 /// file system to its own: NSpid of /proc/PID/status. Empty if the text has none.
 std::vector<int32_t> pidsInNamespaces(const std::string& status);

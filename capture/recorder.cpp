@@ -257,6 +257,8 @@ class Recorder {
                       durationText(static_cast<uint64_t>(options_.interval.count()))));
       for (const std::string& missing : missing_)
         progress_.announce(missing);
+      for (const std::string& thread : threads_)
+        progress_.announce(thread);
       if (archive_->trimmedSnapshots() > 0) {
         progress_.warn(fmt::format(
             "the archive was larger than --max-size: its oldest snapshots were dropped, {} of them",
@@ -276,6 +278,10 @@ class Recorder {
     const Selection& selection = options_.selection;
     for (const int32_t pid : selection.pids) {
       const auto process = openProcess(source_, pid);
+      if (process) {
+        if (auto hint = hintOnThread(source_, pid); !hint.empty())
+          threads_.push_back(std::move(hint));
+      }
       if (process || process.error() != ESRCH) continue;
       missing_.push_back(
           fmt::format("no such process: {}; {}", pid, hintOnMissingProcess(source_, pid)));
@@ -541,6 +547,7 @@ class Recorder {
   bool in_burst_ = false;
   bool is_failing_ = false;           ///< the last snapshot could not be stored
   std::vector<std::string> missing_;  ///< what to say of each --pid that was not there
+  std::vector<std::string> threads_;  ///< and of each that is a thread
   bool is_continued_ = false;         ///< there was an archive
   bool has_lost_ = false;
   bool has_found_ = false;  ///< a process was in a snapshot

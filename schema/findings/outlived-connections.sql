@@ -100,9 +100,12 @@ SELECT
         || '. Not known: why each connection ended; ' END
     || 'the kernel keeps no reason.' AS explanation,
   CASE
+    WHEN c.judgement IN ('undecided', 'few') AND p.ended_by IS NOT NULL THEN printf('Record the one that comes next by its name '
+      || '(fdcapture record -o FILE --comm NAME --duration %s). One that never lives for %s can be judged by a shorter time '
+      || 'only: fdanalyze report --grace, no shorter than its slowest handler takes.', g.twice_option, g.words)
     WHEN c.judgement IN ('undecided', 'few') THEN printf('Record it for at least %s, twice the grace period '
       || '(fdcapture record -o FILE --pid %s --duration %s), and longer than its slowest handler takes: it shows whether '
-      || 'those that are dead for longer than %s are closed.', g.twice, iif(p.ended_by IS NULL, p.pid, 'PID'),
+      || 'those that are dead for longer than %s are closed.', g.twice, p.pid,
       g.twice_option, g.words)
     WHEN c.judgement = 'late' THEN 'Nothing, if so many fds are to spare. Else let the program see the end of a '
       || 'connection sooner, or look for dead ones more often.'

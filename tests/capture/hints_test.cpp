@@ -1,10 +1,13 @@
 #include "capture/hints.h"
 
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -45,6 +48,23 @@ TEST(HintsTest, WithCapSysPtraceNothingIsHidden) {
   EXPECT_TRUE(maySeeAll("Name:\tx\nCapEff:\t000001ffffffffff\n"));
   EXPECT_FALSE(maySeeAll("Name:\tx\nCapPrm:\t0000000000080000\nCapEff:\t0000000000000004\n"));
   EXPECT_FALSE(maySeeAll("Name:\tx\n"));
+}
+
+TEST(HintsTest, AThreadIsOfAProcess) {
+  const ProcSource source("/proc");
+  EXPECT_EQ(hintOnThread(source, ::getpid()), "");
+  std::promise<int32_t> id;
+  std::promise<void> end;
+  std::thread thread([&] {
+    id.set_value(static_cast<int32_t>(::syscall(SYS_gettid)));
+    end.get_future().wait();
+  });
+  const int32_t number = id.get_future().get();
+  EXPECT_TRUE(hintOnThread(source, number)
+                  .starts_with(std::to_string(number) + " is a thread of process " +
+                               std::to_string(::getpid()) + ":"));
+  end.set_value();
+  thread.join();
 }
 
 TEST(HintsTest, AZombieHasEnded) {

@@ -103,13 +103,8 @@ TEST(Scale, OneProcessOf18000FdsBeside50000TcpRows) {
             "SELECT id, processes_us, fds_us, tables_us, second_look_us, store_us,"
             " (SELECT count(*) FROM inet_span i WHERE net_table = 1 AND"
             "  s.id BETWEEN i.first_snapshot AND i.last_snapshot) AS rows FROM snapshot s");
-  for (const Json& row : snapshots) {
+  for (const Json& row : snapshots)
     std::cout << row.dump() << '\n';
-    EXPECT_LT(row.at("fds_us"), 5'000'000);
-    EXPECT_LT(row.at("tables_us"), 5'000'000);
-    EXPECT_LT(row.at("second_look_us"), 5'000'000);
-    EXPECT_LT(row.at("store_us"), 5'000'000);
-  }
   EXPECT_GE(snapshots.front().at("rows"), 50'000);
 
   Json report;
