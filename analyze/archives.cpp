@@ -9,6 +9,7 @@
 
 #include "schema/command_line/exit_status.h"
 #include "schema/printable.h"
+#include "schema/sha256.h"
 
 namespace fdmortem {
 namespace {
@@ -16,6 +17,18 @@ namespace {
 /// Messages begin with what they are about.
 std::string withoutPath(const std::string& message, const std::string& path) {
   return message.starts_with(path + ": ") ? message.substr(path.size() + 2) : message;
+}
+
+/// False where one can't be read: that is said when it is opened.
+bool haveSameContent(const std::string& a, const std::string& b) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(a, error);
+  if (error || size != std::filesystem::file_size(b, error) || error) return false;
+  try {
+    return sha256OfFile(a) == sha256OfFile(b);
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 /// What is in an archive that is given twice would be counted twice.
@@ -28,6 +41,9 @@ void refuseTwice(const std::vector<std::string>& paths) {
       }
       if (std::filesystem::equivalent(paths[i], paths[earlier], error)) {
         throw UsageError(fmt::format("{}: is the same file as {}", paths[i], paths[earlier]));
+      }
+      if (haveSameContent(paths[i], paths[earlier])) {
+        throw UsageError(fmt::format("{}: is a copy of {} (SHA-256)", paths[i], paths[earlier]));
       }
     }
   }

@@ -19,7 +19,7 @@ class UsageError : public std::runtime_error {
 /// it said on stderr if `says_doubts` or if it is damaged. Of several, one that can't be read is
 /// named on stderr and the others are done: returns 3 then and if one is damaged, else 0. Throws if
 /// none could be read, UsageError if two paths are of one
-/// file.
+/// file, or of files with the same content.
 /// `on_unread` is called with the path and the reason of each that can't be read, unless it is
 /// empty.
 int forEachArchive(

@@ -30,6 +30,8 @@ DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
     database.host = last.text("host_name");
     database.boot_id = last.optionalText("boot_id");
     database.kernel = last.text("kernel_release");
+    for (const char letter : last.optionalText("redacted").value_or(""))
+      database.redacted += letter == ',' ? std::string(", ") : std::string(1, letter);
   }
   const ResultTable head = analysis.query("SELECT value FROM chain_head");
   if (!head.rows.empty()) database.head = Row(head, 0).optionalText("value");

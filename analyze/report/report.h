@@ -23,6 +23,7 @@ struct DatabaseReport {
   std::optional<std::string> head;             ///< of the hash chain, as the file has it
   std::vector<std::vector<Value>> recordings;  ///< as `recording_columns` of Report names them
   std::vector<std::string> doubts;
+  std::string redacted;  ///< what in its last recording is pseudonyms; empty: nothing
   std::string loss;  ///< which of them says that snapshots may be missing, in short; empty: none
   /// The processes in it, in words, if none of them was asked for.
   std::string recorded;

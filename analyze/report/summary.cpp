@@ -198,9 +198,15 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
   }
 }
 
-/// What an archive may lack, so that no finding can tell of it.
+/// What an archive may lack, or holds as pseudonyms only, so that no finding can tell of it.
 void addLosses(const Report& report, std::vector<Statement>& statements) {
   for (const DatabaseReport& database : report.databases) {
+    if (!database.redacted.empty()) {
+      statements.push_back(
+          {Basis::NotKnown,
+           fmt::format("The real {}{}: those here are pseudonyms (--redact).", database.redacted,
+                       report.databases.size() > 1 ? " of " + hostOf(report, database.path) : "")});
+    }
     if (database.loss.empty()) continue;
     statements.push_back({Basis::NotKnown, fmt::format("Whether all of {} is there: {}.",
                                                        database.path, database.loss)});

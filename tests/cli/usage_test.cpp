@@ -199,6 +199,18 @@ TEST_F(CommandLine, WhatFailsIsOneAndNamed) {
   EXPECT_EQ(namesIn(directory.path()), (std::vector<std::string>{"app.log.gz", "f.db"}));
 }
 
+TEST_F(CommandLine, ACopyOfAnArchiveIsNotCountedTwice) {
+  ASSERT_EQ(record(database).status, 0);
+  const std::string copy = directory.file("copy.db");
+  std::filesystem::copy_file(database, copy);
+  for (const std::string& other : {copy, database}) {
+    const ProgramResult result = runFdanalyze({"report", database, other});
+    EXPECT_EQ(result.status, 2);
+    EXPECT_TRUE(result.err.starts_with("fdanalyze: " + other + ": ")) << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+}
+
 TEST_F(CommandLine, CheckTellsWhatDoesNotHold) {
   ASSERT_EQ(record(database).status, 0);
   const ProgramResult whole = runFdanalyze({"check", database});

@@ -249,6 +249,13 @@ TEST(ReportText, EachLimitThatWasReachedIsInTheVerdict) {
                        "; its limits of 32 and 64 open files were reached."));
 }
 
+TEST(ReportText, PseudonymsAreToldOnTheFirstScreen) {
+  Report report = leakReport();
+  report.databases[0].redacted = "paths, addresses";
+  EXPECT_TRUE(contains(renderReportText(report, {.width = 200}),
+                       "The real paths, addresses: those here are pseudonyms (--redact)."));
+}
+
 TEST(ReportText, ManySocketsOfWhichNothingIsKnownAreNoAllClear) {
   Report report = leakReport();
   report.findings.clear();
