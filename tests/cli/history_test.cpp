@@ -71,8 +71,9 @@ TEST(History, OfAConnectionFromOpeningToClosing) {
   const std::string pid = std::to_string(actor.pid());
   const std::string fd = std::to_string(server.at("fd").get<int>());
   const Json histories = analyze({"history", recording.file(), "--pid", pid, "--fd", fd});
-  ASSERT_EQ(histories.size(), 1U) << histories;
-  const Json& history = histories[0];
+  // The actor may still have had one of the test's own fds under that number at first.
+  ASSERT_FALSE(histories.empty());
+  const Json& history = histories.back();
   EXPECT_EQ(history.at("pid"), actor.pid());
   EXPECT_EQ(history.at("fd"), server.at("fd"));
   EXPECT_EQ(history.at("inode"), server.at("inode"));
