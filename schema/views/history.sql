@@ -1,22 +1,5 @@
 -- One fd's whole life: what `fdanalyze history` prints.
 
--- What an epoll watched, from when to when, whatever about the registration changed meanwhile.
---   process, fd (the epoll), watched_fd, inode, first_snapshot, last_snapshot
-CREATE VIEW _watch_stretch AS
-WITH marked AS (
-  SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot) OVER (
-      PARTITION BY process, fd, watched_fd, inode ORDER BY first_snapshot) AS starts
-  FROM epoll_watch_span
-), numbered AS (
-  SELECT *, sum(starts) OVER (PARTITION BY process, fd, watched_fd, inode ORDER BY first_snapshot)
-      AS stretch
-  FROM marked
-)
-SELECT process, fd, watched_fd, inode, min(first_snapshot) AS first_snapshot,
-  max(last_snapshot) AS last_snapshot
-FROM numbered
-GROUP BY process, fd, watched_fd, inode, stretch;
-
 -- An event in the life of an fd, worked out from the spans.   id (fd_span.id), snapshot, place, kind, event
 
 -- Of the fd itself.
@@ -175,14 +158,14 @@ SELECT id, max(first_snapshot, fd_first) AS snapshot, 55 AS place, 'watched' AS 
 FROM (
   SELECT f.id, f.first_snapshot AS fd_first, w.fd AS epoll, w.first_snapshot
   FROM fd_span f
-  JOIN _watch_stretch w ON w.process = f.process AND w.first_snapshot <= f.last_snapshot
+  JOIN epoll_watch_span w ON w.process = f.process AND w.first_snapshot <= f.last_snapshot
     AND w.last_snapshot >= f.first_snapshot AND (w.inode = f.socket_inode
       OR (f.socket_inode IS NULL AND w.watched_fd = f.fd AND w.inode IS f.inode))
 )
 UNION ALL
 SELECT f.id, w.last_snapshot + 1, 56, 'unwatched', printf('not watched by epoll fd %d any more', w.fd)
 FROM fd_span f
-JOIN _watch_stretch w ON w.process = f.process AND w.last_snapshot BETWEEN f.first_snapshot
+JOIN epoll_watch_span w ON w.process = f.process AND w.last_snapshot BETWEEN f.first_snapshot
     AND f.last_snapshot - 1 AND (w.inode = f.socket_inode
       OR (f.socket_inode IS NULL AND w.watched_fd = f.fd AND w.inode IS f.inode))
 UNION ALL

@@ -1,4 +1,7 @@
 // schema/views/relations.sql.
+#include <string>
+#include <string_view>
+
 #include <gtest/gtest.h>
 
 #include "tests/sql/timeline.h"
@@ -22,6 +25,21 @@ TEST(StaleWatch, OfANumberThatIsClosed) {
     epoll a/9 watched=3 inode=500:  on                      .
   )"),
             "a 9 3 -\n");
+}
+
+// What a keyframe or the first snapshot of another recording repeats was there before.
+TEST(StaleWatch, AlsoWhereTheLastSnapshotRepeatsWhatIsThere) {
+  for (const std::string last : {"K", "R"}) {
+    EXPECT_EQ(staleIn("snapshots: R . . " + last + R"(
+      process a:                      ok                      .   .   .
+      fd a/9:                         anon_inode:[eventpoll]  .   .   .
+      fd a/3:                         s500                    -   .   .
+      fd a/5:                         s500                    .   .   .
+      epoll a/9 watched=3 inode=500:  on                      .   .   .
+    )"),
+              "a 9 3 -\n")
+        << last;
+  }
 }
 
 TEST(StaleWatch, NotWhereTheNumberNamesTheFile) {
