@@ -18,6 +18,8 @@ namespace {
 
 /// Rows of evidence that a report carries; the query gives all of them.
 constexpr size_t kMaximumEvidenceRows = 200;
+/// Restarts of an archive that are marks of their own; the view gives all of them.
+constexpr size_t kMaximumRestarts = 100;
 
 DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
   DatabaseReport database{.path = printable(analysis.path()),
@@ -248,22 +250,43 @@ void addWithoutFd(const Analysis& analysis, Report& report) {
   report.without_fd.push_back(std::move(without_fd));
 }
 
-void addMarks(const Analysis& analysis, Report& report) {
+/// The newest of each program first, up to so many in all. What is left out is one mark.
+void addRestartMarks(const Analysis& analysis, Report& report) {
   const std::string database = printable(analysis.path());
   const ResultTable restarts = analysis.query(
       "SELECT s.id, s.taken_at, s.wall_ns, b.pid, b.name FROM restart r"
-      " JOIN snapshot s ON s.id = r.snapshot JOIN processes b ON b.process = r.new"
-      " ORDER BY s.id, b.pid");
-  forEachRow(restarts, [&](const Row& row) {
+      " JOIN snapshot s ON s.id = r.snapshot JOIN processes b ON b.process = r.new ORDER BY"
+      " row_number() OVER (PARTITION BY b.comm, b.exe ORDER BY s.id DESC, b.pid DESC), s.id DESC,"
+      " b.pid");
+  MarkReport oldest{.database = database, .at_ns = INT64_MAX, .kind = "restart"};
+  int64_t left_out = 0;
+  forEachRow(restarts, [&, shown = size_t{0}](const Row& row) mutable {
+    const int64_t at_ns = row.integer("wall_ns");
+    if (shown++ >= kMaximumRestarts) {
+      ++left_out;
+      if (at_ns >= oldest.at_ns) return;
+      oldest.at_ns = at_ns;
+      oldest.at = oldest.last_at = row.text("taken_at");
+      oldest.snapshot = row.integer("id");
+      return;
+    }
     report.marks.push_back(
         {.database = database,
          .at = row.text("taken_at"),
-         .at_ns = row.integer("wall_ns"),
+         .at_ns = at_ns,
          .kind = "restart",
          .text = row.text("name") + " started again as pid " + std::to_string(row.integer("pid")),
          .last_at = row.text("taken_at"),
          .snapshot = row.integer("id")});
   });
+  if (left_out == 0) return;
+  oldest.text =
+      fmt::format("the first of {} more that are not listed (SELECT * FROM restart)", left_out);
+  report.marks.push_back(std::move(oldest));
+}
+
+void addMarks(const Analysis& analysis, Report& report) {
+  const std::string database = printable(analysis.path());
   const ResultTable marks = analysis.query("SELECT * FROM mark ORDER BY at_ns, id");
   forEachRow(marks, [&](const Row& row) {
     report.marks.push_back({.database = database,
@@ -355,6 +378,7 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
   addEvidence(analysis, findings);
   for (auto& finding : findings)
     report.findings.push_back(std::move(finding));
+  addRestartMarks(analysis, report);
   addMarks(analysis, report);
 }
 

@@ -166,10 +166,12 @@ class Drawing {
     const bool has_ended = line.attribute("ended", "yes") == "yes";
     const bool has_boot = line.attribute("boot", "known") == "known";
     database_.exec(fmt::format(
-        "INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second, ended_at)"
-        " VALUES ({}, {}, 10000, 100, {})",
+        "INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second, ended_at, "
+        "options)"
+        " VALUES ({}, {}, 10000, 100, {}, {})",
         ++recordings_, has_boot ? sqlText(fmt::format("boot-{}", boot_)) : "NULL",
-        has_ended ? "'2026-01-02T00:00:00.000Z'" : "NULL"));
+        has_ended ? "'2026-01-02T00:00:00.000Z'" : "NULL",
+        line.attributes.contains("options") ? sqlText(line.attribute("options", "")) : "NULL"));
   }
 
   std::vector<Row> rowsOf(const Line& line) const {

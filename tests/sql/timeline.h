@@ -38,9 +38,9 @@
 //   files          ALLOCATED/MAXIMUM of the host
 //   missed, late   snapshots, milliseconds
 // A recording has ended, unless the line of snapshots says ended=no, and tells its boot, unless
-// that says boot=unknown. A namespace whose tables have no `read` line has tcp, tcp6, udp, udp6,
-// unix and netlink read whole in every snapshot. Namespaces are 1 unless said otherwise; their
-// inode numbers are 4000 and on.
+// that says boot=unknown; with options=JSON there it tells these (without blanks). A namespace
+// whose tables have no `read` line has tcp, tcp6, udp, udp6, unix and netlink read whole in every
+// snapshot. Namespaces are 1 unless said otherwise; their inode numbers are 4000 and on.
 #pragma once
 
 #include <string>
