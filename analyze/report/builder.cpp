@@ -241,11 +241,11 @@ void addWithoutFd(const Analysis& analysis, Report& report) {
       "SELECT netns, local_port, state, holder, sum(count) AS count FROM connection_without_fd"
       " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
   if (without_fd.rows.rows.empty()) return;
-  // At the end: the ports and the time of the rows above.
+  // Of the rows above those in an accept queue.
   without_fd.waiting = analysis.query(
       "SELECT w.netns, w.local_port, w.peer, count(*) AS waiting FROM waiting_connection w"
-      " WHERE w.last_snapshot = (SELECT max(id) FROM snapshot) AND w.local_port IN"
-      "   (SELECT local_port FROM connection_without_fd WHERE holder = 'nobody')"
+      " WHERE w.is_at_end AND (w.netns, w.local_port) IN"
+      "   (SELECT netns, local_port FROM connection_without_fd WHERE holder = 'nobody')"
       " GROUP BY 1, 2, 3 ORDER BY waiting DESC, 1, 2, 3");
   report.without_fd.push_back(std::move(without_fd));
 }

@@ -230,8 +230,7 @@ std::string closeWaitVerdict(const ProcessReport& process, const Finding& findin
                      process.has_ended ? "kept" : "keeps",
                      plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
                      process.has_ended ? "had" : "have",
-                     isHeld(&finding) ? trendClause(finding) : "",
-                     limitClause(process, kHasEnded));
+                     isHeld(&finding) ? trendClause(finding) : "", limitClause(process, kHasEnded));
 }
 
 /// What a verdict adds where fds could not be read.

@@ -89,7 +89,8 @@ SELECT a.id, a.snapshot, 35, 'autopsy',
 FROM (
   SELECT f.id, x.*, x.rowid AS autopsy, min(x.snapshot)
   FROM _socket_fd f
-  JOIN autopsy x ON x.inode = f.inode AND x.snapshot BETWEEN f.first_snapshot AND f.last_snapshot
+  JOIN _asked q ON q.id = f.id
+  JOIN autopsy x ON x.rowid = q.autopsy
   GROUP BY f.id, x.asked_at_ns
 ) a
 LEFT JOIN tcp_state t USING (state)
@@ -170,30 +171,42 @@ JOIN epoll_watch_span w ON w.process = f.process AND w.last_snapshot BETWEEN f.f
       OR (f.socket_inode IS NULL AND w.watched_fd = f.fd AND w.inode IS f.inode))
 UNION ALL
 SELECT id, snapshot, 57, 'shared',
-  CASE count(*) WHEN 1 THEN '' ELSE printf('%d other fds hold it, one of them: ', count(*)) END
+  CASE WHEN count = 1 THEN '' WHEN total = count THEN printf('%d other fds hold it, one of them: ', count)
+    ELSE printf('%d more fds hold it (%d others in all), one of them: ', count, total) END
     || printf('fd %d of pid %d (%s) holds it too', fd, pid, comm)
+    || iif(count = 1 AND total > 1, printf(' (%d others in all)', total), '')
 FROM (
-  SELECT f.id, max(f.first_snapshot, o.first_snapshot) AS snapshot, o.fd, p.pid, p.comm
-  FROM fd_span f
-  JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
-    AND o.first_snapshot <= f.last_snapshot AND o.last_snapshot >= f.first_snapshot
-  JOIN processes p ON p.process = o.process
-  ORDER BY f.id, p.pid, o.fd
+  SELECT *, count(*) AS count, (SELECT count(*) FROM fd_span o WHERE o.socket_inode = inode AND o.id <> n.id
+    AND snapshot BETWEEN o.first_snapshot AND o.last_snapshot) AS total
+  FROM (
+    SELECT f.id, f.socket_inode AS inode, max(f.first_snapshot, o.first_snapshot) AS snapshot, o.fd, p.pid, p.comm
+    FROM fd_span f
+    JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
+      AND o.first_snapshot <= f.last_snapshot AND o.last_snapshot >= f.first_snapshot
+    JOIN processes p ON p.process = o.process
+    ORDER BY f.id, p.pid, o.fd
+  ) n
+  GROUP BY id, snapshot
 )
-GROUP BY id, snapshot
 UNION ALL
 SELECT id, snapshot, 58, 'unshared',
-  CASE count(*) WHEN 1 THEN '' ELSE printf('%d other fds hold it no more, one of them: ', count(*)) END
+  iif(count = 1, '', printf('%d other fds hold it no more%s, one of them: ', count,
+    iif(total > 0, printf(' (%d %s)', total, iif(total = 1, 'other still does', 'others still do')), '')))
     || printf('fd %d of pid %d (%s) holds it no more', fd, pid, comm)
+    || iif(count = 1 AND total > 0, printf(' (%d %s)', total, iif(total = 1, 'other still does', 'others still do')), '')
 FROM (
-  SELECT f.id, o.closed_by AS snapshot, o.fd, p.pid, p.comm
-  FROM fd_span f
-  JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
-    AND o.first_snapshot <= f.last_snapshot AND o.closed_by BETWEEN f.first_snapshot + 1 AND f.last_snapshot
-  JOIN processes p ON p.process = o.process
-  ORDER BY f.id, p.pid, o.fd
-)
-GROUP BY id, snapshot;
+  SELECT *, count(*) AS count, (SELECT count(*) FROM fd_span o WHERE o.socket_inode = inode AND o.id <> n.id
+    AND snapshot BETWEEN o.first_snapshot AND o.last_snapshot) AS total
+  FROM (
+    SELECT f.id, f.socket_inode AS inode, o.closed_by AS snapshot, o.fd, p.pid, p.comm
+    FROM fd_span f
+    JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
+      AND o.first_snapshot <= f.last_snapshot AND o.closed_by BETWEEN f.first_snapshot + 1 AND f.last_snapshot
+    JOIN processes p ON p.process = o.process
+    ORDER BY f.id, p.pid, o.fd
+  ) n
+  GROUP BY id, snapshot
+);
 
 -- What could not be seen in between.
 CREATE VIEW _gap_event AS

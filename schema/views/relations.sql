@@ -79,6 +79,18 @@ WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode 
       AND w.last_snapshot BETWEEN e.first_snapshot AND e.last_snapshot
     WHERE a.process = w.process);
 
+-- The last snapshot in which a socket table of a namespace was read whole, if it is in the last recording, and the first of
+-- that recording since which the table was looked after without a break.
+--   netns (netns.id), net_table, snapshot, since
+CREATE VIEW _last_look AS
+SELECT z.netns, z.net_table, max(z.last_snapshot) AS snapshot,
+  max((SELECT max(l.first_snapshot) FROM _net_life l WHERE l.netns = z.netns AND l.net_table = z.net_table),
+    (SELECT max(first_snapshot) FROM recording)) AS since
+FROM net_table_span z
+WHERE z.status = 1
+GROUP BY z.netns, z.net_table
+HAVING max(z.last_snapshot) >= (SELECT max(first_snapshot) FROM recording);
+
 -- TCP connections at the ports on which recorded processes listen that none of their fds holds, in the
 -- last snapshot of each namespace.
 --   netns              inode number of the namespace
@@ -100,10 +112,8 @@ FROM inet_span i
 JOIN netns n ON n.id = i.netns
 JOIN tcp_state t USING (state)
 JOIN own_port l ON l.netns = n.inode AND l.local_port = i.local_port
+JOIN _last_look k ON k.netns = i.netns AND k.net_table = i.net_table AND k.snapshot = i.last_snapshot
 WHERE i.net_table IN (1, 2) AND i.state <> 10
-  AND i.last_snapshot >= (SELECT max(first_snapshot) FROM recording)
-  AND i.last_snapshot = (SELECT max(last_snapshot) FROM net_table_span z WHERE z.netns = i.netns
-                         AND z.net_table = i.net_table AND z.status = 1)
   AND NOT EXISTS (SELECT 1 FROM fd_span f WHERE f.socket_inode = i.inode
                   AND i.last_snapshot BETWEEN f.first_snapshot AND f.last_snapshot)
 GROUP BY 1, 2, 3, 4
@@ -112,7 +122,9 @@ SELECT n.inode, w.local_port, 'TIME_WAIT', 'nobody', w.count
 FROM time_wait_change w
 JOIN netns n ON n.id = w.netns
 JOIN own_port l ON l.netns = n.inode AND l.local_port = w.local_port
-WHERE w.count > 0 AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
+JOIN _last_look k ON k.netns = w.netns AND k.net_table = w.net_table
+-- What was counted before a gap tells nothing of the time after it.
+WHERE w.count > 0 AND w.snapshot >= k.since AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
   AND w.snapshot = (SELECT max(snapshot) FROM time_wait_change x WHERE x.netns = w.netns
                     AND x.net_table = w.net_table AND x.local_port = w.local_port);
 
@@ -125,13 +137,15 @@ WHERE w.count > 0 AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
 --   peer               remote without its port
 --   first_snapshot, last_snapshot   of the connection so
 --   state              ESTABLISHED, CLOSE_WAIT
+--   is_at_end          1: it was so when its namespace was last looked at, as connection_without_fd
 CREATE VIEW waiting_connection AS
 SELECT n.inode AS netns, i.net_table, i.local, i.local_port, i.remote,
   substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1) AS peer, i.first_snapshot,
-  i.last_snapshot, t.name AS state
+  i.last_snapshot, t.name AS state, k.snapshot IS i.last_snapshot AS is_at_end
 FROM inet_span i
 JOIN netns n ON n.id = i.netns
 JOIN tcp_state t USING (state)
+LEFT JOIN _last_look k ON k.netns = i.netns AND k.net_table = i.net_table
 WHERE i.inode = 0 AND i.state IN (1, 8) AND i.net_table IN (1, 2);
 
 -- When the dead sockets of a process last carried data, each once, however many of its fds hold it: the history of a leak
@@ -256,7 +270,7 @@ CREATE VIEW close_wait AS
 SELECT s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, a.taken_at AS since,
   round((b.boottime_ns - a.boottime_ns) / 1e9, 3) AS seconds,
   coalesce((SELECT q.rx_queue FROM inet_queue_span q WHERE q.inode = s.inode
-              AND q.net_table = s.net_table
+              AND q.net_table = s.net_table AND q.netns IN (SELECT n.id FROM netns n WHERE n.inode = s.netns)
               AND s.last_snapshot BETWEEN q.first_snapshot AND q.last_snapshot), 0) AS unread,
   b.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms')
     AS stays

@@ -212,6 +212,8 @@ class Drawing {
       look(line);
     } else if (line.kind == "queue") {
       queue(line);
+    } else if (line.kind == "timewait") {
+      timeWait(line);
     } else if (line.kind == "autopsy") {
       autopsy(line);
     } else if (line.kind == "epoll") {
@@ -343,6 +345,14 @@ class Drawing {
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
       insert("inet_queue_change", snapshot, namespace_id, line.number("table", 1), line.name, 0,
              value, line.number("timer", 0), 0, 0, "NULL");
+    }
+  }
+
+  void timeWait(const Line& line) {
+    const int64_t namespace_id = netns(line);
+    for (const auto& [snapshot, change, value] : rowsOf(line)) {
+      insert("time_wait_change", snapshot, namespace_id, line.number("table", 1), line.name,
+             change == Change::Gone ? "0" : value);
     }
   }
 

@@ -24,6 +24,7 @@
 //   tcp, tcp6, udp, udp6 INODE   EST, SYN, FW1, FW2, CLOSE, CW, LA, LISTEN, CLOSING
 //                                            local=, remote=, netns=
 //   queue INODE    bytes unread              table= (1), timer= (0), netns=
+//   timewait PORT  a count of TIME_WAIT rows table= (1), netns=
 //   unix INODE     on                        path=, type=, netns=
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
