@@ -142,20 +142,46 @@ std::string recordedIn(const Analysis& analysis) {
   return text;
 }
 
-/// "3 other processes (pid 7, 8, 9) hold these sockets too, ..."
-std::string alsoInWords(const Finding& finding) {
+/// "7, 8 and 9 more"
+std::string pidsInWords(const std::vector<int64_t>& pids) {
   constexpr size_t kMaximumPids = 10;
-  std::string pids;
-  for (size_t i = 0; i < std::min(finding.also.size(), kMaximumPids); ++i)
-    pids += fmt::format("{}{}", i == 0 ? "" : ", ", finding.also[i].first);
-  if (finding.also.size() > kMaximumPids)
-    pids += fmt::format(" and {} more", finding.also.size() - kMaximumPids);
-  const bool is_one = finding.also.size() == 1;
-  return fmt::format(
-      " {} other process{} (pid {}) {} some of these sockets too: a socket is closed only when "
-      "each "
-      "of them has closed it.",
-      finding.also.size(), is_one ? "" : "es", pids, is_one ? "holds" : "hold");
+  std::string text;
+  for (size_t i = 0; i < std::min(pids.size(), kMaximumPids); ++i)
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", pids[i]);
+  if (pids.size() > kMaximumPids) text += fmt::format(" and {} more", pids.size() - kMaximumPids);
+  return text;
+}
+
+/// "3 other processes (pid 7, 8, 9) hold some of these sockets too: ... 2 more held some until they
+/// ended."
+std::string alsoInWords(const Finding& finding) {
+  const size_t holders = finding.holders.size();
+  const size_t ended = finding.also.size() - holders;
+  std::string text;
+  if (holders > 0) {
+    text = fmt::format(
+        " {} other process{} (pid {}) {} some of these sockets too: a socket is closed only when "
+        "each of them has closed it.",
+        holders, holders == 1 ? "" : "es", pidsInWords(finding.holders),
+        holders == 1 ? "holds" : "hold");
+  }
+  if (ended > 0) {
+    text += fmt::format(" {} {} held some of them until {} ended.", ended,
+                        holders > 0  ? "more"
+                        : ended == 1 ? "other process"
+                                     : "other processes",
+                        ended == 1 ? "it" : "they");
+  }
+  return text;
+}
+
+/// Whether it was there when it was last looked at.
+bool isAlive(const Analysis& analysis, const std::pair<int64_t, int64_t>& process) {
+  return !analysis
+              .query(
+                  "SELECT 1 FROM processes WHERE pid = ? AND start_ticks = ? AND ended_by IS NULL",
+                  {process.first, process.second})
+              .rows.empty();
 }
 
 /// The rule that takes the place of all on sockets that its holders have from the one process.
@@ -218,6 +244,8 @@ void groupHolders(const Analysis& analysis, Findings& findings) {
     if (finding.also.empty()) continue;
     std::sort(finding.also.begin(), finding.also.end());
     finding.also.erase(std::unique(finding.also.begin(), finding.also.end()), finding.also.end());
+    for (const auto& process : finding.also)
+      if (isAlive(analysis, process)) finding.holders.push_back(process.first);
     if (finding.id == kInherited) continue;  // it names them itself
     finding.explanation.insert(
         std::min(finding.explanation.find(" Inferred: "), finding.explanation.size()),

@@ -230,7 +230,8 @@ std::string closeWaitVerdict(const ProcessReport& process, const Finding& findin
                      process.has_ended ? "kept" : "keeps",
                      plural(static_cast<int64_t>(finding.all_rows), "connection", "connections"),
                      process.has_ended ? "had" : "have",
-                     isHeld(&finding) ? trendClause(finding) : "", limitClause(process, kHasEnded));
+                     isHeld(&finding) ? trendClause(finding) : "",
+                     limitClause(process, kHasEnded));
 }
 
 /// What a verdict adds where fds could not be read.
@@ -255,8 +256,9 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
     case Cause::CloseWait:
       return closeWaitVerdict(process, *finding, name);
     case Cause::Inherited:
+      // Who keeps them lives.
       return fmt::format("fd leak through fork: {}{}", withName(finding->title, name),
-                         limitClause(process));
+                         limitClause(process, "; " + process.name + " itself has ended"));
     case Cause::HalfClosed:
       return fmt::format(
           "fd leak, most likely: {} {} {} and {} not close them{}", name,

@@ -540,6 +540,30 @@ TEST(Findings, EachProcessTakesThePlaceOfOne) {
             "7 10 3\n8 9 3\n");
 }
 
+// The end of a process closes none that another one has too.
+TEST(Findings, ARestartSaysWhoKeepsSocketsOfTheOldOne) {
+  const auto advice = [](const std::string& other) {
+    return adviceOf(R"(
+      snapshots:                     R     .     .   .
+      process a pid=7:               ok    .     -   .
+      process b pid=8 comm=a:        _     .     ok  .
+      process c pid=9 parent=7:      ok    .     .   .
+      fd a/3:                        s500  .     .   .
+      fd b/3:                        _     .     =p9 .
+      tcp 500:                       EST   -     .   .
+      fd c/4:                        )" +
+                        other + " . . .",
+                    "restarted");
+  };
+  EXPECT_EQ(advice("p8"),
+            "All fds of the old process are closed with it. Watch whether the new one goes the "
+            "same way.");
+  EXPECT_EQ(advice("s500"),
+            "The fds of the old process are closed with it, but c (pid 9) keeps 1 of its sockets "
+            "open, which are closed only when each who has them closes them. Watch whether the new "
+            "one goes the same way.");
+}
+
 // What lives for moments, again and again, is a command; a service that is out of fds each time is
 // none.
 TEST(Findings, WhatIsRunAgainAndAgainIsNoRestartUnlessItIsFull) {
@@ -878,8 +902,8 @@ TEST(Findings, ForkedProcessesThatHaveEndedKeepNothingOpen) {
     tcp 500:            EST  .    -    .    .    .
   )";
   EXPECT_EQ(titleOf(kEnded, "inherited-sockets"),
-            "a process that came from it by fork kept 1 socket without a live peer open until it "
-            "ended");
+            "b (pid 101), which came from it by fork, kept 1 socket without a live peer open until "
+            "it ended");
   EXPECT_EQ(findingsOf(kEnded).find("inherited-sockets warning"), std::string::npos);
   const std::string two = explanationOf(R"(
     snapshots:          R    .    .    .    .    .
