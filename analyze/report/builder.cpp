@@ -18,6 +18,8 @@ namespace {
 
 /// Rows of evidence that a report carries; the query gives all of them.
 constexpr size_t kMaximumEvidenceRows = 200;
+/// Restarts of an archive that are marks of their own; the view gives all of them.
+constexpr size_t kMaximumRestarts = 100;
 
 DatabaseReport describeDatabase(const Analysis& analysis, Report& report) {
   DatabaseReport database{.path = printable(analysis.path()),
@@ -142,20 +144,46 @@ std::string recordedIn(const Analysis& analysis) {
   return text;
 }
 
-/// "3 other processes (pid 7, 8, 9) hold these sockets too, ..."
-std::string alsoInWords(const Finding& finding) {
+/// "7, 8 and 9 more"
+std::string pidsInWords(const std::vector<int64_t>& pids) {
   constexpr size_t kMaximumPids = 10;
-  std::string pids;
-  for (size_t i = 0; i < std::min(finding.also.size(), kMaximumPids); ++i)
-    pids += fmt::format("{}{}", i == 0 ? "" : ", ", finding.also[i].first);
-  if (finding.also.size() > kMaximumPids)
-    pids += fmt::format(" and {} more", finding.also.size() - kMaximumPids);
-  const bool is_one = finding.also.size() == 1;
-  return fmt::format(
-      " {} other process{} (pid {}) {} some of these sockets too: a socket is closed only when "
-      "each "
-      "of them has closed it.",
-      finding.also.size(), is_one ? "" : "es", pids, is_one ? "holds" : "hold");
+  std::string text;
+  for (size_t i = 0; i < std::min(pids.size(), kMaximumPids); ++i)
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", pids[i]);
+  if (pids.size() > kMaximumPids) text += fmt::format(" and {} more", pids.size() - kMaximumPids);
+  return text;
+}
+
+/// "3 other processes (pid 7, 8, 9) hold some of these sockets too: ... 2 more held some until they
+/// ended."
+std::string alsoInWords(const Finding& finding) {
+  const size_t holders = finding.holders.size();
+  const size_t ended = finding.also.size() - holders;
+  std::string text;
+  if (holders > 0) {
+    text = fmt::format(
+        " {} other process{} (pid {}) {} some of these sockets too: a socket is closed only when "
+        "each of them has closed it.",
+        holders, holders == 1 ? "" : "es", pidsInWords(finding.holders),
+        holders == 1 ? "holds" : "hold");
+  }
+  if (ended > 0) {
+    text += fmt::format(" {} {} held some of them until {} ended.", ended,
+                        holders > 0  ? "more"
+                        : ended == 1 ? "other process"
+                                     : "other processes",
+                        ended == 1 ? "it" : "they");
+  }
+  return text;
+}
+
+/// Whether it was there when it was last looked at.
+bool isAlive(const Analysis& analysis, const std::pair<int64_t, int64_t>& process) {
+  return !analysis
+              .query(
+                  "SELECT 1 FROM processes WHERE pid = ? AND start_ticks = ? AND ended_by IS NULL",
+                  {process.first, process.second})
+              .rows.empty();
 }
 
 /// The rule that takes the place of all on sockets that its holders have from the one process.
@@ -218,6 +246,8 @@ void groupHolders(const Analysis& analysis, Findings& findings) {
     if (finding.also.empty()) continue;
     std::sort(finding.also.begin(), finding.also.end());
     finding.also.erase(std::unique(finding.also.begin(), finding.also.end()), finding.also.end());
+    for (const auto& process : finding.also)
+      if (isAlive(analysis, process)) finding.holders.push_back(process.first);
     if (finding.id == kInherited) continue;  // it names them itself
     finding.explanation.insert(
         std::min(finding.explanation.find(" Inferred: "), finding.explanation.size()),
@@ -241,31 +271,52 @@ void addWithoutFd(const Analysis& analysis, Report& report) {
       "SELECT netns, local_port, state, holder, sum(count) AS count FROM connection_without_fd"
       " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
   if (without_fd.rows.rows.empty()) return;
-  // At the end: the ports and the time of the rows above.
+  // Of the rows above those in an accept queue.
   without_fd.waiting = analysis.query(
       "SELECT w.netns, w.local_port, w.peer, count(*) AS waiting FROM waiting_connection w"
-      " WHERE w.last_snapshot = (SELECT max(id) FROM snapshot) AND w.local_port IN"
-      "   (SELECT local_port FROM connection_without_fd WHERE holder = 'nobody')"
+      " WHERE w.is_at_end AND (w.netns, w.local_port) IN"
+      "   (SELECT netns, local_port FROM connection_without_fd WHERE holder = 'nobody')"
       " GROUP BY 1, 2, 3 ORDER BY waiting DESC, 1, 2, 3");
   report.without_fd.push_back(std::move(without_fd));
 }
 
-void addMarks(const Analysis& analysis, Report& report) {
+/// The newest of each program first, up to so many in all. What is left out is one mark.
+void addRestartMarks(const Analysis& analysis, Report& report) {
   const std::string database = printable(analysis.path());
   const ResultTable restarts = analysis.query(
       "SELECT s.id, s.taken_at, s.wall_ns, b.pid, b.name FROM restart r"
-      " JOIN snapshot s ON s.id = r.snapshot JOIN processes b ON b.process = r.new"
-      " ORDER BY s.id, b.pid");
-  forEachRow(restarts, [&](const Row& row) {
+      " JOIN snapshot s ON s.id = r.snapshot JOIN processes b ON b.process = r.new ORDER BY"
+      " row_number() OVER (PARTITION BY b.comm, b.exe ORDER BY s.id DESC, b.pid DESC), s.id DESC,"
+      " b.pid");
+  MarkReport oldest{.database = database, .at_ns = INT64_MAX, .kind = "restart"};
+  int64_t left_out = 0;
+  forEachRow(restarts, [&, shown = size_t{0}](const Row& row) mutable {
+    const int64_t at_ns = row.integer("wall_ns");
+    if (shown++ >= kMaximumRestarts) {
+      ++left_out;
+      if (at_ns >= oldest.at_ns) return;
+      oldest.at_ns = at_ns;
+      oldest.at = oldest.last_at = row.text("taken_at");
+      oldest.snapshot = row.integer("id");
+      return;
+    }
     report.marks.push_back(
         {.database = database,
          .at = row.text("taken_at"),
-         .at_ns = row.integer("wall_ns"),
+         .at_ns = at_ns,
          .kind = "restart",
          .text = row.text("name") + " started again as pid " + std::to_string(row.integer("pid")),
          .last_at = row.text("taken_at"),
          .snapshot = row.integer("id")});
   });
+  if (left_out == 0) return;
+  oldest.text =
+      fmt::format("the first of {} more that are not listed (SELECT * FROM restart)", left_out);
+  report.marks.push_back(std::move(oldest));
+}
+
+void addMarks(const Analysis& analysis, Report& report) {
+  const std::string database = printable(analysis.path());
   const ResultTable marks = analysis.query("SELECT * FROM mark ORDER BY at_ns, id");
   forEachRow(marks, [&](const Row& row) {
     report.marks.push_back({.database = database,
@@ -357,6 +408,7 @@ void addToReport(const Analysis& analysis, const ProcessFilter& filter, Report& 
   addEvidence(analysis, findings);
   for (auto& finding : findings)
     report.findings.push_back(std::move(finding));
+  addRestartMarks(analysis, report);
   addMarks(analysis, report);
 }
 

@@ -255,8 +255,9 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
     case Cause::CloseWait:
       return closeWaitVerdict(process, *finding, name);
     case Cause::Inherited:
+      // Who keeps them lives.
       return fmt::format("fd leak through fork: {}{}", withName(finding->title, name),
-                         limitClause(process));
+                         limitClause(process, "; " + process.name + " itself has ended"));
     case Cause::HalfClosed:
       return fmt::format(
           "fd leak, most likely: {} {} {} and {} not close them{}", name,

@@ -315,7 +315,8 @@ ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
                         .unread_snapshots = row.integer("unread_snapshots"),
                         .unread_reason = row.text("unread_reason"),
                         .is_refused = row.integer("is_refused") != 0,
-                        .has_fds = row.optionalInteger("fds_last").has_value()};
+                        .has_fds = row.optionalInteger("fds_last").has_value(),
+                        .is_tcp6_only = row.integer("is_tcp6_only") != 0};
   if (process.has_fds) describeFds(analysis, row, process);
   // A file beside its fds may have failed too.
   if (process.unread_snapshots == 0 && unreadFdsOf(process) == 0) process.unread_reason.clear();
@@ -333,9 +334,10 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       "   p.last_snapshot AS last_seen_in, peak.taken_at AS peak_at,"
       "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at,"
       "   since.taken_at AS growth_since, l.pressure, l.place AS pressure_place,"
-      "   before.taken_at AS limit_before_at, u.reason AS unread_reason, u.is_refused"
+      "   before.taken_at AS limit_before_at, u.reason AS unread_reason, u.is_refused,"
+      "   i.tcp = 0 AND i.tcp6 > 0 AS is_tcp6_only"
       " FROM processes p LEFT JOIN process_fds f USING (process) LEFT JOIN growth g USING (process)"
-      " LEFT JOIN unread_reason u USING (process)"
+      " LEFT JOIN unread_reason u USING (process) LEFT JOIN listed_in i USING (process)"
       " JOIN snapshot first ON first.id = p.first_snapshot"
       " JOIN snapshot last ON last.id = p.last_snapshot"
       " LEFT JOIN snapshot a ON a.id = f.first_snapshot LEFT JOIN snapshot z ON z.id ="

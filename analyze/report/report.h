@@ -173,6 +173,7 @@ struct ProcessReport {
   int64_t silent_connections = 0;    ///< accepted, ESTABLISHED for longer than the grace period,
                                      ///< without a timer and with empty queues all that time;
                                      ///< 0 where they are a few (threshold.few_fds)
+  bool is_tcp6_only = false;         ///< its connections are listed in tcp6 and none in tcp
   std::vector<NamedCount> unread_netns;   ///< namespaces without a table that was read, by sockets
   std::vector<PeerGroup> peers;           ///< most first
   std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
@@ -203,6 +204,8 @@ struct Finding {
   int64_t place = 0;          ///< of its rule, as in the table `rule`
   /// Processes of which the same is so, because they hold the same sockets: pid and start_ticks.
   std::vector<std::pair<int64_t, int64_t>> also;
+  /// Of these the pids of those that had not ended when they were last looked at: they hold them.
+  std::vector<int64_t> holders;
 };
 
 /// Connections at a recorded process's port that no recorded fd holds.

@@ -292,7 +292,6 @@ class ProcessStatements {
 
   /// Where nothing is dead.
   std::string liveLine(int64_t alive, bool has_others) const {
-    const bool is_tcp6 = isTcp6Only();
     if (has_others || verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
       return fmt::format("{}{}; no fd is known to have outlived its connection.",
                          process_.has_ended
@@ -303,23 +302,8 @@ class ProcessStatements {
     return fmt::format(
         "{} {} alive{}{}; none outlived: no fd {} of a connection that {} gone.",
         alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
-        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "",
+        isOrWas(alive), process_.is_tcp6_only ? ", listed in tcp6 and none in tcp" : "",
         peersOf("connected", "ESTABLISHED"), isOrWas(1), isOrWas(1));
-  }
-
-  /// A finding on several processes shows of which.
-  bool isTcp6Only() const {
-    for (const Finding& entry : report_.findings) {
-      if (entry.id != "tcp6-only" || entry.database != process_.database) continue;
-      if (entry.pid) return entry.pid == process_.pid;
-      const auto& columns = entry.rows.columns;
-      const auto pid =
-          static_cast<size_t>(std::find(columns.begin(), columns.end(), "pid") - columns.begin());
-      return std::any_of(entry.rows.rows.begin(), entry.rows.rows.end(), [&](const auto& row) {
-        return pid < row.size() && row[pid] == Value(process_.pid);
-      });
-    }
-    return false;
   }
 
   // --- inferred ---
@@ -366,11 +350,11 @@ class ProcessStatements {
     }
   }
 
-  /// Where other processes hold the same sockets.
+  /// Where other processes hold the same sockets at the end.
   const Finding* sharedFinding() const {
     const Finding* behind = findingBehind(report_, process_, cause_);
-    return behind != nullptr && !behind->also.empty() && cause_ != Cause::Inherited ? behind
-                                                                                    : nullptr;
+    return behind != nullptr && !behind->holders.empty() && cause_ != Cause::Inherited ? behind
+                                                                                       : nullptr;
   }
 
   /// Where it has such sockets from a process that it comes from.
@@ -397,9 +381,9 @@ class ProcessStatements {
         fmt::format(
             "{} none that {} too: it is closed only when each has closed it.",
             process_.has_ended ? "Its end closed" : "To close them in this process alone ends",
-            finding->also.size() == 1
-                ? fmt::format("pid {} holds", finding->also.front().first)
-                : fmt::format("{} other processes hold", finding->also.size())));
+            finding->holders.size() == 1
+                ? fmt::format("pid {} holds", finding->holders.front())
+                : fmt::format("{} other processes hold", finding->holders.size())));
   }
 
   void forecast() {

@@ -192,7 +192,7 @@ std::vector<ReportTable> withoutFdTables(const WithoutFd& without_fd) {
                       .rows = without_fd.waiting,
                       .query =
                           "SELECT local_port, peer, count(*) FROM waiting_connection WHERE "
-                          "last_snapshot = (SELECT max(id) FROM snapshot) GROUP BY 1, 2"};
+                          "is_at_end GROUP BY 1, 2"};
   const auto& columns = waiting.rows.columns;
   const auto peer =
       static_cast<size_t>(std::find(columns.begin(), columns.end(), "peer") - columns.begin());

@@ -56,15 +56,27 @@ WITH queue AS (
     count(*) OVER (PARTITION BY process) AS listeners, sum(waiting) OVER (PARTITION BY process) AS all_waiting,
     min(is_whole) OVER (PARTITION BY process) AS are_whole, group_concat(inode, ', ') OVER (PARTITION BY process) AS inodes
   FROM (SELECT * FROM fullest ORDER BY process, inode)
+), crowded AS (
+  -- Where several sockets listen at one address a row does not tell at which of them it waits.
+  SELECT l.process, count(DISTINCT x.inode) AS sockets
+  FROM listener l
+  JOIN inet_span x ON x.netns = l.netns_id AND x.net_table = l.net_table AND x.state = 10 AND x.local_port = l.local_port
+    AND (x.local = l.local OR l.local LIKE '0.0.0.0:%' OR l.local LIKE '[::]:%')
+    AND l.snapshot BETWEEN x.first_snapshot AND x.last_snapshot
+  GROUP BY l.process, l.inode
+  HAVING count(DISTINCT x.inode) > 1
 ), listed AS (
   -- Who a table lists, of the time at which the queue of its listener was fullest.
-  SELECT l.process, w.peer, count(*) AS connections, sum(w.state = 'CLOSE_WAIT') AS given_up
-  FROM listener l
-  JOIN waiting_connection w ON w.netns = l.netns AND w.local_port = l.local_port
-    AND w.net_table = l.net_table
-    AND (w.local = l.local OR l.local LIKE '0.0.0.0:%' OR l.local LIKE '[::]:%')
-    AND l.snapshot BETWEEN w.first_snapshot AND w.last_snapshot
-  GROUP BY l.process, w.peer
+  SELECT process, peer, count(*) AS connections, sum(state = 'CLOSE_WAIT') AS given_up
+  FROM (
+    SELECT DISTINCT l.process, w.netns, w.net_table, w.local, w.remote, w.peer, w.state
+    FROM listener l
+    JOIN waiting_connection w ON w.netns = l.netns AND w.local_port = l.local_port
+      AND w.net_table = l.net_table
+      AND (w.local = l.local OR l.local LIKE '0.0.0.0:%' OR l.local LIKE '[::]:%')
+      AND l.snapshot BETWEEN w.first_snapshot AND w.last_snapshot
+  )
+  GROUP BY process, peer
 ), peer AS (
   SELECT *, iif(peer LIKE '[::ffff:%.%', substr(peer, 9, length(peer) - 9), peer) AS address,
     row_number() OVER (PARTITION BY process ORDER BY connections DESC, peer) AS rank
@@ -99,14 +111,16 @@ SELECT
       printf('Observed: something waits in its queue in each snapshot of the last %.0f s, while fds are free.', q.seconds))
     || iif(q.last - q.snapshot >= 2, printf(' It stood at %d from snapshot %d to %d.', q.waiting, q.snapshot, q.last), '')
     || coalesce(' Other listeners: ' || o.words || '.', '')
-    || coalesce(printf(' Of %d the table lists %d in ESTABLISHED', q.all_waiting, t.connections - t.given_up)
+    || coalesce(iif(m.sockets IS NULL, printf(' Of %d the table lists %d in ESTABLISHED', q.all_waiting,
+        t.connections - t.given_up), printf(' %d sockets listen at one address, and the table does not tell at which of them a '
+        || 'connection waits: of all it lists %d in ESTABLISHED', m.sockets, t.connections - t.given_up))
       || iif(t.given_up > 0, printf(' and %d in CLOSE_WAIT, whose clients have given up or ended their side',
       t.given_up), '') || '.', '')
     || coalesce(' These came from ' || t.words || '.', '')
     || CASE WHEN q.seconds IS NOT NULL THEN ' Inferred: the program does not call accept(), or more slowly than clients come.'
       WHEN q.is_now THEN ' Inferred: accept() fails with EMFILE, and nobody answers these clients.'
       ELSE ' Inferred: accept() failed with EMFILE then, and nobody answered these clients.' END
-    || iif(q.are_whole AND coalesce(t.connections, 0) < q.all_waiting, printf(' The %d that no table lists %s reset by '
+    || iif(q.are_whole AND m.sockets IS NULL AND coalesce(t.connections, 0) < q.all_waiting, printf(' The %d that no table lists %s reset by '
       || 'the client: such a one stays in the queue until it is accepted.',
       q.all_waiting - coalesce(t.connections, 0),
       iif(q.all_waiting - coalesce(t.connections, 0) = 1, 'was', 'were')), '')
@@ -131,5 +145,6 @@ JOIN processes p USING (process)
 JOIN snapshot s ON s.id = q.snapshot
 JOIN snapshot l ON l.id = q.until
 LEFT JOIN told t USING (process)
+LEFT JOIN (SELECT process, max(sockets) AS sockets FROM crowded GROUP BY process) m USING (process)
 LEFT JOIN other o USING (process)
 WHERE q.place = 1

@@ -8,6 +8,7 @@ WITH held AS (
   WHERE NOT i.origin_holds
 ), counted AS (
   SELECT i.origin, count(*) AS fds, count(DISTINCT i.inode) AS sockets, count(DISTINCT i.process) AS holders,
+    min(i.process) AS holder,
     sum(i.is_listed) AS listed,
     sum(i.verdict = 'outlived') AS outlived,
     max(l.pressure IS NOT NULL) AS is_near_limit, max(i.have_all_ended) AS are_past,
@@ -19,8 +20,10 @@ WITH held AS (
 )
 SELECT
   CASE WHEN c.are_past THEN 'info' WHEN c.is_near_limit THEN 'critical' ELSE 'warning' END AS severity,
-  printf('%s that %s from it by fork %s %s open%s', iif(c.holders = 1, 'a process', c.holders || ' processes'),
-    CASE WHEN c.are_past THEN 'came' WHEN c.holders = 1 THEN 'comes' ELSE 'come' END,
+  printf('%s %s from it by fork%s %s %s open%s', iif(c.holders = 1,
+      (SELECT printf('%s (pid %d), which', coalesce(y.name, '?'), y.pid) FROM processes y WHERE y.process = c.holder),
+      c.holders || ' processes that'),
+    CASE WHEN c.are_past THEN 'came' WHEN c.holders = 1 THEN 'comes' ELSE 'come' END, iif(c.holders = 1, ',', ''),
     CASE WHEN c.are_past THEN 'kept' WHEN c.holders = 1 THEN 'keeps' ELSE 'keep' END,
     iif(c.sockets = 1, '1 socket without a live peer', c.sockets || ' sockets without a live peer'),
     CASE WHEN NOT c.are_past THEN '' WHEN c.holders = 1 THEN ' until it ended' ELSE ' until they ended' END) AS title,

@@ -8,6 +8,16 @@ WITH chain AS (
 ), pair AS (
   -- Commands that are run again and again are told of once.
   SELECT * FROM chain WHERE times <= 3 OR rank = 1
+), kept AS (
+  -- Connections of the old one, open or closed by it, that others went on holding after its end.
+  SELECT r.old, count(DISTINCT f.socket_inode) AS sockets, count(DISTINCT h.process) AS holders, min(h.process) AS holder
+  FROM pair r
+  JOIN processes a ON a.process = r.old
+  JOIN fd_span f ON f.process = r.old
+  JOIN _socket s ON s.id = f.id AND s.verdict NOT IN ('other', 'listening')
+  JOIN fd_span h ON h.socket_inode = f.socket_inode AND h.process <> r.old AND h.first_snapshot <= f.last_snapshot
+    AND h.last_snapshot >= a.ended_by
+  GROUP BY r.old
 ), counted AS (
   SELECT r.*, o.fds_last AS old_fds, n.fds_first AS new_first, n.fds_last AS new_fds, x.per_hour AS old_rate,
     x.low_per_hour AS old_low, y.per_hour AS new_rate, y.low_per_hour AS new_low, x.rate AS old_words,
@@ -39,7 +49,11 @@ SELECT
         THEN 'Inferred: the growth before the restart has not come back so far.'
       ELSE 'Not known: whether the restart cured anything; there is no steady growth before it, or too little '
         || 'was seen after it.' END AS explanation,
-  'All fds of the old process are closed with it. Watch whether the new one goes the same way.' AS advice,
+  CASE WHEN k.old IS NULL THEN 'All fds of the old process are closed with it.'
+    ELSE printf('The fds of the old process are closed with it, but %s %s of its sockets open, which are closed only when '
+      || 'each who has them closes them.', iif(k.holders = 1, (SELECT printf('%s (pid %d) keeps', coalesce(y.name, '?'), y.pid)
+      FROM processes y WHERE y.process = k.holder), k.holders || ' other processes keep'), k.sockets) END
+    || ' Watch whether the new one goes the same way.' AS advice,
   printf('SELECT p.pid, p.start_ticks, p.comm, p.first_snapshot, p.last_snapshot, p.ended_by, f.fds_first, '
     || 'f.fds_last, g.per_hour FROM processes p JOIN process_fds f USING (process) LEFT JOIN growth g USING '
     || '(process) WHERE process IN (%d, %d) ORDER BY p.first_snapshot', c.old, c.new) AS evidence
@@ -48,3 +62,4 @@ JOIN processes a ON a.process = c.old
 JOIN processes b ON b.process = c.new
 JOIN snapshot last ON last.id = a.last_snapshot
 JOIN snapshot first ON first.id = b.first_snapshot
+LEFT JOIN kept k ON k.old = c.old

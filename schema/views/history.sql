@@ -1,22 +1,5 @@
 -- One fd's whole life: what `fdanalyze history` prints.
 
--- What an epoll watched, from when to when, whatever about the registration changed meanwhile.
---   process, fd (the epoll), watched_fd, inode, first_snapshot, last_snapshot
-CREATE VIEW _watch_stretch AS
-WITH marked AS (
-  SELECT *, first_snapshot IS NOT 1 + lag(last_snapshot) OVER (
-      PARTITION BY process, fd, watched_fd, inode ORDER BY first_snapshot) AS starts
-  FROM epoll_watch_span
-), numbered AS (
-  SELECT *, sum(starts) OVER (PARTITION BY process, fd, watched_fd, inode ORDER BY first_snapshot)
-      AS stretch
-  FROM marked
-)
-SELECT process, fd, watched_fd, inode, min(first_snapshot) AS first_snapshot,
-  max(last_snapshot) AS last_snapshot
-FROM numbered
-GROUP BY process, fd, watched_fd, inode, stretch;
-
 -- An event in the life of an fd, worked out from the spans.   id (fd_span.id), snapshot, place, kind, event
 
 -- Of the fd itself.
@@ -106,7 +89,8 @@ SELECT a.id, a.snapshot, 35, 'autopsy',
 FROM (
   SELECT f.id, x.*, x.rowid AS autopsy, min(x.snapshot)
   FROM _socket_fd f
-  JOIN autopsy x ON x.inode = f.inode AND x.snapshot BETWEEN f.first_snapshot AND f.last_snapshot
+  JOIN _asked q ON q.id = f.id
+  JOIN autopsy x ON x.rowid = q.autopsy
   GROUP BY f.id, x.asked_at_ns
 ) a
 LEFT JOIN tcp_state t USING (state)
@@ -175,42 +159,54 @@ SELECT id, max(first_snapshot, fd_first) AS snapshot, 55 AS place, 'watched' AS 
 FROM (
   SELECT f.id, f.first_snapshot AS fd_first, w.fd AS epoll, w.first_snapshot
   FROM fd_span f
-  JOIN _watch_stretch w ON w.process = f.process AND w.first_snapshot <= f.last_snapshot
+  JOIN epoll_watch_span w ON w.process = f.process AND w.first_snapshot <= f.last_snapshot
     AND w.last_snapshot >= f.first_snapshot AND (w.inode = f.socket_inode
       OR (f.socket_inode IS NULL AND w.watched_fd = f.fd AND w.inode IS f.inode))
 )
 UNION ALL
 SELECT f.id, w.last_snapshot + 1, 56, 'unwatched', printf('not watched by epoll fd %d any more', w.fd)
 FROM fd_span f
-JOIN _watch_stretch w ON w.process = f.process AND w.last_snapshot BETWEEN f.first_snapshot
+JOIN epoll_watch_span w ON w.process = f.process AND w.last_snapshot BETWEEN f.first_snapshot
     AND f.last_snapshot - 1 AND (w.inode = f.socket_inode
       OR (f.socket_inode IS NULL AND w.watched_fd = f.fd AND w.inode IS f.inode))
 UNION ALL
 SELECT id, snapshot, 57, 'shared',
-  CASE count(*) WHEN 1 THEN '' ELSE printf('%d other fds hold it, one of them: ', count(*)) END
+  CASE WHEN count = 1 THEN '' WHEN total = count THEN printf('%d other fds hold it, one of them: ', count)
+    ELSE printf('%d more fds hold it (%d others in all), one of them: ', count, total) END
     || printf('fd %d of pid %d (%s) holds it too', fd, pid, comm)
+    || iif(count = 1 AND total > 1, printf(' (%d others in all)', total), '')
 FROM (
-  SELECT f.id, max(f.first_snapshot, o.first_snapshot) AS snapshot, o.fd, p.pid, p.comm
-  FROM fd_span f
-  JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
-    AND o.first_snapshot <= f.last_snapshot AND o.last_snapshot >= f.first_snapshot
-  JOIN processes p ON p.process = o.process
-  ORDER BY f.id, p.pid, o.fd
+  SELECT *, count(*) AS count, (SELECT count(*) FROM fd_span o WHERE o.socket_inode = inode AND o.id <> n.id
+    AND snapshot BETWEEN o.first_snapshot AND o.last_snapshot) AS total
+  FROM (
+    SELECT f.id, f.socket_inode AS inode, max(f.first_snapshot, o.first_snapshot) AS snapshot, o.fd, p.pid, p.comm
+    FROM fd_span f
+    JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
+      AND o.first_snapshot <= f.last_snapshot AND o.last_snapshot >= f.first_snapshot
+    JOIN processes p ON p.process = o.process
+    ORDER BY f.id, p.pid, o.fd
+  ) n
+  GROUP BY id, snapshot
 )
-GROUP BY id, snapshot
 UNION ALL
 SELECT id, snapshot, 58, 'unshared',
-  CASE count(*) WHEN 1 THEN '' ELSE printf('%d other fds hold it no more, one of them: ', count(*)) END
+  iif(count = 1, '', printf('%d other fds hold it no more%s, one of them: ', count,
+    iif(total > 0, printf(' (%d %s)', total, iif(total = 1, 'other still does', 'others still do')), '')))
     || printf('fd %d of pid %d (%s) holds it no more', fd, pid, comm)
+    || iif(count = 1 AND total > 0, printf(' (%d %s)', total, iif(total = 1, 'other still does', 'others still do')), '')
 FROM (
-  SELECT f.id, o.closed_by AS snapshot, o.fd, p.pid, p.comm
-  FROM fd_span f
-  JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
-    AND o.first_snapshot <= f.last_snapshot AND o.closed_by BETWEEN f.first_snapshot + 1 AND f.last_snapshot
-  JOIN processes p ON p.process = o.process
-  ORDER BY f.id, p.pid, o.fd
-)
-GROUP BY id, snapshot;
+  SELECT *, count(*) AS count, (SELECT count(*) FROM fd_span o WHERE o.socket_inode = inode AND o.id <> n.id
+    AND snapshot BETWEEN o.first_snapshot AND o.last_snapshot) AS total
+  FROM (
+    SELECT f.id, f.socket_inode AS inode, o.closed_by AS snapshot, o.fd, p.pid, p.comm
+    FROM fd_span f
+    JOIN fd_span o ON o.socket_inode = f.socket_inode AND o.id <> f.id
+      AND o.first_snapshot <= f.last_snapshot AND o.closed_by BETWEEN f.first_snapshot + 1 AND f.last_snapshot
+    JOIN processes p ON p.process = o.process
+    ORDER BY f.id, p.pid, o.fd
+  ) n
+  GROUP BY id, snapshot
+);
 
 -- What could not be seen in between.
 CREATE VIEW _gap_event AS

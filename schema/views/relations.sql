@@ -79,6 +79,18 @@ WHERE w.inode IS NOT NULL AND (f.id IS NULL OR (f.inode IS NOT NULL AND f.inode 
       AND w.last_snapshot BETWEEN e.first_snapshot AND e.last_snapshot
     WHERE a.process = w.process);
 
+-- The last snapshot in which a socket table of a namespace was read whole, if it is in the last recording, and the first of
+-- that recording since which the table was looked after without a break.
+--   netns (netns.id), net_table, snapshot, since
+CREATE VIEW _last_look AS
+SELECT z.netns, z.net_table, max(z.last_snapshot) AS snapshot,
+  max((SELECT max(l.first_snapshot) FROM _net_life l WHERE l.netns = z.netns AND l.net_table = z.net_table),
+    (SELECT max(first_snapshot) FROM recording)) AS since
+FROM net_table_span z
+WHERE z.status = 1
+GROUP BY z.netns, z.net_table
+HAVING max(z.last_snapshot) >= (SELECT max(first_snapshot) FROM recording);
+
 -- TCP connections at the ports on which recorded processes listen that none of their fds holds, in the
 -- last snapshot of each namespace.
 --   netns              inode number of the namespace
@@ -100,10 +112,8 @@ FROM inet_span i
 JOIN netns n ON n.id = i.netns
 JOIN tcp_state t USING (state)
 JOIN own_port l ON l.netns = n.inode AND l.local_port = i.local_port
+JOIN _last_look k ON k.netns = i.netns AND k.net_table = i.net_table AND k.snapshot = i.last_snapshot
 WHERE i.net_table IN (1, 2) AND i.state <> 10
-  AND i.last_snapshot >= (SELECT max(first_snapshot) FROM recording)
-  AND i.last_snapshot = (SELECT max(last_snapshot) FROM net_table_span z WHERE z.netns = i.netns
-                         AND z.net_table = i.net_table AND z.status = 1)
   AND NOT EXISTS (SELECT 1 FROM fd_span f WHERE f.socket_inode = i.inode
                   AND i.last_snapshot BETWEEN f.first_snapshot AND f.last_snapshot)
 GROUP BY 1, 2, 3, 4
@@ -112,7 +122,9 @@ SELECT n.inode, w.local_port, 'TIME_WAIT', 'nobody', w.count
 FROM time_wait_change w
 JOIN netns n ON n.id = w.netns
 JOIN own_port l ON l.netns = n.inode AND l.local_port = w.local_port
-WHERE w.count > 0 AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
+JOIN _last_look k ON k.netns = w.netns AND k.net_table = w.net_table
+-- What was counted before a gap tells nothing of the time after it.
+WHERE w.count > 0 AND w.snapshot >= k.since AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
   AND w.snapshot = (SELECT max(snapshot) FROM time_wait_change x WHERE x.netns = w.netns
                     AND x.net_table = w.net_table AND x.local_port = w.local_port);
 
@@ -125,13 +137,15 @@ WHERE w.count > 0 AND w.snapshot >= (SELECT max(first_snapshot) FROM recording)
 --   peer               remote without its port
 --   first_snapshot, last_snapshot   of the connection so
 --   state              ESTABLISHED, CLOSE_WAIT
+--   is_at_end          1: it was so when its namespace was last looked at, as connection_without_fd
 CREATE VIEW waiting_connection AS
 SELECT n.inode AS netns, i.net_table, i.local, i.local_port, i.remote,
   substr(i.remote, 1, length(i.remote) - length(i.remote_port) - 1) AS peer, i.first_snapshot,
-  i.last_snapshot, t.name AS state
+  i.last_snapshot, t.name AS state, k.snapshot IS i.last_snapshot AS is_at_end
 FROM inet_span i
 JOIN netns n ON n.id = i.netns
 JOIN tcp_state t USING (state)
+LEFT JOIN _last_look k ON k.netns = i.netns AND k.net_table = i.net_table
 WHERE i.inode = 0 AND i.state IN (1, 8) AND i.net_table IN (1, 2);
 
 -- When the dead sockets of a process last carried data, each once, however many of its fds hold it: the history of a leak
@@ -145,33 +159,105 @@ JOIN _autopsy_detail a ON a.autopsy = v.autopsy
 WHERE s.open_at_end AND s.verdict = 'outlived' AND s.last_data_at IS NOT NULL
 GROUP BY s.process, s.inode, s.local, s.remote;
 
--- Processes that ended, each with the one of the same name and program that took its place. In a recording of all
--- processes only those that had lived for longer than the grace period, or that listened.
---   old, new           process
+-- Processes by what they run, for `restart`.
+--   program            a number: comm and exe; command: with cmdline
+CREATE TABLE _program AS
+SELECT process, pid, parent_pid, start_ticks, first_snapshot, last_snapshot, ended_by,
+  dense_rank() OVER (ORDER BY comm, exe) AS program, dense_rank() OVER (ORDER BY comm, exe, cmdline) AS command
+FROM processes
+WHERE comm IS NOT NULL;
+CREATE INDEX _program_by_start ON _program (program, first_snapshot);
+CREATE INDEX _program_by_pid ON _program (program, pid);
+
+-- How many processes of a program, or of a command, had come and gone up to a snapshot.
+--   crowd              program, or -command
+CREATE TABLE _crowd AS
+WITH event AS (
+  SELECT program, command, first_snapshot AS snapshot, 1 AS started, 0 AS ended FROM _program
+  UNION ALL
+  SELECT program, command, ended_by, 0, 1 FROM _program WHERE ended_by IS NOT NULL
+), crowded AS (
+  SELECT program AS crowd, snapshot, started, ended FROM event
+  UNION ALL
+  SELECT -command, snapshot, started, ended FROM event
+)
+SELECT crowd, snapshot, sum(sum(started)) OVER w AS started, sum(sum(ended)) OVER w AS ended
+FROM crowded
+GROUP BY crowd, snapshot
+WINDOW w AS (PARTITION BY crowd ORDER BY snapshot);
+CREATE UNIQUE INDEX _crowd_by_snapshot ON _crowd (crowd, snapshot);
+
+-- Processes that ended, each with the one of the same name and program that took its place: of several that came in one
+-- snapshot those of the same command line first, in their order. Not commands that are run again and again, or by other
+-- command lines: they live no longer than the grace period, listen nowhere and come near no limit. Where all processes are
+-- recorded none of these.
+--   old, new           process; each at most once
 --   snapshot           the first with the new one
-CREATE VIEW restart AS
-SELECT a.process AS old, b.process AS new, b.first_snapshot AS snapshot
-FROM processes a
-JOIN processes b ON b.comm = a.comm AND b.exe IS a.exe AND b.process <> a.process
-  AND b.first_snapshot > a.first_snapshot AND b.first_snapshot >= a.last_snapshot
-WHERE a.ended_by IS NOT NULL
-  AND b.first_snapshot = (SELECT min(c.first_snapshot) FROM processes c WHERE c.comm = a.comm
-    AND c.exe IS a.exe AND c.process <> a.process AND c.first_snapshot >= a.last_snapshot
-    AND c.first_snapshot > a.first_snapshot)
-  -- One of several workers that come and go is no restart. Who starts them again is none of them, nor is who
-  -- runs by another command line than the two.
-  AND NOT EXISTS (SELECT 1 FROM processes c WHERE c.comm = a.comm AND c.exe IS a.exe
-    AND c.process NOT IN (a.process, b.process) AND c.pid IS NOT a.parent_pid
-    AND (a.cmdline IS NOT b.cmdline OR c.cmdline IS a.cmdline)
-    AND c.pid IS NOT b.parent_pid AND c.first_snapshot <= a.last_snapshot
-    AND coalesce(c.ended_by, b.first_snapshot + 1) > b.first_snapshot)
-  -- Where all processes are recorded most that come again are commands: they live shortly and listen nowhere.
-  AND (NOT EXISTS (SELECT 1 FROM snapshot z JOIN recording r ON r.id = z.recording WHERE z.id = a.last_snapshot
-      AND json_valid(r.options) AND EXISTS (SELECT 1 FROM json_each(r.options) o WHERE o.value = '--all'))
-    OR (SELECT z.boottime_ns - a.start_ticks * 1e9 / r.clock_ticks_per_second FROM snapshot z
-      JOIN recording r ON r.id = z.recording WHERE z.id = a.last_snapshot)
-      > (SELECT 1000000 * value FROM setting WHERE name = 'grace_ms')
-    OR EXISTS (SELECT 1 FROM sockets s WHERE s.process = a.process AND s.open_at_end AND s.verdict = 'listening'));
+CREATE TABLE restart AS
+WITH ended AS (
+  SELECT a.*, (SELECT min(c.first_snapshot) FROM _program c WHERE c.program = a.program
+      AND c.first_snapshot >= a.last_snapshot AND c.first_snapshot > a.first_snapshot) AS snapshot,
+    EXISTS (SELECT 1 FROM json_each(iif(json_valid(r.options), r.options, '[]')) o WHERE o.value = '--all') AS is_of_all,
+    coalesce(z.boottime_ns - a.start_ticks * 1e9 / r.clock_ticks_per_second <= 1000000 * g.value, 0)
+      AND a.process NOT IN (SELECT process FROM _nearest_limit)
+      AND a.process NOT IN (SELECT process FROM _socket WHERE open_at_end AND verdict = 'listening') AS is_command
+  FROM _program a
+  JOIN setting g ON g.name = 'grace_ms'
+  JOIN snapshot z ON z.id = a.last_snapshot
+  JOIN recording r ON r.id = z.recording
+  WHERE a.ended_by IS NOT NULL
+), old AS MATERIALIZED (
+  SELECT *, sum(is_command) OVER (PARTITION BY program) AS commands,
+    row_number() OVER (PARTITION BY command, snapshot ORDER BY last_snapshot DESC, start_ticks, pid) AS place
+  FROM ended
+), new AS MATERIALIZED (
+  SELECT *, row_number() OVER (PARTITION BY command, first_snapshot ORDER BY start_ticks, pid) AS place
+  FROM _program
+), alike AS MATERIALIZED (
+  SELECT a.process AS old, b.process AS new
+  FROM old a
+  JOIN new b ON b.command = a.command AND b.first_snapshot = a.snapshot AND b.place = a.place
+), old_left AS (
+  SELECT *, row_number() OVER (PARTITION BY program, snapshot ORDER BY last_snapshot DESC, start_ticks, pid) AS number
+  FROM old
+  WHERE process NOT IN (SELECT old FROM alike)
+), new_left AS (
+  SELECT *, row_number() OVER (PARTITION BY program, first_snapshot ORDER BY start_ticks, pid) AS number
+  FROM new
+  WHERE process NOT IN (SELECT new FROM alike)
+), pair AS (
+  SELECT old, new FROM alike
+  UNION ALL
+  SELECT a.process, b.process
+  FROM old_left a
+  JOIN new_left b ON b.program = a.program AND b.first_snapshot = a.snapshot AND b.number = a.number
+), known AS (
+  -- Who else may have gone on meanwhile: only what runs by the same command line, if the two do.
+  SELECT a.*, b.process AS new, b.parent_pid AS new_parent_pid, b.command = a.command AS is_same,
+    iif(b.command = a.command, -a.command, a.program) AS crowd
+  FROM pair p
+  JOIN old a ON a.process = p.old
+  JOIN _program b ON b.process = p.new
+), alone AS (
+  -- One of several workers that come and go is no restart. Who starts them again is none of them. Nobody came between
+  -- the last snapshot of the old one and the first of the new one.
+  SELECT k.*
+  FROM known k
+  WHERE (SELECT c.started FROM _crowd c WHERE c.crowd = k.crowd AND c.snapshot <= k.last_snapshot
+      ORDER BY c.snapshot DESC LIMIT 1)
+    - coalesce((SELECT c.ended FROM _crowd c WHERE c.crowd = k.crowd AND c.snapshot <= k.snapshot
+      ORDER BY c.snapshot DESC LIMIT 1), 0)
+    - (k.ended_by > k.snapshot) - (k.snapshot <= k.last_snapshot)
+    - (SELECT count(*) FROM _program c WHERE c.program = k.program AND c.pid IN (k.parent_pid, k.new_parent_pid)
+      AND c.process NOT IN (k.process, k.new) AND (c.command = k.command OR NOT k.is_same)
+      AND c.first_snapshot <= k.last_snapshot AND coalesce(c.ended_by > k.snapshot, 1)) <= 0
+)
+SELECT process AS old, new, snapshot
+FROM alone
+WHERE NOT is_command OR (is_same AND commands <= 3 AND NOT is_of_all)
+ORDER BY snapshot, old;
+DROP TABLE _crowd;
+DROP TABLE _program;
 
 -- Connections in CLOSE_WAIT when they were last looked at: the peer has ended its side (FIN), the program
 -- has not closed.
@@ -184,7 +270,7 @@ CREATE VIEW close_wait AS
 SELECT s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, a.taken_at AS since,
   round((b.boottime_ns - a.boottime_ns) / 1e9, 3) AS seconds,
   coalesce((SELECT q.rx_queue FROM inet_queue_span q WHERE q.inode = s.inode
-              AND q.net_table = s.net_table
+              AND q.net_table = s.net_table AND q.netns IN (SELECT n.id FROM netns n WHERE n.inode = s.netns)
               AND s.last_snapshot BETWEEN q.first_snapshot AND q.last_snapshot), 0) AS unread,
   b.boottime_ns - a.boottime_ns > 1000000 * (SELECT value FROM setting WHERE name = 'grace_ms')
     AS stays

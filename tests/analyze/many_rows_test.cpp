@@ -45,5 +45,28 @@ TEST(ManyRows, OfQueuesThatChangeInEachSnapshot) {
             std::string::npos);
 }
 
+// A program that is started again each time is told of shortly, and at once.
+TEST(ManyRows, OfProcessesOfOneName) {
+  constexpr int kCount = 1000;
+  const TemporaryDirectory folder;
+  const std::string path = folder.file("a.db");
+  {
+    StoredRecording recording(path);
+    for (int step = 0; step < kCount; ++step) {
+      Snapshot now = snapshotOf({processWith({fileFd(0, "/dev/null")}, 100 + step)});
+      delay(now, 5000 + step);
+      recording.add(std::move(now));
+    }
+    recording.end();
+  }
+  Report report;
+  ASSERT_NO_THROW(addToReport(Analysis(path, {}), {}, report));
+  ASSERT_EQ(report.marks.size(), 101U);
+  sortReport(report);
+  EXPECT_EQ(report.marks.front().text,
+            "the first of 899 more that are not listed (SELECT * FROM restart)");
+  EXPECT_EQ(report.marks.back().text, "server started again as pid 1099");
+}
+
 }  // namespace
 }  // namespace fdmortem::test

@@ -50,8 +50,8 @@ const std::vector<std::string> kQueries = {
     "SELECT net_table, inode, local, remote, state, first_snapshot - m.a, last_snapshot - m.a"
     " FROM inet_span, m ORDER BY 1, 2, 6",
     "SELECT inode, rx_queue, first_snapshot - m.a FROM inet_queue_span, m ORDER BY 1, 3",
-    "SELECT fd, watched_fd, inode, first_snapshot - m.a, last_snapshot - m.a FROM _watch_stretch, m"
-    " ORDER BY 1, 2, 3, 4",
+    "SELECT fd, watched_fd, inode, first_snapshot - m.a, last_snapshot - m.a FROM epoll_watch_span,"
+    " m ORDER BY 1, 2, 3, 4",
     "SELECT net_table, status, min(first_snapshot) - m.a, max(last_snapshot) - m.a FROM"
     " net_table_span, m GROUP BY 1, 2 ORDER BY 1, 2",
     "SELECT fd, verdict, first_snapshot - m.a, last_snapshot - m.a FROM verdict_span JOIN"

@@ -54,6 +54,35 @@ TEST(QueueFindings, WhatWaitsWithoutAFreeFdIsToldOfTheEnd) {
                        "while no fd number below the limit is free."));
 }
 
+// Of SO_REUSEPORT the rows of those that wait are of one address: a part would be more than the
+// whole.
+TEST(QueueFindings, WhoWaitsAtWhichOfSeveralListenersIsNotTold) {
+  const auto explanation = [](const std::string& other) {
+    return explanationOf(R"(
+      snapshots:  R       .     .     .
+      process a:  ok      .     .     .
+      process b:  ok      .     .     .
+      limit a:    2/9     .     .     .
+      fd a/0:     s500    .     .     .
+      fd a/1:     p9      .     .     .
+      fd b/0:     s501    .     .     .
+      tcp 500:    LISTEN  .     .     .
+      queue 500:  1       .     .     .
+      tcp 0 remote=192.0.2.9:1: EST . . .
+      tcp 0 remote=192.0.2.9:2: EST . . .
+      tcp 501)" + other + R"(: LISTEN . . .
+    )",
+                         "accept-queue");
+  };
+  EXPECT_TRUE(contains(explanation(""),
+                       "while no fd number below the limit is free. It stood at 1 from snapshot 1 "
+                       "to 4. 2 sockets listen at one address, and the table does not tell at "
+                       "which of them a connection waits: of all it lists 2 in ESTABLISHED. These "
+                       "came from 192.0.2.9 (2)."))
+      << explanation("");
+  EXPECT_TRUE(contains(explanation(" local=192.0.2.1:80"), " Of 1 the table lists 2 in"));
+}
+
 TEST(QueueFindings, OfAProcessThatHasEndedNobodyWaitsAnyMore) {
   EXPECT_EQ(titleOf(R"(
     snapshots:  R       .     .

@@ -498,7 +498,7 @@ TEST(Findings, AProcessThatWasStartedAgain) {
 // Where all processes are recorded commands come and go.
 TEST(Findings, ACommandThatIsRunAgainIsNoRestart) {
   constexpr std::string_view kDrawing = R"(
-    snapshots:                         R   .  .   .   .
+    snapshots options=OPTIONS:         R   .  .   .   .
     process a pid=7 start=START:       ok  .  -   .   .
     process b pid=8 comm=a:            _   .  ok  .   .
     fd a/3:                            s500  .  -   .   .
@@ -510,15 +510,83 @@ TEST(Findings, ACommandThatIsRunAgainIsNoRestart) {
     drawing.replace(drawing.find("START"), 5,
                     more.starts_with("start=") ? more.substr(6) : "499000");
     if (more.starts_with("tcp")) drawing += more;
-    Timeline timeline(drawing);
-    timeline.exec("UPDATE recording SET options = '" + options + "'");
-    return timeline.rows("SELECT count(*) FROM restart");
+    drawing.replace(drawing.find("OPTIONS"), 7, options);
+    return Timeline(drawing).rows("SELECT count(*) FROM restart");
   };
   EXPECT_EQ(restarts("[\"--comm\",\"a\"]", ""), "1\n");
   EXPECT_EQ(restarts("[\"--all\"]", ""), "0\n");
   EXPECT_EQ(restarts("[\"--all\"]", "start=490000"), "1\n") << "it had lived for long";
   EXPECT_EQ(restarts("[\"--all\"]", "tcp 500: LISTEN . - . .\n"), "1\n") << "it had served";
-  EXPECT_EQ(restarts("no list", ""), "1\n");
+  EXPECT_EQ(restarts("no-list", ""), "1\n");
+}
+
+// Of several that are replaced in one snapshot each new one takes the place of one old one.
+TEST(Findings, EachProcessTakesThePlaceOfOne) {
+  Timeline timeline(R"(
+    snapshots:                        R   .  .   .
+    process a pid=7 cmdline=x:        ok  .  -   .
+    process b pid=8 cmdline=y comm=a: ok  .  -   .
+    process c pid=9 cmdline=y comm=a: _   .  ok  .
+    process d pid=10 cmdline=x comm=a: _  .  ok  .
+    process e pid=11 cmdline=x comm=a: _  .  ok  .
+    fd a/3:                           p8  .  .   .
+    fd b/3:                           p9  .  .   .
+    fd c/3:                           _   .  =p9 .
+    fd d/3:                           _   .  =p9 .
+    fd e/3:                           _   .  =p9 .
+  )");
+  EXPECT_EQ(timeline.rows("SELECT o.pid, n.pid, r.snapshot FROM restart r JOIN processes o"
+                          " ON o.process = r.old JOIN processes n ON n.process = r.new ORDER BY 1"),
+            "7 10 3\n8 9 3\n");
+}
+
+// The end of a process closes none that another one has too.
+TEST(Findings, ARestartSaysWhoKeepsSocketsOfTheOldOne) {
+  const auto advice = [](const std::string& other) {
+    return adviceOf(R"(
+      snapshots:                     R     .     .   .
+      process a pid=7:               ok    .     -   .
+      process b pid=8 comm=a:        _     .     ok  .
+      process c pid=9 parent=7:      ok    .     .   .
+      fd a/3:                        s500  .     .   .
+      fd b/3:                        _     .     =p9 .
+      tcp 500:                       EST   -     .   .
+      fd c/4:                        )" +
+                        other + " . . .",
+                    "restarted");
+  };
+  EXPECT_EQ(advice("p8"),
+            "All fds of the old process are closed with it. Watch whether the new one goes the "
+            "same way.");
+  EXPECT_EQ(advice("s500"),
+            "The fds of the old process are closed with it, but c (pid 9) keeps 1 of its sockets "
+            "open, which are closed only when each who has them closes them. Watch whether the new "
+            "one goes the same way.");
+}
+
+// What lives for moments, again and again, is a command; a service that is out of fds each time is
+// none.
+TEST(Findings, WhatIsRunAgainAndAgainIsNoRestartUnlessItIsFull) {
+  const auto restarts = [](const std::string& limit) {
+    std::string drawing = "snapshots: R . . . . . .\n";
+    for (int i = 0; i < 6; ++i) {
+      std::string cells;
+      std::string fds;
+      std::string limits;
+      for (int snapshot = 0; snapshot < 7; ++snapshot) {
+        cells += snapshot < i ? " _" : snapshot == i ? " ok" : snapshot == i + 1 ? " -" : " .";
+        fds += snapshot < i ? " _" : snapshot == i ? " =p9" : " .";
+        limits += snapshot < i ? " _" : snapshot == i ? " " + limit + "/9" : " .";
+      }
+      const std::string name = "a" + std::to_string(i);
+      drawing += "process " + name + " comm=a pid=" + std::to_string(7 + i) +
+                 " start=" + std::to_string(500'000 + 1000 * i) + ":" + cells + "\n";
+      drawing += "fd " + name + "/0:" + fds + "\nlimit " + name + ":" + limits + "\n";
+    }
+    return Timeline(drawing).rows("SELECT count(*) FROM restart");
+  };
+  EXPECT_EQ(restarts("9"), "0\n");
+  EXPECT_EQ(restarts("1"), "5\n");
 }
 
 TEST(Findings, WhatARestartCured) {
@@ -834,8 +902,8 @@ TEST(Findings, ForkedProcessesThatHaveEndedKeepNothingOpen) {
     tcp 500:            EST  .    -    .    .    .
   )";
   EXPECT_EQ(titleOf(kEnded, "inherited-sockets"),
-            "a process that came from it by fork kept 1 socket without a live peer open until it "
-            "ended");
+            "b (pid 101), which came from it by fork, kept 1 socket without a live peer open until "
+            "it ended");
   EXPECT_EQ(findingsOf(kEnded).find("inherited-sockets warning"), std::string::npos);
   const std::string two = explanationOf(R"(
     snapshots:          R    .    .    .    .    .

@@ -219,7 +219,7 @@ TEST(History, WhoElseHoldsTheSocket) {
   )",
                       3, " AND kind LIKE '%shared'"),
             "2 shared: 2 other fds hold it, one of them: fd 4 of pid 100 (a) holds it too\n"
-            "3 unshared: fd 4 of pid 100 (a) holds it no more\n"
+            "3 unshared: fd 4 of pid 100 (a) holds it no more (1 other still does)\n"
             "4 unshared: fd 3 of pid 101 (b) holds it no more\n");
 }
 
@@ -270,6 +270,45 @@ TEST(History, AnInodeThatNoRecordedFdHolds) {
   EXPECT_EQ(
       timeline.rows("SELECT DISTINCT first_seen, last_seen FROM inode_event WHERE inode = 600"),
       "2026-01-01T00:00:00.000Z 2026-01-01T00:00:10.000Z\n");
+}
+
+// Another socket of the same number at the same time has a history of its own.
+TEST(History, WhatTheKernelSaysIsOfTheFdThatWasAsked) {
+  EXPECT_EQ(historyOf(R"(
+    snapshots:                                     R     .     .
+    process a:                                     ok    .     .
+    process b netns=2:                             ok    .     .
+    fd a/3:                                        s500  .     .
+    fd b/3:                                        s500  .     .
+    autopsy a/3 inode=500 asked_at=1:              dead  .     .
+    autopsy b/3 inode=500 remote=192.0.2.9:1 asked_at=2: _ dead  .
+  )",
+                      3, " AND kind = 'autopsy'"),
+            "1 autopsy: the kernel says: CLOSE, it was connected 192.0.2.1:9091 -> "
+            "198.51.100.7:40000, received 80 bytes and had 70 acknowledged; data last moved at "
+            "2026-01-01T00:00:00.000Z\n");
+}
+
+TEST(History, HowManyOthersHoldASocket) {
+  EXPECT_EQ(historyOf(R"(
+    snapshots:   R     .     .     .     .
+    process a:   ok    .     .     .     .
+    process b pid=50: ok .   .     .     .
+    fd a/3:      s500  .     .     .     .
+    fd b/4:      s500  .     .     -     .
+    fd b/5:      s500  .     .     -     .
+    fd b/6:      _     s500  .     .     -
+    fd b/7:      _     _     s500  .     .
+    fd b/8:      _     _     s500  .     .
+  )",
+                      3, " AND kind LIKE '%shared'"),
+            "1 shared: 2 other fds hold it, one of them: fd 4 of pid 50 (b) holds it too\n"
+            "2 shared: fd 6 of pid 50 (b) holds it too (3 others in all)\n"
+            "3 shared: 2 more fds hold it (5 others in all), one of them: fd 7 of pid 50 (b) holds "
+            "it too\n"
+            "4 unshared: 2 other fds hold it no more (3 others still do), one of them: fd 4 of pid "
+            "50 (b) holds it no more\n"
+            "5 unshared: fd 6 of pid 50 (b) holds it no more (2 others still do)\n");
 }
 
 }  // namespace

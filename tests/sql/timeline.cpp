@@ -166,10 +166,12 @@ class Drawing {
     const bool has_ended = line.attribute("ended", "yes") == "yes";
     const bool has_boot = line.attribute("boot", "known") == "known";
     database_.exec(fmt::format(
-        "INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second, ended_at)"
-        " VALUES ({}, {}, 10000, 100, {})",
+        "INSERT INTO recording (id, boot_id, interval_ms, clock_ticks_per_second, ended_at, "
+        "options)"
+        " VALUES ({}, {}, 10000, 100, {}, {})",
         ++recordings_, has_boot ? sqlText(fmt::format("boot-{}", boot_)) : "NULL",
-        has_ended ? "'2026-01-02T00:00:00.000Z'" : "NULL"));
+        has_ended ? "'2026-01-02T00:00:00.000Z'" : "NULL",
+        line.attributes.contains("options") ? sqlText(line.attribute("options", "")) : "NULL"));
   }
 
   std::vector<Row> rowsOf(const Line& line) const {
@@ -210,6 +212,8 @@ class Drawing {
       look(line);
     } else if (line.kind == "queue") {
       queue(line);
+    } else if (line.kind == "timewait") {
+      timeWait(line);
     } else if (line.kind == "autopsy") {
       autopsy(line);
     } else if (line.kind == "epoll") {
@@ -343,6 +347,14 @@ class Drawing {
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
       insert("inet_queue_change", snapshot, namespace_id, line.number("table", 1), line.name, 0,
              value, line.number("timer", 0), 0, 0, "NULL");
+    }
+  }
+
+  void timeWait(const Line& line) {
+    const int64_t namespace_id = netns(line);
+    for (const auto& [snapshot, change, value] : rowsOf(line)) {
+      insert("time_wait_change", snapshot, namespace_id, line.number("table", 1), line.name,
+             change == Change::Gone ? "0" : value);
     }
   }
 

@@ -24,6 +24,7 @@
 //   tcp, tcp6, udp, udp6 INODE   EST, SYN, FW1, FW2, CLOSE, CW, LA, LISTEN, CLOSING
 //                                            local=, remote=, netns=
 //   queue INODE    bytes unread              table= (1), timer= (0), netns=
+//   timewait PORT  a count of TIME_WAIT rows table= (1), netns=
 //   unix INODE     on                        path=, type=, netns=
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
@@ -39,9 +40,9 @@
 //   files          ALLOCATED/MAXIMUM of the host
 //   missed, late   snapshots, milliseconds
 // A recording has ended, unless the line of snapshots says ended=no, and tells its boot, unless
-// that says boot=unknown. A namespace whose tables have no `read` line has tcp, tcp6, udp, udp6,
-// unix and netlink read whole in every snapshot. Namespaces are 1 unless said otherwise; their
-// inode numbers are 4000 and on.
+// that says boot=unknown; with options=JSON there it tells these (without blanks). A namespace
+// whose tables have no `read` line has tcp, tcp6, udp, udp6, unix and netlink read whole in every
+// snapshot. Namespaces are 1 unless said otherwise; their inode numbers are 4000 and on.
 #pragma once
 
 #include <string>

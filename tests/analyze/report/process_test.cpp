@@ -52,6 +52,23 @@ TEST(ProcessReport, HasNoGrowthUntilALimitBeforeThatOfItsGrowth) {
   EXPECT_FALSE(processes.at(0).is_growth_stopped);
 }
 
+// Two processes of one pid, one after the other: the number alone does not tell them apart.
+TEST(ProcessReport, KnowsWhoseConnectionsAreInTcp6Only) {
+  std::vector<Snapshot> snapshots;
+  for (const bool is_tcp6 : {true, true, false, false}) {
+    ProcessRecord process = processWith({socketFd(3, 500)});
+    process.identity.start_ticks = is_tcp6 ? 1000 : 2000;
+    NetnsRecord netns = netnsWith({});
+    netns.inet.at(is_tcp6 ? 1 : 0) = {tcpRow(500)};
+    snapshots.push_back(snapshotOf({std::move(process)}, {std::move(netns)}));
+  }
+  const TemporaryDirectory folder;
+  const auto processes = describeProcesses(analysisOf(folder, snapshots), {1, 2}, {});
+  ASSERT_EQ(processes.size(), 2U);
+  EXPECT_TRUE(processes[0].is_tcp6_only);
+  EXPECT_FALSE(processes[1].is_tcp6_only);
+}
+
 TEST(ProcessReport, ShowsTheQueryThatGivesTheTargets) {
   const TemporaryDirectory folder;
   const Analysis analysis = analysisOf(folder, filesOf({2, 4, 6, 8, 10, 12, 14, 16, 18, 20}));

@@ -614,7 +614,8 @@ TEST(ReportText, WhatIsUndecidedOfAnotherProcessIsNamed) {
 
 TEST(ReportText, ProcessesThatHoldTheSameSocketsShareAFinding) {
   Report report = closeWaitReport();
-  report.findings[0].also = {{4712, 100}};
+  report.findings[0].also = {{4712, 100}, {4713, 100}};
+  report.findings[0].holders = {4712};
   ProcessReport child = leakingProcess();
   child.pid = 4712;
   child.start_ticks = 100;
