@@ -138,6 +138,7 @@ struct ProcessReport {
   std::string unread_reason;     ///< why they, or what they are, could not be read; may be empty
   bool is_refused = false;       ///< for want of a right
   bool has_fds = false;  ///< they could be read at least once; else the numbers below mean nothing
+  bool is_tcp6_only = false;  ///< its connections are listed in tcp6 and none in tcp
   int64_t fds_first = 0;
   int64_t fds_last = 0;
   int64_t fds_above = 0;  ///< at the end, with numbers not below the soft limit
@@ -173,7 +174,6 @@ struct ProcessReport {
   int64_t silent_connections = 0;    ///< accepted, ESTABLISHED for longer than the grace period,
                                      ///< without a timer and with empty queues all that time;
                                      ///< 0 where they are a few (threshold.few_fds)
-  bool is_tcp6_only = false;         ///< its connections are listed in tcp6 and none in tcp
   std::vector<NamedCount> unread_netns;   ///< namespaces without a table that was read, by sockets
   std::vector<PeerGroup> peers;           ///< most first
   std::vector<TargetGroup> targets;       ///< of kinds that only grow, most first; the first ones
