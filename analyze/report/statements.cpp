@@ -290,21 +290,46 @@ class ProcessStatements {
     return text;
   }
 
+  /// Connections whose peers have not answered for longer than the grace period.
+  int64_t unanswered() const {
+    const Finding* found = finding("unanswered");
+    return found == nullptr ? 0 : static_cast<int64_t>(found->all_rows);
+  }
+
+  /// "is alive", or what is known where peers do not answer.
+  std::string aliveOf(int64_t count) const {
+    if (unanswered() == 0 && cause_ != Cause::UnreadData)
+      return fmt::format("{} alive", isOrWas(count));
+    return fmt::format("{} listed as ESTABLISHED", isOrWas(count));
+  }
+
+  /// ", though the peers of 20 do not answer"
+  std::string unansweredClause(int64_t alive) const {
+    const int64_t count = unanswered();
+    if (count == 0) return {};
+    return fmt::format(", though {} {} not answer",
+                       alive == 1      ? "its peer"
+                       : count == 1    ? "the peer of one"
+                       : count < alive ? fmt::format("the peers of {}", count)
+                                       : "their peers",
+                       process_.has_ended ? "did"
+                       : count == 1       ? "does"
+                                          : "do");
+  }
+
   /// Where nothing is dead.
   std::string liveLine(int64_t alive, bool has_others) const {
     const bool is_tcp6 = isTcp6Only();
     if (has_others || verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
-      return fmt::format("{}{}; no fd is known to have outlived its connection.",
-                         process_.has_ended
-                             ? plural(alive, "connection was alive", "connections were alive")
-                             : plural(alive, "connection is alive", "connections are alive"),
-                         peersOf("connected", "ESTABLISHED"));
+      return fmt::format("{} {}{}{}; no fd is known to have outlived its connection.",
+                         plural(alive, "connection", "connections"), aliveOf(alive),
+                         peersOf("connected", "ESTABLISHED"), unansweredClause(alive));
     }
     return fmt::format(
-        "{} {} alive{}{}; none outlived: no fd {} of a connection that {} gone.",
+        "{} {}{}{}{}; none outlived: no fd {} of a connection that {} gone.",
         alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
-        isOrWas(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "",
-        peersOf("connected", "ESTABLISHED"), isOrWas(1), isOrWas(1));
+        aliveOf(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "",
+        peersOf("connected", "ESTABLISHED"), unansweredClause(alive), isOrWas(1), isOrWas(1));
   }
 
   /// A finding on several processes shows of which.
@@ -414,8 +439,9 @@ class ProcessStatements {
 
   /// What grows besides, and is no less bad or not much smaller than what the verdict tells.
   std::vector<const Finding*> otherLeaks() const {
-    static constexpr std::array<std::string_view, 5> kLeaks = {
-        "outlived-connections", "close-wait", "half-closed", "kind-growth", "growing-pool"};
+    static constexpr std::array<std::string_view, 6> kLeaks = {
+        "outlived-connections", "close-wait",  "half-closed",
+        "unanswered",           "kind-growth", "growing-pool"};
     const Finding* told = findingBehind(report_, process_, cause_);
     std::vector<const Finding*> others;
     for (const Finding* other : findingsOf(report_, process_)) {
@@ -482,6 +508,21 @@ class ProcessStatements {
   /// That a connection is ESTABLISHED does not mean that its peer is there. Said where that
   /// decides.
   void silentPeers() {
+    if (const int64_t count = unanswered(); count > 0) {
+      say(Basis::NotKnown,
+          count == 1 ? "Whether the peer that does not answer is still there: its connection is "
+                       "ESTABLISHED until the kernel gives up trying."
+                     : fmt::format("Whether the {} peers that do not answer are still there: their "
+                                   "connections are ESTABLISHED until the kernel gives up trying.",
+                                   count));
+      return;
+    }
+    if (cause_ == Cause::UnreadData) {
+      say(Basis::NotKnown,
+          "Whether the peers are still there: connections are ESTABLISHED until something says "
+          "otherwise.");
+      return;
+    }
     const int64_t silent = process_.silent_connections;
     if ((cause_ != Cause::None && cause_ != Cause::LiveClients) || silent == 0 ||
         silent * 2 <= process_.fds_last) {

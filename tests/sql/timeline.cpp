@@ -1,5 +1,6 @@
 #include "tests/sql/timeline.h"
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -339,8 +340,13 @@ class Drawing {
   void queue(const Line& line) {
     const int64_t namespace_id = netns(line);
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
-      insert("inet_queue_change", snapshot, namespace_id, line.number("table", 1), line.name, 0,
-             value, line.number("timer", 0), 0, 0, "NULL");
+      std::array<std::string, 4> numbers{"0", "0", "0", "0"};
+      std::istringstream parts(value);
+      for (std::string& number : numbers)
+        if (std::string part; std::getline(parts, part, '/')) number = part;
+      const auto& [unread, unacknowledged, retransmits, probes] = numbers;
+      insert("inet_queue_change", snapshot, namespace_id, line.number("table", 1), line.name,
+             unacknowledged, unread, line.number("timer", 0), retransmits, probes, "NULL");
     }
   }
 

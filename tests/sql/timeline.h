@@ -23,7 +23,8 @@
 //   limit NAME     SOFT/HARD of open files, u for unlimited       resource=
 //   tcp, tcp6, udp, udp6 INODE   EST, SYN, FW1, FW2, CLOSE, CW, LA, LISTEN, CLOSING
 //                                            local=, remote=, netns=
-//   queue INODE    bytes unread              table= (1), timer= (0), netns=
+//   queue INODE    bytes unread, or UNREAD/UNACKNOWLEDGED/RETRANSMITS/PROBES
+//                                            table= (1), timer= (0), netns=
 //   unix INODE     on                        path=, type=, netns=
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=

@@ -449,11 +449,55 @@ Report closeWaitReport() {
   Finding& finding = report.findings[0];
   finding.id = "close-wait";
   finding.judgement = "held";
-  finding.title = "4 stay; their number did not grow in the second half of the recording";
+  finding.title = "4 stay";
+  finding.trend = "their number did not grow in the second half of the recording";
   finding.all_rows = 4;
   report.processes[0].verdicts = {{"peer-closed", 4}};
   report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
   return report;
+}
+
+TEST(ReportText, ConnectionsWhosePeersDoNotAnswerAreNotCalledAlive) {
+  Report report = leakReport();
+  ProcessReport& process = report.processes[0];
+  process.verdicts = {{"connected", 60}};
+  process.peers = {{.verdict = "connected",
+                    .last_state = "ESTABLISHED",
+                    .direction = "in",
+                    .peer = "198.51.100.7",
+                    .count = 60}};
+  Finding& finding = report.findings[0];
+  finding.id = "unanswered";
+  finding.severity = "warning";
+  finding.title = "the peers of 20 ESTABLISHED connections have not answered";
+  finding.all_rows = 20;
+  process.hours_left.reset();
+  const std::string some = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(
+      some.starts_with("Verdict    gateway (pid 4711) holds 20 ESTABLISHED connections "
+                       "whose peers do not answer any more.\n"))
+      << some;
+  EXPECT_TRUE(contains(some,
+                       "All its 60 connections are listed as ESTABLISHED (60 with 198.51.100.7), "
+                       "though the peers of 20 do not answer; none outlived"))
+      << some;
+  EXPECT_TRUE(contains(some, "Not known  Whether the 20 peers that do not answer are still there"))
+      << some;
+  finding.severity = "info";
+  finding.all_rows = 1;
+  const std::string one = renderReportText(report, {.width = 1000});
+  EXPECT_FALSE(contains(one, "alive")) << one;
+  EXPECT_TRUE(contains(one, "though the peer of one does not answer")) << one;
+}
+
+TEST(ReportText, WhatIsNotReadIsNotCalledAlive) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"connected", 60}};
+  report.processes[0].peers = {{.verdict = "connected", .last_state = "ESTABLISHED", .count = 60}};
+  report.findings[0].id = "unread-data";
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text, "All its 60 connections are listed as ESTABLISHED")) << text;
+  EXPECT_TRUE(contains(text, "Not known  Whether the peers are still there")) << text;
 }
 
 TEST(ReportText, AFewInCloseWaitThatStayTheSameAreNoLeak) {
@@ -490,8 +534,8 @@ TEST(ReportText, OneSnapshotOfSlowHandlersIsNoLeak) {
 TEST(ReportText, DeadSocketsThatDoNotBecomeMoreAreHeld) {
   Report report = leakReport();
   report.findings[0].judgement = "held";
-  report.findings[0].title =
-      "12 stay; their number hardly grew in the second half of the recording";
+  report.findings[0].title = "12 stay";
+  report.findings[0].trend = "their number hardly grew in the second half of the recording";
   report.findings[0].all_rows = 12;
   report.processes[0].hours_left.reset();
   const std::string text = renderReportText(report, {.width = 240});
