@@ -169,6 +169,7 @@ struct ProcessReport {
   std::vector<NamedCount> verdicts;  ///< at the end, most first
   std::vector<NamedCount> told;      ///< of those that no table lists, by the state that the
                                      ///< kernel itself tells of them, most first
+  int64_t duplicate_fds = 0;         ///< of ESTABLISHED connections that other fds of it hold too
   int64_t silent_connections = 0;    ///< accepted, ESTABLISHED for longer than the grace period,
                                      ///< without a timer and with empty queues all that time;
                                      ///< 0 where they are a few (threshold.few_fds)
@@ -199,7 +200,7 @@ struct Finding {
   std::string trend;          ///< what their number did, where the title says it; else empty
   std::string to_be_sure;     ///< the part of `advice` that shows whether it is so; may be empty
   bool are_accepted = false;  ///< most of them are at a port on which somebody listened
-  int64_t place = 0;      ///< of its rule, as in the table `rule`
+  int64_t place = 0;          ///< of its rule, as in the table `rule`
   /// Processes of which the same is so, because they hold the same sockets: pid and start_ticks.
   std::vector<std::pair<int64_t, int64_t>> also;
 };

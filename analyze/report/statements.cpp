@@ -320,15 +320,18 @@ class ProcessStatements {
   /// Where nothing is dead.
   std::string liveLine(int64_t alive, bool has_others) const {
     const bool is_tcp6 = isTcp6Only();
+    const int64_t fds = alive;
+    alive -= process_.duplicate_fds;
+    const std::string held = alive == fds ? "" : fmt::format(", held by {} fds", fds);
     if (has_others || verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
-      return fmt::format("{} {}{}{}; no fd is known to have outlived its connection.",
-                         plural(alive, "connection", "connections"), aliveOf(alive),
+      return fmt::format("{} {}{}{}{}; no fd is known to have outlived its connection.",
+                         plural(alive, "connection", "connections"), aliveOf(alive), held,
                          peersOf("connected", "ESTABLISHED"), unansweredClause(alive));
     }
     return fmt::format(
-        "{} {}{}{}{}; none outlived: no fd {} of a connection that {} gone.",
+        "{} {}{}{}{}{}; none outlived: no fd {} of a connection that {} gone.",
         alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
-        aliveOf(alive), is_tcp6 ? ", listed in tcp6 and none in tcp" : "",
+        aliveOf(alive), held, is_tcp6 ? ", listed in tcp6 and none in tcp" : "",
         peersOf("connected", "ESTABLISHED"), unansweredClause(alive), isOrWas(1), isOrWas(1));
   }
 

@@ -1,10 +1,10 @@
 -- ESTABLISHED connections whose data the program does not read: a server that hangs looks just like one that has many clients.
 WITH counted AS (
-  SELECT process, count(*) AS sockets, max(seconds) AS longest, max(unread) AS most, min(unread) AS least
+  SELECT process, count(DISTINCT inode) AS sockets, max(seconds) AS longest, max(unread) AS most, min(unread) AS least
   FROM unread_data
   WHERE stays
   GROUP BY process
-  HAVING count(*) >= (SELECT few_fds FROM threshold)
+  HAVING count(DISTINCT inode) >= (SELECT few_fds FROM threshold)
 )
 SELECT
   iif(c.sockets * 2 > f.fds_last AND x.pressure IS NOT NULL, 'critical', 'warning') AS severity,

@@ -490,6 +490,25 @@ TEST(ReportText, ConnectionsWhosePeersDoNotAnswerAreNotCalledAlive) {
   EXPECT_TRUE(contains(one, "though the peer of one does not answer")) << one;
 }
 
+TEST(ReportText, AConnectionThatSeveralFdsHoldIsOne) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].verdicts = {{"connected", 60}};
+  report.processes[0].peers = {{.verdict = "connected",
+                                .last_state = "ESTABLISHED",
+                                .direction = "out",
+                                .peer = "198.51.100.7:5432",
+                                .count = 60}};
+  report.processes[0].duplicate_fds = 59;
+  const std::string one = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(
+      contains(one, "Its only connection is alive, held by 60 fds (60 with 198.51.100.7:5432)"))
+      << one;
+  report.processes[0].duplicate_fds = 10;
+  const std::string some = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(some, "All its 50 connections are alive, held by 60 fds (60 with")) << some;
+}
+
 TEST(ReportText, WhatIsNotReadIsNotCalledAlive) {
   Report report = leakReport();
   report.processes[0].verdicts = {{"connected", 60}};
