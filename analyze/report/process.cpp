@@ -91,6 +91,12 @@ int64_t duplicateFds(const Analysis& analysis, int64_t process) {
   return std::get<int64_t>(rows.rows.at(0).at(0));
 }
 
+int64_t unixWithoutPeer(const Analysis& analysis, int64_t process) {
+  const ResultTable rows = analysis.query(
+      "SELECT count(DISTINCT inode) FROM unix_without_peer WHERE process = ?", {process});
+  return std::get<int64_t>(rows.rows.at(0).at(0));
+}
+
 void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
   // Most processes have nothing that grows, and all of their fds to go through.
   const ResultTable growing = analysis.query(
@@ -291,6 +297,7 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", process.process);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", process.process);
   process.duplicate_fds = duplicateFds(analysis, process.process);
+  process.unix_without_peer = unixWithoutPeer(analysis, process.process);
   process.silent_connections = silentConnections(analysis, process.process);
   process.told = namedCounts(
       analysis,

@@ -198,6 +198,7 @@ class ProcessStatements {
                       closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
                       process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
     }
+    unixPeers();
     const bool has_told = told();
     if (outlived > 0 || closed > 0) return;
     if (attempts > 0) {
@@ -218,11 +219,30 @@ class ProcessStatements {
     if (alive == 0) {
       if (!has_told && attempts + closing == 0 && !process_.verdicts.empty() &&
           verdictCount("unlisted") == 0 && unreadFdsOf(process_) == 0) {
-        say(Basis::Observed, "No fd outlived its connection.");
+        // Of a process without a TCP socket there is nothing to say.
+        const bool has_tcp = std::any_of(process_.verdicts.begin(), process_.verdicts.end(),
+                                         [](const auto& entry) { return entry.first != "other"; });
+        if (has_tcp) say(Basis::Observed, "No fd outlived its TCP connection.");
       }
       return;
     }
     say(Basis::Observed, liveLine(alive, attempts + closing > 0));
+  }
+
+  void unixPeers() {
+    const int64_t count = process_.unix_without_peer;
+    if (count == 0) return;
+    const bool is_one = count == 1;
+    say(Basis::Inferred,
+        fmt::format("{} of {} {} closed: {} connected, and no other socket refers to {} (view "
+                    "unix_without_peer).",
+                    is_one ? "The peer" : "The peers", plural(count, "UNIX socket", "UNIX sockets"),
+                    process_.has_ended ? "had"
+                    : is_one           ? "has"
+                                       : "have",
+                    is_one ? (process_.has_ended ? "it was" : "it is")
+                           : (process_.has_ended ? "they were" : "they are"),
+                    is_one ? "it" : "them"));
   }
 
   /// What the kernel says of sockets that no table lists; false if it says nothing.
@@ -357,10 +377,10 @@ class ProcessStatements {
     if (isLate(finding))
       return fmt::format("The program {} these fds, but late.", has_ended ? "closed" : "closes");
     if (isHeld(finding)) {
-      return fmt::format("The program{} {}", finding->are_accepted ? "" : ", or a pool in it,",
-                         has_ended
-                             ? "did not see that they were dead; they are gone with it."
-                             : "does not see that they are dead; nobody else can close them.");
+      return fmt::format(
+          "The program{} {}", finding->are_accepted ? "" : ", or a pool in it,",
+          has_ended ? "did not see, or ignored, that they were dead; they are gone with it."
+                    : "does not see, or ignores, that they are dead; nobody else can close them.");
     }
     const bool is_likely = finding != nullptr && finding->judgement == "likely";
     return fmt::format("The program{} lost or ignored these fds; {}",

@@ -1,4 +1,4 @@
--- Connections that the tables list as ESTABLISHED and whose peers do not answer.
+-- Connections that tables list as alive, and that have lost their peers, or may have.
 
 -- Sockets of which a row of the queues counts segments or probes that were sent again without an answer. The kernel sets
 -- both counts to 0 when the peer acknowledges something.
@@ -42,3 +42,27 @@ FROM still t
 JOIN snapshot a ON a.id = t.since_snapshot
 JOIN snapshot b ON b.id = t.end
 WHERE t.last >= t.end AND t.tries > 0;
+
+-- UNIX sockets (stream and seqpacket) at the end that are connected and to which no peer refers: it has closed. A peer that
+-- is there holds a reference (sock_hold in unix_stream_connect and unix_socketpair of net/unix/af_unix.c), so that the
+-- kernel counts 3 at least; one alone has 2.
+--   process, pid, start_ticks, fd, inode
+--   path               its own name; NULL: none
+--   first_snapshot     since which the table lists it so
+CREATE TABLE unix_without_peer AS
+WITH row AS (
+  -- The bare columns are those of the row with max(snapshot).
+  SELECT n.inode AS netns, u.inode, u.state, u.reference_count, u.row_count, max(u.snapshot) AS first_snapshot
+  FROM unix_change u
+  JOIN netns n ON n.id = u.netns
+  WHERE u.change <> 0 AND u.inode <> 0 AND u.type IN (1, 5)
+  GROUP BY n.inode, u.inode
+), lone AS MATERIALIZED (
+  SELECT * FROM row WHERE state = 3 AND reference_count = 2 AND row_count = 1
+)
+SELECT s.process, s.pid, s.start_ticks, s.fd, s.inode, nullif(s.local, '') AS path, max(l.first_snapshot, s.first_snapshot)
+  AS first_snapshot
+FROM lone l
+JOIN _socket s ON s.inode = l.inode AND s.netns = l.netns
+WHERE s.open_at_end AND s.verdict = 'other' AND s.last_snapshot >= l.first_snapshot;
+CREATE INDEX _unix_without_peer_by_process ON unix_without_peer (process);

@@ -130,6 +130,22 @@ TEST(UnreadData, ConnectionsThatTheProgramDoesNotRead) {
                        "the longest for 40 s. At the end each has 20 bytes. "));
 }
 
+TEST(UnreadData, ResponsesThatAreNotReadAreNoClients) {
+  std::string drawing = timeOf(6);
+  for (int i = 0; i < 8; ++i) {
+    drawing += fmt::format("fd a/{}: s{} . . . . .\n", 1 + i, 500 + i);
+    drawing += fmt::format("tcp {} local=192.0.2.1:{} remote=198.51.100.7:5432: EST . . . . .\n",
+                           500 + i, 40000 + i);
+    drawing += fmt::format("queue {}: 20 . . . . .\n", 500 + i);
+  }
+  const std::string explanation = explanationOf(drawing, "unread-data");
+  EXPECT_FALSE(contains(explanation, "clients")) << explanation;
+  EXPECT_TRUE(contains(explanation, "has left responses unread")) << explanation;
+  EXPECT_TRUE(contains(adviceOf(drawing, "unread-data"), "each response has to be read"));
+  EXPECT_TRUE(contains(explanationOf(clients(8, "EST . . . . .", "20 . . . . ."), "unread-data"),
+                       "is too slow for its clients"));
+}
+
 TEST(UnreadData, NoneWhereItWasReadMeanwhile) {
   EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 0 20 . .")), "");
   EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 20 5 . .")), "") << "some was read";
