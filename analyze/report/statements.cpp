@@ -283,6 +283,7 @@ class ProcessStatements {
       // The forecast is a sentence of its own.
       if (other->id == "steady-growth" && process_.exhaustion_from) continue;
       if (other->severity != "info" && other != findingBehind(report_, process_, cause_) &&
+          other != findingOfVerdict() &&
           std::find(kTold.begin(), kTold.end(), other->id) == kTold.end())
         others.push_back(other);
     }

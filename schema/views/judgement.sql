@@ -6,7 +6,7 @@
 --   place              0 is first
 CREATE TABLE rule AS
 SELECT value AS id, key AS place FROM json_each('["outlived-connections", "close-wait", "inherited-sockets",
-  "half-closed", "unanswered", "unread-data", "kind-growth", "growing-pool", "idle-connections", "limit-reached", "accept-queue", "host-files", "step-growth",
+  "half-closed", "unanswered", "unread-data", "kind-growth", "growing-pool", "idle-connections", "connections-without-fd", "limit-reached", "accept-queue", "host-files", "step-growth",
   "steady-growth", "unread-netns", "shared-sockets", "stale-epoll", "limit-changed", "limit-low", "unread", "restarted",
   "plateau", "tcp6-only", "recording-gaps"]');
 

@@ -393,6 +393,37 @@ TEST(GrowthFindings, AConnectHasFailedWhenItHas) {
             "sockets whose connect() failed only grow, from 0 to 11");
 }
 
+/// Without the fds, at a port on which the process listens.
+std::string withoutFds(std::string drawing) {
+  for (size_t place = 0; (place = drawing.find("fd a/", place)) != std::string::npos;)
+    drawing.erase(place, drawing.find('\n', place) + 1 - place);
+  return drawing +
+         "fd a/3: s400 . . . . . . . . . . .\n"
+         "tcp 400 local=0.0.0.0:9091: LISTEN . . . . . . . . . . .\n";
+}
+
+TEST(GrowthFindings, ConnectionsThatNoFdHolds) {
+  const std::string drawing = withoutFds(connections("192.0.2.1:9091", "198.51.100.9:"));
+  EXPECT_EQ(findingsOf(drawing), "connections-without-fd warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "connections-without-fd"),
+            "connections at port 9091 that no recorded fd holds only grow, from 1 to 12");
+  std::string still = withoutFds(timeOf(12) + limitOf("2000/2000", 12));
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(findingsOf(still), "") << "a few";
+    still += fmt::format(
+        "tcp {} local=192.0.2.1:9091 remote=198.51.100.9:{}: EST . . . . . . . . . . .\n", 500 + i,
+        40000 + i);
+  }
+  EXPECT_EQ(findingsOf(still), "connections-without-fd info 100\n");
+  EXPECT_EQ(findingsOf(still + "fd a/10: s500 . . . . . . . . . . .\n"), "") << "one has an fd";
+  EXPECT_EQ(findingsOf(still + "fd a/10: s500 . . . . - . . . . . .\n"),
+            "connections-without-fd info 100\n")
+      << "it had one";
+  EXPECT_EQ(findingsOf(still + "fd a/10: s500 . . . . . . . - . . .\n"), "") << "30 s ago";
+  EXPECT_EQ(titleOf(still, "connections-without-fd"),
+            "8 connections at port 9091 stay for longer than 30 s, and no recorded fd holds them");
+}
+
 TEST(GrowthFindings, AttemptsThatNobodyAnswersAreNoPoolOfConnections) {
   std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432");
   for (size_t place = 0; (place = drawing.find("EST", place)) != std::string::npos; ++place)

@@ -525,6 +525,19 @@ TEST(ReportText, OnlyOfTcpConnectionsNoneOutlivedIsSaid) {
   EXPECT_TRUE(contains(renderReportText(report), "No fd outlived its TCP connection."));
 }
 
+TEST(ReportText, WhatTheVerdictTellsIsNotToldAgain) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"other", 5}};
+  report.findings[0].id = "plateau";
+  report.findings[0].severity = "warning";
+  report.findings[0].title = "128 inotify fds are open";
+  report.processes[0].limit_reached_at.reset();
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(text.starts_with("Verdict    gateway (pid 4711): 128 inotify fds are open.\n"))
+      << text;
+  EXPECT_FALSE(contains(text, "Besides: 128 inotify fds")) << text;
+}
+
 TEST(ReportText, WhatIsNotReadIsNotCalledAlive) {
   Report report = leakReport();
   report.processes[0].verdicts = {{"connected", 60}};
