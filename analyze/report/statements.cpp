@@ -198,6 +198,7 @@ class ProcessStatements {
                       closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
                       process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
     }
+    growing();
     unixPeers();
     const bool has_told = told();
     if (outlived > 0 || closed > 0) return;
@@ -227,6 +228,20 @@ class ProcessStatements {
       return;
     }
     say(Basis::Observed, liveLine(alive, attempts + closing > 0));
+  }
+
+  /// What the fds are that the verdict says grow.
+  void growing() {
+    if (cause_ != Cause::Kind) return;
+    if (const int64_t failed = verdictCount("connect-failed"); failed > 0) {
+      say(Basis::Observed,
+          fmt::format("connect() failed of {}{}.", plural(failed, "socket", "sockets"),
+                      peersOf("connect-failed")));
+    }
+    if (process_.targets.empty() || process_.targets.front().target == "(no name)") return;
+    const TargetGroup& most = process_.targets.front();
+    say(Basis::Observed, fmt::format("Of what grows the most fds {} of {}: {}.",
+                                     process_.has_ended ? "were" : "are", most.target, most.fds));
   }
 
   void unixPeers() {
