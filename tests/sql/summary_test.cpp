@@ -232,6 +232,21 @@ TEST(TargetGroup, WhatDiffersInNumbersOnlyIsOne) {
             "file /etc/hosts2 2 2026-01-01T00:00:00.000Z\n");
 }
 
+TEST(UnixPeers, ASocketToWhichNobodyRefersHasLostItsPeer) {
+  EXPECT_EQ(Timeline(R"(
+    snapshots:  R .
+    process a:  ok .
+    fd a/3 protocol=UNIX-STREAM:  s500  .
+    fd a/4 protocol=UNIX-STREAM:  s501  .
+    fd a/5 protocol=UNIX-DGRAM:   s502  .
+    unix 500:               on .
+    unix 501 references=2:  on .
+    unix 502 references=2 type=2:  on .
+  )")
+                .rows("SELECT fd, inode, first_snapshot FROM unix_without_peer"),
+            "4 501 1\n");
+}
+
 TEST(TargetGroup, OnlyNumbersThatDifferAreAStar) {
   EXPECT_EQ(Timeline(R"(
     snapshots:  R .

@@ -355,7 +355,8 @@ class Drawing {
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
       if (line.kind == "unix") {
         insert("unix_change", snapshot, namespace_id, static_cast<int>(change), line.name,
-               sqlText(line.attribute("path", "")), line.number("type", 1), 3, 0, 3, 1);
+               sqlText(line.attribute("path", "")), line.number("type", 1), 3, 0,
+               line.number("references", 3), 1);
       } else {
         insert("netlink_change", snapshot, namespace_id, static_cast<int>(change), line.name, 0, 0,
                0, 0, 0, 0);

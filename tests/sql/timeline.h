@@ -25,7 +25,7 @@
 //                                            local=, remote=, netns=
 //   queue INODE    bytes unread, or UNREAD/UNACKNOWLEDGED/RETRANSMITS/PROBES
 //                                            table= (1), timer= (0), netns=
-//   unix INODE     on                        path=, type=, netns=
+//   unix INODE     on                        path=, type=, references= (3), netns=
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
 //   look NAME/FD   same, same2 (the tables were read twice), closed, replaced, failed
