@@ -3,7 +3,9 @@
 --   near_limit_percent of a limit in use: near it
 --   soon_hours         a forecast within so many hours is as bad as the limit itself
 --   few_fds, few_part  in a recording that is shorter than the grace period, fewer dead sockets than few_fds, or
---                      than one in few_part of all fds, are a few, unless they are more than half of them
+--                      than one in few_part of all fds, are a few, unless they are more than half of them; fewer than
+--                      few_fds are too few also for accept-queue, half-closed, unread-data, unanswered (a warning) and
+--                      connections-without-fd
 --   few_more           sockets without a live peer that came, or went, in the second half of a recording: fewer are traffic;
 --                      so many that were closed after the grace period show that such ones are
 --   late_factor        sockets without a live peer that are older than so many times the age at which others were closed

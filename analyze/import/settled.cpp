@@ -287,6 +287,7 @@ void SettledFds::addQueue(const QueueRow& row) {
   if (episode == nullptr) return;
   episode->is_busy = episode->is_busy || row.is_busy;
   episode->had_unread = episode->had_unread || row.has_unread;
+  episode->is_unanswered = row.is_unanswered;
   queue_owners_.back() = static_cast<Owner>(episode - episodes_.data());
 }
 
@@ -303,7 +304,8 @@ bool SettledFds::wasReadThroughout(const Episode& episode) const {
 void SettledFds::findFull() {
   for (const Episode& episode : episodes_) {
     const auto limit = lowest_limits_.find(episode.process);
-    if (limit == lowest_limits_.end() || episode.fd < limit->second - thresholds_.few_free) continue;
+    if (limit == lowest_limits_.end() || episode.fd < limit->second - thresholds_.few_free)
+      continue;
     const auto first = full_.try_emplace(episode.process, episode.opened).first;
     first->second = std::min(first->second, episode.opened);
   }
@@ -411,8 +413,9 @@ bool SettledFds::isWatchedPlainly(const Episode& episode) {
 /// Of those that are open connections.
 bool SettledFds::canOnlyBeCounted(const Episode& episode, const Names& names) {
   const Connection& connection = connections_[static_cast<size_t>(episode.connection)];
-  if (episode.had_unread || !episode.has_own_inode || lastStateOf(episode) != kEstablished ||
-      connection.local_port == 0 || connection.remote_port == 0 || !isWatchedPlainly(episode))
+  if (episode.had_unread || episode.is_unanswered || !episode.has_own_inode ||
+      lastStateOf(episode) != kEstablished || connection.local_port == 0 ||
+      connection.remote_port == 0 || !isWatchedPlainly(episode))
     return false;
   const auto group = groupOf(episode, names);
   if (!group) return true;

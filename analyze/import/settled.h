@@ -28,11 +28,11 @@ namespace fdmortem {
 /// than TCP, connections that were listed as long as their fd was open, and sockets that were dead
 /// all that time and say so themselves, each closed before the last look at its process and before
 /// that first came near its limit of open files. And connections that are open and ESTABLISHED at
-/// the end, of processes that were read to the end and never came near their limit: unless an epoll
-/// watches another file under that number, their group may only grow, or all connections of the
-/// process are in tcp6, for then each is told of. All else is kept: what SQL (schema/views) makes
-/// of the rows that are left and of the tables `_left_out*` is, for the queries of a report, what
-/// it makes of all.
+/// the end, of processes that were read to the end and never came near their limit: unless their
+/// peers do not answer, an epoll watches another file under that number, their group may only grow,
+/// or all connections of the process are in tcp6, for then each is told of. All else is kept: what
+/// SQL (schema/views) makes of the rows that are left and of the tables `_left_out*` is, for the
+/// queries of a report, what it makes of all.
 class SettledFds {
  public:
   static constexpr int64_t kNone = INT64_MIN;  ///< NULL
@@ -55,8 +55,9 @@ class SettledFds {
   };
   struct QueueRow {
     int64_t snapshot, inode;
-    bool is_busy;     ///< something is in a queue, or a timer runs
-    bool has_unread;  ///< something came that the program has not read
+    bool is_busy;        ///< something is in a queue, or a timer runs
+    bool has_unread;     ///< something came that the program has not read
+    bool is_unanswered;  ///< something was sent again, or a probe, without an answer
   };
 
   /// What the names of what is left out are made of.
@@ -139,7 +140,8 @@ class SettledFds {
     bool is_listed = false;      ///< as long as it was open
     bool has_other_row = false;  ///< a table that is not TCP's lists it
     bool is_busy = false;
-    bool had_unread = false;  ///< at any time
+    bool had_unread = false;     ///< at any time
+    bool is_unanswered = false;  ///< at last
     Protocol kind_of_protocol = Protocol::Unknown;
   };
   struct Connection {

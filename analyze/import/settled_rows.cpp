@@ -172,7 +172,8 @@ void SettledRows::tell(const ArchiveTable& table, const int64_t* row) {
       break;
     }
     case TableRows::Queue:
-      settled_.addQueue({row[0], row[3], row[4] > 0 || row[5] > 0 || row[6] != 0, row[5] > 0});
+      settled_.addQueue({row[0], row[3], row[4] > 0 || row[5] > 0 || row[6] != 0, row[5] > 0,
+                         row[7] > 0 || row[8] > 0});
       break;
     case TableRows::Other:
       break;

@@ -103,10 +103,11 @@ struct Candidate {
 };
 
 /// The rules that name the fds, the most certain first; the evidence has a row for each fd.
-constexpr std::array<Candidate, 8> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
+constexpr std::array<Candidate, 9> kCandidates = {{{Cause::OutlivedFds, "outlived-connections", 2},
                                                    {Cause::CloseWait, "close-wait", 2},
                                                    {Cause::Inherited, "inherited-sockets", 2},
                                                    {Cause::HalfClosed, "half-closed", 2},
+                                                   {Cause::Unanswered, "unanswered", 2},
                                                    {Cause::UnreadData, "unread-data", 2},
                                                    {Cause::Kind, "kind-growth", 1},
                                                    {Cause::Pool, "growing-pool", 1},
@@ -153,6 +154,8 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
       return finding("inherited-sockets");
     case Cause::HalfClosed:
       return finding("half-closed");
+    case Cause::Unanswered:
+      return finding("unanswered");
     case Cause::UnreadData:
       return finding("unread-data");
     case Cause::Kind:
@@ -264,6 +267,16 @@ std::string verdictOf(const Report& report, const ProcessReport& process) {
           process.has_ended ? "shut down" : "shuts down",
           plural(static_cast<int64_t>(finding->all_rows), "connection", "connections"),
           process.has_ended ? "did" : "does", limitClause(process));
+    case Cause::Unanswered:
+      return fmt::format("{} {} {} whose {}{}", name, process.has_ended ? "held" : "holds",
+                         plural(static_cast<int64_t>(finding->all_rows), "ESTABLISHED connection",
+                                "ESTABLISHED connections"),
+                         finding->all_rows == 1
+                             ? (process.has_ended ? "peer did not answer any more"
+                                                  : "peer does not answer any more")
+                         : process.has_ended ? "peers did not answer any more"
+                                             : "peers do not answer any more",
+                         limitClause(process, kHasEnded));
     case Cause::UnreadData:
       return fmt::format("{} {} not read what came on {} of its {} connections{}", name,
                          process.has_ended ? "did" : "does", finding->all_rows,

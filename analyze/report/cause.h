@@ -12,6 +12,7 @@ enum class Cause {
   OutlivedFds,
   CloseWait,
   HalfClosed,
+  Unanswered,
   UnreadData,
   Inherited,
   Kind,

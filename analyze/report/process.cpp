@@ -81,6 +81,22 @@ int64_t silentConnections(const Analysis& analysis, int64_t process) {
   return std::get<int64_t>(rows.rows.at(0).at(0));
 }
 
+/// How many fds there are beyond one for each ESTABLISHED connection.
+int64_t duplicateFds(const Analysis& analysis, int64_t process) {
+  const ResultTable rows = analysis.query(
+      "SELECT count(*) FROM _duplicate d JOIN _socket s USING (id) WHERE d.process = ? AND "
+      "d.is_spare"
+      " AND s.open_at_end AND s.verdict = 'connected' AND s.last_state = 'ESTABLISHED'",
+      {process});
+  return std::get<int64_t>(rows.rows.at(0).at(0));
+}
+
+int64_t unixWithoutPeer(const Analysis& analysis, int64_t process) {
+  const ResultTable rows = analysis.query(
+      "SELECT count(DISTINCT inode) FROM unix_without_peer WHERE process = ?", {process});
+  return std::get<int64_t>(rows.rows.at(0).at(0));
+}
+
 void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
   // Most processes have nothing that grows, and all of their fds to go through.
   const ResultTable growing = analysis.query(
@@ -280,6 +296,8 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   describeParts(analysis, process.process, process);
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", process.process);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", process.process);
+  process.duplicate_fds = duplicateFds(analysis, process.process);
+  process.unix_without_peer = unixWithoutPeer(analysis, process.process);
   process.silent_connections = silentConnections(analysis, process.process);
   process.told = namedCounts(
       analysis,

@@ -171,6 +171,8 @@ struct ProcessReport {
   std::vector<NamedCount> verdicts;  ///< at the end, most first
   std::vector<NamedCount> told;      ///< of those that no table lists, by the state that the
                                      ///< kernel itself tells of them, most first
+  int64_t duplicate_fds = 0;         ///< of ESTABLISHED connections that other fds of it hold too
+  int64_t unix_without_peer = 0;     ///< UNIX sockets whose peers have closed
   int64_t silent_connections = 0;    ///< accepted, ESTABLISHED for longer than the grace period,
                                      ///< without a timer and with empty queues all that time;
                                      ///< 0 where they are a few (threshold.few_fds)

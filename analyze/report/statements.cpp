@@ -198,6 +198,8 @@ class ProcessStatements {
                       closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
                       process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
     }
+    growing();
+    unixPeers();
     const bool has_told = told();
     if (outlived > 0 || closed > 0) return;
     if (attempts > 0) {
@@ -218,11 +220,44 @@ class ProcessStatements {
     if (alive == 0) {
       if (!has_told && attempts + closing == 0 && !process_.verdicts.empty() &&
           verdictCount("unlisted") == 0 && unreadFdsOf(process_) == 0) {
-        say(Basis::Observed, "No fd outlived its connection.");
+        // Of a process without a TCP socket there is nothing to say.
+        const bool has_tcp = std::any_of(process_.verdicts.begin(), process_.verdicts.end(),
+                                         [](const auto& entry) { return entry.first != "other"; });
+        if (has_tcp) say(Basis::Observed, "No fd outlived its TCP connection.");
       }
       return;
     }
     say(Basis::Observed, liveLine(alive, attempts + closing > 0));
+  }
+
+  /// What the fds are that the verdict says grow.
+  void growing() {
+    if (cause_ != Cause::Kind) return;
+    if (const int64_t failed = verdictCount("connect-failed"); failed > 0) {
+      say(Basis::Observed,
+          fmt::format("connect() failed of {}{}.", plural(failed, "socket", "sockets"),
+                      peersOf("connect-failed")));
+    }
+    if (process_.targets.empty() || process_.targets.front().target == "(no name)") return;
+    const TargetGroup& most = process_.targets.front();
+    say(Basis::Observed, fmt::format("Of what grows the most fds {} of {}: {}.",
+                                     process_.has_ended ? "were" : "are", most.target, most.fds));
+  }
+
+  void unixPeers() {
+    const int64_t count = process_.unix_without_peer;
+    if (count == 0) return;
+    const bool is_one = count == 1;
+    say(Basis::Inferred,
+        fmt::format("{} of {} {} closed: {} connected, and no other socket refers to {} (view "
+                    "unix_without_peer).",
+                    is_one ? "The peer" : "The peers", plural(count, "UNIX socket", "UNIX sockets"),
+                    process_.has_ended ? "had"
+                    : is_one           ? "has"
+                                       : "have",
+                    is_one ? (process_.has_ended ? "it was" : "it is")
+                           : (process_.has_ended ? "they were" : "they are"),
+                    is_one ? "it" : "them"));
   }
 
   /// What the kernel says of sockets that no table lists; false if it says nothing.
@@ -263,6 +298,7 @@ class ProcessStatements {
       // The forecast is a sentence of its own.
       if (other->id == "steady-growth" && process_.exhaustion_from) continue;
       if (other->severity != "info" && other != findingBehind(report_, process_, cause_) &&
+          other != findingOfVerdict() &&
           std::find(kTold.begin(), kTold.end(), other->id) == kTold.end())
         others.push_back(other);
     }
@@ -290,20 +326,48 @@ class ProcessStatements {
     return text;
   }
 
+  /// Connections whose peers have not answered for longer than the grace period.
+  int64_t unanswered() const {
+    const Finding* found = finding("unanswered");
+    return found == nullptr ? 0 : static_cast<int64_t>(found->all_rows);
+  }
+
+  /// "is alive", or what is known where peers do not answer.
+  std::string aliveOf(int64_t count) const {
+    if (unanswered() == 0 && cause_ != Cause::UnreadData)
+      return fmt::format("{} alive", isOrWas(count));
+    return fmt::format("{} listed as ESTABLISHED", isOrWas(count));
+  }
+
+  /// ", though the peers of 20 do not answer"
+  std::string unansweredClause(int64_t alive) const {
+    const int64_t count = unanswered();
+    if (count == 0) return {};
+    return fmt::format(", though {} {} not answer",
+                       alive == 1      ? "its peer"
+                       : count == 1    ? "the peer of one"
+                       : count < alive ? fmt::format("the peers of {}", count)
+                                       : "their peers",
+                       process_.has_ended ? "did"
+                       : count == 1       ? "does"
+                                          : "do");
+  }
+
   /// Where nothing is dead.
   std::string liveLine(int64_t alive, bool has_others) const {
+    const int64_t fds = alive;
+    alive -= process_.duplicate_fds;
+    const std::string held = alive == fds ? "" : fmt::format(", held by {} fds", fds);
     if (has_others || verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
-      return fmt::format("{}{}; no fd is known to have outlived its connection.",
-                         process_.has_ended
-                             ? plural(alive, "connection was alive", "connections were alive")
-                             : plural(alive, "connection is alive", "connections are alive"),
-                         peersOf("connected", "ESTABLISHED"));
+      return fmt::format("{} {}{}{}{}; no fd is known to have outlived its connection.",
+                         plural(alive, "connection", "connections"), aliveOf(alive), held,
+                         peersOf("connected", "ESTABLISHED"), unansweredClause(alive));
     }
     return fmt::format(
-        "{} {} alive{}{}; none outlived: no fd {} of a connection that {} gone.",
+        "{} {}{}{}{}{}; none outlived: no fd {} of a connection that {} gone.",
         alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
-        isOrWas(alive), process_.is_tcp6_only ? ", listed in tcp6 and none in tcp" : "",
-        peersOf("connected", "ESTABLISHED"), isOrWas(1), isOrWas(1));
+        aliveOf(alive), held, process_.is_tcp6_only ? ", listed in tcp6 and none in tcp" : "",
+        peersOf("connected", "ESTABLISHED"), unansweredClause(alive), isOrWas(1), isOrWas(1));
   }
 
   // --- inferred ---
@@ -313,10 +377,10 @@ class ProcessStatements {
     if (isLate(finding))
       return fmt::format("The program {} these fds, but late.", has_ended ? "closed" : "closes");
     if (isHeld(finding)) {
-      return fmt::format("The program{} {}", finding->are_accepted ? "" : ", or a pool in it,",
-                         has_ended
-                             ? "did not see that they were dead; they are gone with it."
-                             : "does not see that they are dead; nobody else can close them.");
+      return fmt::format(
+          "The program{} {}", finding->are_accepted ? "" : ", or a pool in it,",
+          has_ended ? "did not see, or ignored, that they were dead; they are gone with it."
+                    : "does not see, or ignores, that they are dead; nobody else can close them.");
     }
     const bool is_likely = finding != nullptr && finding->judgement == "likely";
     return fmt::format("The program{} lost or ignored these fds; {}",
@@ -398,8 +462,9 @@ class ProcessStatements {
 
   /// What grows besides, and is no less bad or not much smaller than what the verdict tells.
   std::vector<const Finding*> otherLeaks() const {
-    static constexpr std::array<std::string_view, 5> kLeaks = {
-        "outlived-connections", "close-wait", "half-closed", "kind-growth", "growing-pool"};
+    static constexpr std::array<std::string_view, 6> kLeaks = {
+        "outlived-connections", "close-wait",  "half-closed",
+        "unanswered",           "kind-growth", "growing-pool"};
     const Finding* told = findingBehind(report_, process_, cause_);
     std::vector<const Finding*> others;
     for (const Finding* other : findingsOf(report_, process_)) {
@@ -464,6 +529,21 @@ class ProcessStatements {
   /// That a connection is ESTABLISHED does not mean that its peer is there. Said where that
   /// decides.
   void silentPeers() {
+    if (const int64_t count = unanswered(); count > 0) {
+      say(Basis::NotKnown,
+          count == 1 ? "Whether the peer that does not answer is still there: its connection is "
+                       "ESTABLISHED until the kernel gives up trying."
+                     : fmt::format("Whether the {} peers that do not answer are still there: their "
+                                   "connections are ESTABLISHED until the kernel gives up trying.",
+                                   count));
+      return;
+    }
+    if (cause_ == Cause::UnreadData) {
+      say(Basis::NotKnown,
+          "Whether the peers are still there: connections are ESTABLISHED until something says "
+          "otherwise.");
+      return;
+    }
     const int64_t silent = process_.silent_connections;
     if ((cause_ != Cause::None && cause_ != Cause::LiveClients) || silent == 0 ||
         silent * 2 <= process_.fds_last) {

@@ -1,11 +1,11 @@
 -- Connections that the program has shut down and not closed, and that stay so: their peers do not end their side, and
 -- while the fd is open the kernel waits for ever.
 WITH counted AS (
-  SELECT process, count(*) AS sockets, max(seconds) AS longest, count(DISTINCT state) AS states, min(state) AS state
+  SELECT process, count(DISTINCT inode) AS sockets, max(seconds) AS longest, count(DISTINCT state) AS states, min(state) AS state
   FROM half_closed
   WHERE stays
   GROUP BY process
-  HAVING count(*) >= (SELECT few_fds FROM threshold)
+  HAVING count(DISTINCT inode) >= (SELECT few_fds FROM threshold)
 )
 SELECT
   iif(c.sockets * 2 > f.fds_last AND x.pressure IS NOT NULL, 'critical', 'warning') AS severity,

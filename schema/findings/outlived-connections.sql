@@ -83,9 +83,8 @@ SELECT
         'Not known: whether the program would have closed them: a handler that is at work and finds out late looks '
           || 'the same meanwhile. Nor why each connection ended: ')
       ELSE CASE
-        WHEN c.judgement = 'held' THEN printf('Inferred: the program%s %s not used them since and %s not see that they '
-          || '%s dead', iif(o.is_accepted, '', ', or a pool in it,'), w.has, iif(p.ended_by IS NULL, 'does', 'did'),
-          iif(p.ended_by IS NULL, 'are', 'were'))
+        WHEN c.judgement = 'held' THEN printf(iif(p.ended_by IS NULL, 'Inferred: the program%s does not see, or ignores, that they are dead',
+          'Inferred: the program%s did not see, or ignored, that they were dead'), iif(o.is_accepted, '', ', or a pool in it,'))
         WHEN c.judgement = 'late' THEN iif(p.ended_by IS NULL,
           'Inferred: the program closes them, but late, as a handler that is slow or a reaper that looks now and then',
           'Inferred: the program closed them, but late, as a handler that is slow or a reaper that looks now and then')

@@ -114,33 +114,65 @@ CREATE TABLE _busy_inode AS
 SELECT DISTINCT inode FROM inet_queue_change WHERE tx_queue > 0 OR rx_queue > 0 OR timer <> 0;
 CREATE UNIQUE INDEX _busy_inode_by_inode ON _busy_inode (inode);
 
--- What the fds of a process are, for counting: fd_span.id with a class and a name.
+-- All fds of a process that hold one and the same socket, where that is more than one.
+--   id                 fd_span.id
+--   process, inode, verdict, remote   of the socket
+--   is_spare           1: not the one that stands for the socket: that is the one that is open longest
+CREATE TABLE _duplicate AS
+WITH held AS (
+  SELECT s.id, s.process, s.inode, s.verdict, s.remote, count(*) OVER w AS fds,
+    row_number() OVER (w ORDER BY s.open_at_end DESC, s.first_snapshot, s.fd) AS place
+  FROM _socket s
+  WHERE s.inode IN (SELECT socket_inode FROM fd_span WHERE socket_inode IS NOT NULL GROUP BY socket_inode HAVING count(*) > 1)
+  WINDOW w AS (PARTITION BY s.process, s.inode, s.protocol, s.local, s.remote)
+)
+SELECT id, process, inode, verdict, remote, place > 1 AS is_spare
+FROM held
+WHERE fds > 1;
+CREATE INDEX _duplicate_by_id ON _duplicate (id);
+CREATE INDEX _duplicate_by_process ON _duplicate (process, is_spare);
+
+-- What the fds of a process are, for counting: fd_span.id with a class and a name. A socket that several of its fds hold
+-- counts once in each class but dup.
 --   class              kind: no sockets, by kind; socket: sockets without a connection, by protocol or
 --                      verdict, but for those of which the kernel tells one (told_socket); pool: connections that the process made itself, by peer and port;
 --                      idle: connections to a port on which somebody listens, ESTABLISHED, without a
---                      timer (so without keepalive) and with empty queues whenever they were seen, by port
+--                      timer (so without keepalive) and with empty queues whenever they were seen, by port;
+--                      dup: fds of one socket that has not lost its peer, where there are several, by its inode number
+--   since              the first snapshot in which it was that
 CREATE VIEW fd_class AS
-SELECT f.id, f.process, 'kind' AS class, f.kind AS name
+SELECT f.id, f.process, 'kind' AS class, f.kind AS name, f.first_snapshot AS since
 FROM fd_span f
 WHERE f.kind NOT IN ('socket', 'unread')  -- what could not be read is of no kind
 UNION ALL
-SELECT s.id, s.process, 'socket', iif(s.verdict = 'other', coalesce(s.protocol, 'other'), s.verdict)
+SELECT s.id, s.process, 'socket', iif(s.verdict = 'other', coalesce(s.protocol, 'other'), s.verdict),
+  -- Before that it was an attempt.
+  iif(s.verdict = 'connect-failed', (SELECT max(s.first_snapshot, min(v.first_snapshot)) FROM verdict_span v
+    WHERE v.id = s.id AND v.verdict = 'connect-failed'), s.first_snapshot)
 FROM sockets s
 WHERE s.verdict IN ('other', 'never-connected', 'connect-failed', 'unlisted', 'listening')
+  AND s.id NOT IN (SELECT id FROM _duplicate WHERE is_spare)
   AND NOT EXISTS (SELECT 1 FROM told_socket t WHERE t.id = s.id)
 UNION ALL
-SELECT s.id, s.process, 'pool', s.remote
+SELECT s.id, s.process, 'pool', s.remote, s.first_snapshot
 FROM sockets s
 WHERE s.verdict IN ('connected', 'closing', 'peer-closed') AND s.remote IS NOT NULL
+  AND s.id NOT IN (SELECT id FROM _duplicate WHERE is_spare)
   AND NOT EXISTS (SELECT 1 FROM _listening_port l
                   WHERE l.netns = s.netns AND l.local_port = s.local_port)
 UNION ALL
-SELECT s.id, s.process, 'idle', printf('port %d', s.local_port)
+SELECT s.id, s.process, 'idle', printf('port %d', s.local_port), s.first_snapshot
 FROM sockets s
 WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED'
+  AND s.id NOT IN (SELECT id FROM _duplicate WHERE is_spare)
   AND EXISTS (SELECT 1 FROM _listening_port l
               WHERE l.netns = s.netns AND l.local_port = s.local_port)
-  AND NOT EXISTS (SELECT 1 FROM _busy_inode b WHERE b.inode = s.inode);
+  AND NOT EXISTS (SELECT 1 FROM _busy_inode b WHERE b.inode = s.inode)
+UNION ALL
+SELECT d.id, d.process, 'dup', CAST(d.inode AS TEXT), f.first_snapshot
+FROM _duplicate d
+JOIN fd_span f USING (id)
+WHERE d.verdict NOT IN ('outlived', 'peer-closed');
 
 -- Connections of class `idle` that are open at the end, or were when their process ended.
 --   process
@@ -178,7 +210,7 @@ WITH bound AS (
   JOIN snapshot b ON b.id = r.until
   WHERE r.until - r.first_snapshot >= 7 AND b.boottime_ns > a.boottime_ns
 ), member AS (
-  SELECT c.process, c.class, c.name, f.first_snapshot,
+  SELECT c.process, c.class, c.name, c.since AS first_snapshot,
     CASE WHEN f.closed_by IS NOT p.ended_by THEN coalesce(f.closed_by, 9223372036854775807)
       ELSE 9223372036854775807 END AS closed_by
   FROM fd_class c
@@ -251,7 +283,7 @@ WITH stopped AS (
   FROM stopped s
   JOIN fd_class c USING (process)
   JOIN fd_span f USING (id)
-  WHERE s.snapshot < s.until AND f.first_snapshot <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1)
+  WHERE s.snapshot < s.until AND c.since <= s.snapshot AND coalesce(f.closed_by > s.snapshot, 1)
   GROUP BY s.process, c.class, c.name
   UNION ALL
   SELECT s.process, l.what, l.name, sum(l.opened - l.closed)

@@ -6,8 +6,9 @@
 --   place              0 is first
 CREATE TABLE rule AS
 SELECT value AS id, key AS place FROM json_each('["outlived-connections", "close-wait", "inherited-sockets",
-  "half-closed", "unread-data", "kind-growth", "growing-pool", "idle-connections", "limit-reached", "accept-queue", "host-files", "unseen-emfile", "step-growth",
-  "steady-growth", "early-growth", "unread-netns", "shared-sockets", "stale-epoll", "limit-changed", "limit-low", "unread", "restarted",
+  "half-closed", "unanswered", "unread-data", "kind-growth", "growing-pool", "idle-connections", "connections-without-fd",
+  "limit-reached", "accept-queue", "host-files", "unseen-emfile", "step-growth", "steady-growth", "early-growth",
+  "unread-netns", "shared-sockets", "stale-epoll", "limit-changed", "limit-low", "unread", "restarted",
   "plateau", "tcp6-only", "recording-gaps"]');
 
 -- How near a process is to its limit of open files. Processes of one severity are told in this order.

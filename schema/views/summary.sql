@@ -177,20 +177,33 @@ WITH open AS (
   FROM _socket
   WHERE open_at_end AND verdict = 'other'
 ), digits AS (
-  SELECT process, name, target, first_snapshot, coalesce(stem,
+  SELECT process, name, target, first_snapshot, stem IS NULL AS is_digits, coalesce(stem,
     replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(target,
       '0', '*'), '1', '*'), '2', '*'), '3', '*'), '4', '*'), '5', '*'), '6', '*'), '7', '*'), '8', '*'), '9', '*')) AS stem
   FROM open
 ), stemmed AS (
   -- Runs of up to 64 of them become one.
-  SELECT process, name, target, first_snapshot, replace(replace(replace(replace(replace(replace(stem,
+  SELECT process, name, target, first_snapshot, is_digits, replace(replace(replace(replace(replace(replace(stem,
     '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*') AS stem
   FROM digits
-), alike AS (
-  SELECT process, name, iif(min(target) = max(target), min(target), stem) AS target, count(*) AS fds,
-    min(first_snapshot) AS first_snapshot
+), ranged AS (
+  SELECT process, name, stem, is_digits, min(target) AS low, max(target) AS high, count(*) AS fds, min(first_snapshot) AS first_snapshot
   FROM stemmed
   GROUP BY process, name, stem
+), started AS (
+  -- What the first and the last begin with all in between begin with; a number of which only a part is alike differs.
+  SELECT *, iif(low = high OR NOT is_digits, '', (
+      WITH RECURSIVE same(length) AS (
+        SELECT 0
+        UNION ALL
+        SELECT length + 1 FROM same
+        WHERE length < length(r.low) AND substr(r.low, 1, length + 1) = substr(r.high, 1, length + 1)
+      ) SELECT rtrim(substr(r.low, 1, max(length)), '0123456789') FROM same)) AS start
+  FROM ranged r
+), alike AS (
+  SELECT process, name, iif(low = high, low, start || substr(stem, 1 + length(
+    replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(start, '0', '*'), '1', '*'), '2', '*'), '3', '*'), '4', '*'), '5', '*'), '6', '*'), '7', '*'), '8', '*'), '9', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*'), '**', '*')))) AS target, fds, first_snapshot
+  FROM started
 ), placed AS (
   -- The folder of a path that only one fd has; NULL: it is none.
   SELECT *, iif(target LIKE '% (deleted)', ' (deleted)', '') AS ending,

@@ -351,6 +351,97 @@ TEST(GrowthFindings, APoolThatOnlyGrows) {
             "connections to 198.51.100.9:5432 only grow, from 1 to 12");
 }
 
+/// As `connections`, all fds of the first socket.
+std::string duplicates(const std::string& local, const std::string& remote) {
+  std::string drawing = timeOf(12) + limitOf("2000/2000", 12) + "tcp 500 local=" + local +
+                        " remote=" + remote + ": EST . . . . . . . . . . .\n";
+  for (int i = 0; i < 12; ++i) {
+    drawing += fmt::format("fd a/{}:", 10 + i);
+    for (int j = 0; j < 12; ++j)
+      drawing += j == i ? " s500" : j == 0 ? " _" : " .";
+    drawing += "\n";
+  }
+  return drawing;
+}
+
+TEST(GrowthFindings, FdsOfOneSocketAreOneConnection) {
+  const std::string drawing = duplicates("192.0.2.1:40000", "198.51.100.9:5432");
+  EXPECT_EQ(findingsOf(drawing), "kind-growth warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "kind-growth"),
+            "fds of one and the same connection with 198.51.100.9:5432 only grow, from 1 to 12");
+  EXPECT_NE(adviceOf(drawing, "kind-growth").find("duplicates this fd"), std::string::npos);
+  EXPECT_EQ(findingsOf(duplicates("192.0.2.1:9091", "198.51.100.9:40000") +
+                       "fd a/3: s400 . . . . . . . . . . .\n"
+                       "tcp 400 local=0.0.0.0:9091: LISTEN . . . . . . . . . . .\n"),
+            "kind-growth warning 100\n")
+      << "an accepted one";
+}
+
+TEST(GrowthFindings, APoolWhoseConnectionsAreHeldTwiceIsCountedOnce) {
+  std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432");
+  for (const std::string line : {"fd a/10: s500", "fd a/15: _ . . . . s505"}) {
+    const size_t place = drawing.find(line);
+    ASSERT_NE(place, std::string::npos) << drawing;
+    std::string copy = drawing.substr(place, drawing.find('\n', place) + 1 - place);
+    drawing += copy.replace(5, 1, "8");
+  }
+  EXPECT_EQ(titleOf(drawing, "growing-pool"),
+            "connections to 198.51.100.9:5432 only grow, from 1 to 12");
+}
+
+TEST(GrowthFindings, AConnectHasFailedWhenItHas) {
+  std::string drawing = timeOf(12) + limitOf("2000/2000", 12);
+  for (int i = 0; i < 12; ++i) {
+    std::string before, cells = " SYN -";
+    for (int j = 0; j < i; ++j)
+      before += j == 0 ? " _" : " .";
+    for (int j = i + 2; j < 12; ++j)
+      cells += " .";
+    if (i == 11) cells = " SYN";
+    std::string said = before + " . refused";
+    for (int j = i + 2; j < 12; ++j)
+      said += " .";
+    drawing += fmt::format("fd a/{}:{} s{}", 10 + i, before, 500 + i);
+    for (int j = i + 1; j < 12; ++j)
+      drawing += " .";
+    drawing += fmt::format("\ntcp {} remote=198.51.100.9:443:{}{}\n", 500 + i, before, cells);
+    if (i < 11) drawing += fmt::format("autopsy a/{} inode={}:{}\n", 10 + i, 500 + i, said);
+  }
+  EXPECT_EQ(titleOf(drawing, "kind-growth"),
+            "sockets whose connect() failed only grow, from 0 to 11");
+}
+
+/// Without the fds, at a port on which the process listens.
+std::string withoutFds(std::string drawing) {
+  for (size_t place = 0; (place = drawing.find("fd a/", place)) != std::string::npos;)
+    drawing.erase(place, drawing.find('\n', place) + 1 - place);
+  return drawing +
+         "fd a/3: s400 . . . . . . . . . . .\n"
+         "tcp 400 local=0.0.0.0:9091: LISTEN . . . . . . . . . . .\n";
+}
+
+TEST(GrowthFindings, ConnectionsThatNoFdHolds) {
+  const std::string drawing = withoutFds(connections("192.0.2.1:9091", "198.51.100.9:"));
+  EXPECT_EQ(findingsOf(drawing), "connections-without-fd warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "connections-without-fd"),
+            "connections at port 9091 that no recorded fd holds only grow, from 1 to 12");
+  std::string still = withoutFds(timeOf(12) + limitOf("2000/2000", 12));
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(findingsOf(still), "") << "a few";
+    still += fmt::format(
+        "tcp {} local=192.0.2.1:9091 remote=198.51.100.9:{}: EST . . . . . . . . . . .\n", 500 + i,
+        40000 + i);
+  }
+  EXPECT_EQ(findingsOf(still), "connections-without-fd info 100\n");
+  EXPECT_EQ(findingsOf(still + "fd a/10: s500 . . . . . . . . . . .\n"), "") << "one has an fd";
+  EXPECT_EQ(findingsOf(still + "fd a/10: s500 . . . . - . . . . . .\n"),
+            "connections-without-fd info 100\n")
+      << "it had one";
+  EXPECT_EQ(findingsOf(still + "fd a/10: s500 . . . . . . . - . . .\n"), "") << "30 s ago";
+  EXPECT_EQ(titleOf(still, "connections-without-fd"),
+            "8 connections at port 9091 stay for longer than 30 s, and no recorded fd holds them");
+}
+
 TEST(GrowthFindings, AttemptsThatNobodyAnswersAreNoPoolOfConnections) {
   std::string drawing = connections("192.0.2.1:", "198.51.100.9:5432");
   for (size_t place = 0; (place = drawing.find("EST", place)) != std::string::npos; ++place)

@@ -159,12 +159,70 @@ TEST(UnreadData, ConnectionsThatTheProgramDoesNotRead) {
                        "the longest for 40 s. At the end each has 20 bytes. "));
 }
 
+TEST(UnreadData, ResponsesThatAreNotReadAreNoClients) {
+  std::string drawing = timeOf(6);
+  for (int i = 0; i < 8; ++i) {
+    drawing += fmt::format("fd a/{}: s{} . . . . .\n", 1 + i, 500 + i);
+    drawing += fmt::format("tcp {} local=192.0.2.1:{} remote=198.51.100.7:5432: EST . . . . .\n",
+                           500 + i, 40000 + i);
+    drawing += fmt::format("queue {}: 20 . . . . .\n", 500 + i);
+  }
+  const std::string explanation = explanationOf(drawing, "unread-data");
+  EXPECT_FALSE(contains(explanation, "clients")) << explanation;
+  EXPECT_TRUE(contains(explanation, "has left responses unread")) << explanation;
+  EXPECT_TRUE(contains(adviceOf(drawing, "unread-data"), "each response has to be read"));
+  EXPECT_TRUE(contains(explanationOf(clients(8, "EST . . . . .", "20 . . . . ."), "unread-data"),
+                       "is too slow for its clients"));
+}
+
 TEST(UnreadData, NoneWhereItWasReadMeanwhile) {
   EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 0 20 . .")), "");
   EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 20 5 . .")), "") << "some was read";
   EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "20 20 20 20 20 0")), "");
   EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "0 0 20 . . .")), "") << "for 30 s only";
   EXPECT_EQ(findingsOf(clients(7, "EST . . . . .", "20 . . . . .")), "") << "only a few";
+}
+
+// --- peers that do not answer ---
+
+TEST(Unanswered, DataThatNobodyAcknowledges) {
+  const std::string drawing =
+      clients(8, "EST . . . . .", "0 0/5/1/0 0/10/3/0 0/15/4/0 0/20/4/0 0/25/5/0");
+  EXPECT_EQ(findingsOf(drawing), "unanswered warning 100\n");
+  EXPECT_EQ(titleOf(drawing, "unanswered"),
+            "the peers of 8 ESTABLISHED connections have not answered for longer than 30 s");
+  const std::string explanation = explanationOf(drawing, "unanswered");
+  EXPECT_TRUE(contains(explanation,
+                       "8 connections have each 25 bytes that their peers have not "
+                       "acknowledged and that were sent again 5 times"))
+      << explanation;
+  EXPECT_TRUE(contains(explanation, "since 2026-01-01T00:00:10Z")) << explanation;
+}
+
+TEST(Unanswered, ProbesThatNobodyAnswers) {
+  const std::string drawing = clients(8, "EST . . . . .", "0 0/0/0/1 . 0/0/0/2 . .");
+  EXPECT_EQ(findingsOf(drawing), "unanswered warning 100\n");
+  EXPECT_TRUE(contains(explanationOf(drawing, "unanswered"), "2 probes"))
+      << explanationOf(drawing, "unanswered");
+}
+
+TEST(Unanswered, NoneWhereThePeerAnsweredMeanwhile) {
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "0/5/1/0 0/5/2/0 0/5/1/0 0/5/2/0 . .")), "");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "0/5/1/0 0/5/2/0 0 0/5/2/0 . .")), "");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "0/5/1/0 . . . . 0/5/0/0")), "");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .", "0 0 0/5/1/0 . . .")), "") << "for 30 s only";
+}
+
+TEST(Unanswered, AFewAreInformationUnlessTheyAreMostOfTheConnections) {
+  const std::string queue = "0/5/1/0 . . . . .";
+  EXPECT_EQ(findingsOf(clients(2, "EST . . . . .", queue)), "unanswered info 100\n");
+  EXPECT_EQ(findingsOf(clients(3, "EST . . . . .", queue)), "unanswered warning 100\n");
+  EXPECT_EQ(findingsOf(clients(8, "EST . . . . .") +
+                       "fd a/20: s700 . . . . .\n"
+                       "tcp 700 local=192.0.2.1:9091 remote=198.51.100.7:20: EST . . . . .\n"
+                       "queue 700: " +
+                       queue + "\n"),
+            "unanswered info 100\n");
 }
 
 // --- what the program has shut down ---

@@ -232,6 +232,34 @@ TEST(TargetGroup, WhatDiffersInNumbersOnlyIsOne) {
             "file /etc/hosts2 2 2026-01-01T00:00:00.000Z\n");
 }
 
+TEST(UnixPeers, ASocketToWhichNobodyRefersHasLostItsPeer) {
+  EXPECT_EQ(Timeline(R"(
+    snapshots:  R .
+    process a:  ok .
+    fd a/3 protocol=UNIX-STREAM:  s500  .
+    fd a/4 protocol=UNIX-STREAM:  s501  .
+    fd a/5 protocol=UNIX-DGRAM:   s502  .
+    unix 500:               on .
+    unix 501 references=2:  on .
+    unix 502 references=2 type=2:  on .
+  )")
+                .rows("SELECT fd, inode, first_snapshot FROM unix_without_peer"),
+            "4 501 1\n");
+}
+
+TEST(TargetGroup, OnlyNumbersThatDifferAreAStar) {
+  EXPECT_EQ(Timeline(R"(
+    snapshots:  R .
+    process a:  ok .
+    fd a/3 type=8 links=1:  /srv4/d/app12.log.7   .
+    fd a/4 type=8 links=1:  /srv4/d/app12.log.81  .
+    fd a/5 type=8 links=1:  /srv4/d/app13.log     .
+    fd a/6 type=8 links=1:  /srv4/d/app14.log     .
+  )")
+                .rows("SELECT target, fds FROM target_group ORDER BY target"),
+            "/srv4/d/app*.log 2\n/srv4/d/app12.log.* 2\n");
+}
+
 // Names as mkstemp() makes them.
 TEST(TargetGroup, ManyPathsOfOneFolderWithAnFdEach) {
   const auto targets = [](const std::string& names) {

@@ -1,5 +1,6 @@
 #include "tests/sql/timeline.h"
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -345,8 +346,13 @@ class Drawing {
   void queue(const Line& line) {
     const int64_t namespace_id = netns(line);
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
-      insert("inet_queue_change", snapshot, namespace_id, line.number("table", 1), line.name, 0,
-             value, line.number("timer", 0), 0, 0, "NULL");
+      std::array<std::string, 4> numbers{"0", "0", "0", "0"};
+      std::istringstream parts(value);
+      for (std::string& number : numbers)
+        if (std::string part; std::getline(parts, part, '/')) number = part;
+      const auto& [unread, unacknowledged, retransmits, probes] = numbers;
+      insert("inet_queue_change", snapshot, namespace_id, line.number("table", 1), line.name,
+             unacknowledged, unread, line.number("timer", 0), retransmits, probes, "NULL");
     }
   }
 
@@ -363,7 +369,8 @@ class Drawing {
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
       if (line.kind == "unix") {
         insert("unix_change", snapshot, namespace_id, static_cast<int>(change), line.name,
-               sqlText(line.attribute("path", "")), line.number("type", 1), 3, 0, 3, 1);
+               sqlText(line.attribute("path", "")), line.number("type", 1), 3, 0,
+               line.number("references", 3), 1);
       } else {
         insert("netlink_change", snapshot, namespace_id, static_cast<int>(change), line.name, 0, 0,
                0, 0, 0, 0);

@@ -23,9 +23,10 @@
 //   limit NAME     SOFT/HARD of open files, u for unlimited       resource=
 //   tcp, tcp6, udp, udp6 INODE   EST, SYN, FW1, FW2, CLOSE, CW, LA, LISTEN, CLOSING
 //                                            local=, remote=, netns=
-//   queue INODE    bytes unread              table= (1), timer= (0), netns=
+//   queue INODE    bytes unread, or UNREAD/UNACKNOWLEDGED/RETRANSMITS/PROBES
+//                                            table= (1), timer= (0), netns=
 //   timewait PORT  a count of TIME_WAIT rows table= (1), netns=
-//   unix INODE     on                        path=, type=, netns=
+//   unix INODE     on                        path=, type=, references= (3), netns=
 //   netlink INODE  on                        netns=
 //   read TABLE     none, whole, absent, failed, part              netns=
 //   look NAME/FD   same, same2 (the tables were read twice), closed, replaced, failed

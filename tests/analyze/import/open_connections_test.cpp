@@ -34,7 +34,7 @@ class Service {
     upstreams_ = any(5) % 3;
     epoll_ = any(4);
     limit_ = any(9);
-    if (sometimes(2)) oddity_ = 1 + any(12);
+    if (sometimes(2)) oddity_ = 1 + any(14);
     has_trouble_ = sometimes(6);
     has_child_ = sometimes(6);
     has_listener_ = !sometimes(4);
@@ -189,6 +189,9 @@ class Service {
     if (connection.oddity == 4) row.tx_queue = 3;
     if (connection.oddity == 5) row.timer = 2;
     if (connection.oddity == 12) row.rx_queue = 5;
+    // Unanswered, at times or from some time on.
+    if (connection.oddity == 13) row.retransmits = static_cast<uint8_t>(place % 3);
+    if (connection.oddity == 14 && place > kSnapshots / 3) row.probes = 2;
     if (connection.oddity == 6 && connection.since == 3) return;
     if (connection.oddity == 7) row.remote.port = 0;
     if (connection.oddity == 10 && connection.since == 1) return;

@@ -72,6 +72,7 @@ const std::vector<std::string> kCounted = {
     "SELECT process, first_snapshot, sum(fds) FROM idle_at_end GROUP BY 1, 2 ORDER BY 1, 2",
     "SELECT * FROM unread_data ORDER BY process, fd",
     "SELECT * FROM half_closed ORDER BY process, fd",
+    "SELECT * FROM unanswered ORDER BY process, fd",
     "SELECT * FROM growing_group ORDER BY process, class, name"};
 
 }  // namespace

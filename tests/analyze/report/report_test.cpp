@@ -178,7 +178,7 @@ TEST(ReportText, WhatTheKernelSaysOfSocketsThatNoTableLists) {
       << text.substr(0, 3000);
   EXPECT_TRUE(contains(text, "What 1 socket is: no table lists it")) << text.substr(0, 3000);
   EXPECT_TRUE(contains(text, "; 8 sockets are of 4026532454, which was not read\n"));
-  EXPECT_FALSE(contains(text, "No fd outlived its connection."));
+  EXPECT_FALSE(contains(text, "No fd outlived its"));
   EXPECT_FALSE(contains(text, "none outlived"));
 }
 
@@ -470,11 +470,103 @@ Report closeWaitReport() {
   Finding& finding = report.findings[0];
   finding.id = "close-wait";
   finding.judgement = "held";
+  finding.title = "4 stay";
   finding.trend = "their number did not grow in the second half of the recording";
   finding.all_rows = 4;
   report.processes[0].verdicts = {{"peer-closed", 4}};
   report.processes[0].verdicts_over_time = {{"peer-closed", {4, 4, 4}}};
   return report;
+}
+
+TEST(ReportText, ConnectionsWhosePeersDoNotAnswerAreNotCalledAlive) {
+  Report report = leakReport();
+  ProcessReport& process = report.processes[0];
+  process.verdicts = {{"connected", 60}};
+  process.peers = {{.verdict = "connected",
+                    .last_state = "ESTABLISHED",
+                    .direction = "in",
+                    .peer = "198.51.100.7",
+                    .count = 60}};
+  Finding& finding = report.findings[0];
+  finding.id = "unanswered";
+  finding.severity = "warning";
+  finding.title = "the peers of 20 ESTABLISHED connections have not answered";
+  finding.all_rows = 20;
+  process.hours_left.reset();
+  const std::string some = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(
+      some.starts_with("Verdict    gateway (pid 4711) holds 20 ESTABLISHED connections "
+                       "whose peers do not answer any more.\n"))
+      << some;
+  EXPECT_TRUE(contains(some,
+                       "All its 60 connections are listed as ESTABLISHED (60 with 198.51.100.7), "
+                       "though the peers of 20 do not answer; none outlived"))
+      << some;
+  EXPECT_TRUE(contains(some, "Not known  Whether the 20 peers that do not answer are still there"))
+      << some;
+  finding.severity = "info";
+  finding.all_rows = 1;
+  const std::string one = renderReportText(report, {.width = 1000});
+  EXPECT_FALSE(contains(one, "alive")) << one;
+  EXPECT_TRUE(contains(one, "though the peer of one does not answer")) << one;
+}
+
+TEST(ReportText, AConnectionThatSeveralFdsHoldIsOne) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].verdicts = {{"connected", 60}};
+  report.processes[0].peers = {{.verdict = "connected",
+                                .last_state = "ESTABLISHED",
+                                .direction = "out",
+                                .peer = "198.51.100.7:5432",
+                                .count = 60}};
+  report.processes[0].duplicate_fds = 59;
+  const std::string one = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(
+      contains(one, "Its only connection is alive, held by 60 fds (60 with 198.51.100.7:5432)"))
+      << one;
+  report.processes[0].duplicate_fds = 10;
+  const std::string some = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(some, "All its 50 connections are alive, held by 60 fds (60 with")) << some;
+}
+
+TEST(ReportText, OnlyOfTcpConnectionsNoneOutlivedIsSaid) {
+  Report report = leakReport();
+  report.findings.clear();
+  report.processes[0].peers.clear();
+  report.processes[0].verdicts = {{"other", 118}};
+  report.processes[0].unix_without_peer = 117;
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_FALSE(contains(text, "No fd outlived")) << text;
+  EXPECT_TRUE(contains(text,
+                       "Inferred   The peers of 117 UNIX sockets have closed: they are connected, "
+                       "and no other socket refers to them"))
+      << text;
+  report.processes[0].verdicts = {{"other", 118}, {"listening", 1}};
+  EXPECT_TRUE(contains(renderReportText(report), "No fd outlived its TCP connection."));
+}
+
+TEST(ReportText, WhatTheVerdictTellsIsNotToldAgain) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"other", 5}};
+  report.findings[0].id = "plateau";
+  report.findings[0].severity = "warning";
+  report.findings[0].title = "128 inotify fds are open";
+  report.processes[0].limit_reached_at.reset();
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(text.starts_with("Verdict    gateway (pid 4711): 128 inotify fds are open.\n"))
+      << text;
+  EXPECT_FALSE(contains(text, "Besides: 128 inotify fds")) << text;
+}
+
+TEST(ReportText, WhatIsNotReadIsNotCalledAlive) {
+  Report report = leakReport();
+  report.processes[0].verdicts = {{"connected", 60}};
+  report.processes[0].peers = {{.verdict = "connected", .last_state = "ESTABLISHED", .count = 60}};
+  report.findings[0].id = "unread-data";
+  const std::string text = renderReportText(report, {.width = 1000});
+  EXPECT_TRUE(contains(text, "All its 60 connections are listed as ESTABLISHED")) << text;
+  EXPECT_TRUE(contains(text, "Not known  Whether the peers are still there")) << text;
 }
 
 TEST(ReportText, AFewInCloseWaitThatStayTheSameAreNoLeak) {
@@ -511,6 +603,7 @@ TEST(ReportText, OneSnapshotOfSlowHandlersIsNoLeak) {
 TEST(ReportText, DeadSocketsThatDoNotBecomeMoreAreHeld) {
   Report report = leakReport();
   report.findings[0].judgement = "held";
+  report.findings[0].title = "12 stay";
   report.findings[0].trend = "their number hardly grew in the second half of the recording";
   report.findings[0].all_rows = 12;
   report.processes[0].hours_left.reset();
@@ -527,7 +620,9 @@ TEST(ReportText, HeldOrClosedLateIsNotLost) {
   report.processes[0].has_ended = true;
   report.findings[0].judgement = "held";
   const std::string held = renderReportText(report, {.width = 1000});
-  EXPECT_TRUE(contains(held, "did not see that they were dead; they are gone with it.")) << held;
+  EXPECT_TRUE(
+      contains(held, "did not see, or ignored, that they were dead; they are gone with it."))
+      << held;
   EXPECT_FALSE(contains(held, "lost or ignored")) << held;
   report.processes[0].has_ended = false;
   report.findings[0].judgement = "late";
