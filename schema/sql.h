@@ -13,7 +13,8 @@ struct SqlFile {
 
 /// tables.sql: the archive.
 std::span<const SqlFile> archive();
-/// analysis.sql: the tables that the checked import fills; threshold.sql, which the import needs too.
+/// analysis.sql: the tables that the checked import fills; threshold.sql, which the import needs
+/// too.
 std::span<const SqlFile> analysis();
 /// views/: what is derived from them, in the order in which one builds on the other.
 std::span<const SqlFile> views();
