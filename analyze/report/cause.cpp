@@ -71,6 +71,15 @@ int64_t leaksOf(const ProcessReport& process) {
   return count;
 }
 
+bool isShorterThanGrace(const Report& report, const ProcessReport& process) {
+  return process.seconds * 1000 <= static_cast<double>(report.grace_ms) && leaksOf(process) == 0;
+}
+
+int64_t unansweredOf(const Report& report, const ProcessReport& process) {
+  const Finding* found = findingOf(report, process, "unanswered");
+  return found == nullptr ? 0 : static_cast<int64_t>(found->all_rows);
+}
+
 int64_t liveClientsOf(const ProcessReport& process) {
   int64_t count = 0;
   for (const PeerGroup& group : process.peers) {

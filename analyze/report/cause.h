@@ -43,6 +43,13 @@ const Finding* findingBehind(const Report& report, const ProcessReport& process,
 /// Its fds that have outlived their connections for longer than the grace period.
 int64_t leaksOf(const ProcessReport& process);
 
+/// Whether it was recorded for so short that no fd of it can be seen to outlive its connection for
+/// longer than the grace period.
+bool isShorterThanGrace(const Report& report, const ProcessReport& process);
+
+/// Its connections whose peers have not answered for longer than the grace period.
+int64_t unansweredOf(const Report& report, const ProcessReport& process);
+
 /// Its ESTABLISHED connections that were accepted.
 int64_t liveClientsOf(const ProcessReport& process);
 

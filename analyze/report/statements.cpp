@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "analyze/report/cause.h"
+#include "analyze/report/connection_statements.h"
 #include "analyze/report/words.h"
 
 namespace fdmortem {
@@ -15,7 +16,6 @@ namespace {
 
 using Basis = Statement::Basis;
 
-constexpr size_t kMaximumPeers = 3;
 constexpr size_t kMaximumOthers = 8;
 /// So many leaks besides the largest get an advice of their own.
 constexpr size_t kMaximumOtherLeaks = 2;
@@ -32,7 +32,8 @@ class ProcessStatements {
     numbers();
     if (!process_.has_fds) return std::move(statements_);
     limitReached();
-    connections();
+    for (Statement& statement : connectionStatements(report_, process_, cause_))
+      statements_.push_back(std::move(statement));
     others();
     conclusion();
     shared();
@@ -53,41 +54,6 @@ class ProcessStatements {
   }
   int64_t verdictCount(std::string_view verdict) const {
     return countOf(process_.verdicts, verdict);
-  }
-
-  /// " (94 with 192.0.2.21, 29 with 192.0.2.22)": who the most are with.
-  /// `state`: only those in it; empty: all.
-  std::string peersOf(std::string_view verdict, std::string_view state = {}) const {
-    std::vector<NamedCount> peers;
-    for (const PeerGroup& group : process_.peers) {
-      if (group.verdict != verdict || !group.peer) continue;
-      if (!state.empty() && group.last_state != state) continue;
-      const std::string peer = plainAddress(*group.peer);
-      const auto found = std::find_if(peers.begin(), peers.end(),
-                                      [&](const NamedCount& entry) { return entry.first == peer; });
-      if (found != peers.end()) {
-        found->second += group.count;
-      } else {
-        peers.emplace_back(peer, group.count);
-      }
-    }
-    std::stable_sort(peers.begin(), peers.end(),
-                     [](const NamedCount& a, const NamedCount& b) { return a.second > b.second; });
-    std::string text;
-    for (size_t i = 0; i < std::min(peers.size(), kMaximumPeers); ++i) {
-      text += fmt::format("{}{} with {}", i == 0 ? "" : ", ", peers[i].second, peers[i].first);
-    }
-    if (peers.size() > kMaximumPeers) {
-      text += fmt::format(" and {} more", plural(static_cast<int64_t>(peers.size() - kMaximumPeers),
-                                                 "peer", "peers"));
-    }
-    return text.empty() ? text : " (" + text + ")";
-  }
-
-  /// Of a process that has ended nothing is any more.
-  std::string_view isOrWas(int64_t count) const {
-    if (process_.has_ended) return count == 1 ? "was" : "were";
-    return count == 1 ? "is" : "are";
   }
 
   void say(Basis basis, std::string text) { statements_.push_back({basis, std::move(text)}); }
@@ -170,124 +136,6 @@ class ProcessStatements {
     }
   }
 
-  void connections() {
-    const int64_t outlived = verdictCount("outlived");
-    const int64_t closed = verdictCount("peer-closed");
-    const int64_t closing = verdictCount("closing");
-    const int64_t alive = establishedOf(process_);
-    const int64_t attempts = verdictCount("connected") - alive;
-    if (outlived > 0) {
-      const bool has_ended = process_.has_ended;
-      std::string line = fmt::format(
-          "{} of its {} fds at the end {} {} gone{}", outlived, process_.fds_last,
-          outlived == 1
-              ? (has_ended ? "was a socket whose connection" : "is a socket whose connection")
-              : (has_ended ? "were sockets whose connections" : "are sockets whose connections"),
-          isOrWas(outlived), peersOf("outlived"));
-      line += isShort()
-                  ? std::string()
-                  : fmt::format(", {} for longer than the grace period of {}",
-                                leaksOf(process_) == 0 ? "none" : std::to_string(leaksOf(process_)),
-                                grace(report_));
-      say(Basis::Observed, line + proofs() + ".");
-    }
-    if (closed > 0) {
-      say(Basis::Observed,
-          fmt::format("{} of its {} fds at the end {} in CLOSE_WAIT{}: the peer {} ended its "
-                      "side, the program {} not closed.",
-                      closed, process_.fds_last, isOrWas(closed), peersOf("peer-closed"),
-                      process_.has_ended ? "had" : "has", process_.has_ended ? "had" : "has"));
-    }
-    growing();
-    unixPeers();
-    const bool has_told = told();
-    if (outlived > 0 || closed > 0) return;
-    if (attempts > 0) {
-      const bool is_one = attempts == 1;
-      say(Basis::Observed,
-          fmt::format("{} of its sockets {} to connect{} and {} not connected (SYN_SENT).",
-                      attempts,
-                      process_.has_ended ? "tried"
-                      : is_one           ? "tries"
-                                         : "try",
-                      peersOf("connected", "SYN_SENT"), isOrWas(attempts)));
-    }
-    if (closing > 0) {
-      say(Basis::Observed, fmt::format("{} the program {} shut down and not closed{}.",
-                                       plural(closing, "connection", "connections"),
-                                       process_.has_ended ? "had" : "has", peersOf("closing")));
-    }
-    if (alive == 0) {
-      if (!has_told && attempts + closing == 0 && !process_.verdicts.empty() &&
-          verdictCount("unlisted") == 0 && unreadFdsOf(process_) == 0) {
-        // Of a process without a TCP socket there is nothing to say.
-        const bool has_tcp = std::any_of(process_.verdicts.begin(), process_.verdicts.end(),
-                                         [](const auto& entry) { return entry.first != "other"; });
-        if (has_tcp) say(Basis::Observed, "No fd outlived its TCP connection.");
-      }
-      return;
-    }
-    say(Basis::Observed, liveLine(alive, attempts + closing > 0));
-  }
-
-  /// What the fds are that the verdict says grow.
-  void growing() {
-    if (cause_ != Cause::Kind) return;
-    if (const int64_t failed = verdictCount("connect-failed"); failed > 0) {
-      say(Basis::Observed,
-          fmt::format("connect() failed of {}{}.", plural(failed, "socket", "sockets"),
-                      peersOf("connect-failed")));
-    }
-    if (process_.targets.empty() || process_.targets.front().target == "(no name)") return;
-    const TargetGroup& most = process_.targets.front();
-    say(Basis::Observed, fmt::format("Of what grows the most fds {} of {}: {}.",
-                                     process_.has_ended ? "were" : "are", most.target, most.fds));
-  }
-
-  void unixPeers() {
-    const int64_t count = process_.unix_without_peer;
-    if (count == 0) return;
-    const bool is_one = count == 1;
-    say(Basis::Inferred,
-        fmt::format("{} of {} {} closed: {} connected, and no other socket refers to {} (view "
-                    "unix_without_peer).",
-                    is_one ? "The peer" : "The peers", plural(count, "UNIX socket", "UNIX sockets"),
-                    process_.has_ended ? "had"
-                    : is_one           ? "has"
-                                       : "have",
-                    is_one ? (process_.has_ended ? "it was" : "it is")
-                           : (process_.has_ended ? "they were" : "they are"),
-                    is_one ? "it" : "them"));
-  }
-
-  /// What the kernel says of sockets that no table lists; false if it says nothing.
-  bool told() {
-    std::string states;
-    int64_t count = 0;
-    for (const auto& [state, sockets] : process_.told) {
-      states += fmt::format("{}{} {}", states.empty() ? "" : ", ", sockets, state);
-      count += sockets;
-    }
-    if (count == 0) return false;
-    say(Basis::Observed,
-        fmt::format("{} of its {} fds at the end {} that no table lists, and the kernel itself "
-                    "says of {}: {}{}.",
-                    count, process_.fds_last,
-                    process_.has_ended ? (count == 1 ? "was a socket" : "were sockets")
-                                       : (count == 1 ? "is a socket" : "are sockets"),
-                    count == 1 ? "it" : "them", states,
-                    process_.unread_netns.empty()
-                        ? ""
-                        : "; the tables of their network namespace were not read"));
-    return true;
-  }
-
-  /// Nothing can be seen to outlive its connection for longer than the grace period.
-  bool isShort() const {
-    return process_.seconds * 1000 <= static_cast<double>(report_.grace_ms) &&
-           leaksOf(process_) == 0;
-  }
-
   /// What else is the matter with it: what the verdict and the lines above do not tell.
   void others() {
     static constexpr std::array<std::string_view, 6> kTold = {
@@ -311,63 +159,6 @@ class ProcessStatements {
     if (others.size() > kMaximumOthers)
       text += fmt::format("; and {} more, below", others.size() - kMaximumOthers);
     say(Basis::Observed, "Besides: " + text + ".");
-  }
-
-  /// "; proof: autopsy 120, history 3".
-  std::string proofs() const {
-    std::string text;
-    for (const std::string_view proof : {"autopsy", "history", "single"}) {
-      int64_t count = 0;
-      for (const PeerGroup& group : process_.peers) {
-        if (group.verdict == "outlived" && group.proof == proof) count += group.count;
-      }
-      if (count > 0) text += fmt::format("{} {} {}", text.empty() ? "; proof:" : ",", proof, count);
-    }
-    return text;
-  }
-
-  /// Connections whose peers have not answered for longer than the grace period.
-  int64_t unanswered() const {
-    const Finding* found = finding("unanswered");
-    return found == nullptr ? 0 : static_cast<int64_t>(found->all_rows);
-  }
-
-  /// "is alive", or what is known where peers do not answer.
-  std::string aliveOf(int64_t count) const {
-    if (unanswered() == 0 && cause_ != Cause::UnreadData)
-      return fmt::format("{} alive", isOrWas(count));
-    return fmt::format("{} listed as ESTABLISHED", isOrWas(count));
-  }
-
-  /// ", though the peers of 20 do not answer"
-  std::string unansweredClause(int64_t alive) const {
-    const int64_t count = unanswered();
-    if (count == 0) return {};
-    return fmt::format(", though {} {} not answer",
-                       alive == 1      ? "its peer"
-                       : count == 1    ? "the peer of one"
-                       : count < alive ? fmt::format("the peers of {}", count)
-                                       : "their peers",
-                       process_.has_ended ? "did"
-                       : count == 1       ? "does"
-                                          : "do");
-  }
-
-  /// Where nothing is dead.
-  std::string liveLine(int64_t alive, bool has_others) const {
-    const int64_t fds = alive;
-    alive -= process_.duplicate_fds;
-    const std::string held = alive == fds ? "" : fmt::format(", held by {} fds", fds);
-    if (has_others || verdictCount("unlisted") > 0 || unreadFdsOf(process_) > 0) {
-      return fmt::format("{} {}{}{}{}; no fd is known to have outlived its connection.",
-                         plural(alive, "connection", "connections"), aliveOf(alive), held,
-                         peersOf("connected", "ESTABLISHED"), unansweredClause(alive));
-    }
-    return fmt::format(
-        "{} {}{}{}{}{}; none outlived: no fd {} of a connection that {} gone.",
-        alive == 1 ? "Its only connection" : fmt::format("All its {} connections", alive),
-        aliveOf(alive), held, process_.is_tcp6_only ? ", listed in tcp6 and none in tcp" : "",
-        peersOf("connected", "ESTABLISHED"), unansweredClause(alive), isOrWas(1), isOrWas(1));
   }
 
   // --- inferred ---
@@ -396,8 +187,8 @@ class ProcessStatements {
       say(Basis::Inferred,
           fmt::format("So no fd leak of dead sockets: {} of {} fds {} live clients, too many "
                       "for a limit of {}.",
-                      liveClientsOf(process_), process_.fds_last, isOrWas(liveClientsOf(process_)),
-                      limitOf(process_)));
+                      liveClientsOf(process_), process_.fds_last,
+                      isOrWas(process_, liveClientsOf(process_)), limitOf(process_)));
     } else if (cause_ == Cause::OutlivedFds) {
       say(Basis::Inferred, outlivedConclusion(findingBehind(report_, process_, cause_)));
     } else if (cause_ == Cause::CloseWait && process_.has_ended) {
@@ -504,7 +295,7 @@ class ProcessStatements {
           "Whether the peers have closed, or have only ended their sending and still read.");
     }
     const bool is_single = process_.first_snapshot == process_.last_snapshot;
-    if (verdictCount("outlived") > 0 && isShort() && !is_single) {
+    if (verdictCount("outlived") > 0 && isShorterThanGrace(report_, process_) && !is_single) {
       say(Basis::NotKnown,
           fmt::format("For how long these fds {} outlived their connections: they were recorded "
                       "for {:.{}f} s only, and the grace period is {}.",
@@ -529,7 +320,7 @@ class ProcessStatements {
   /// That a connection is ESTABLISHED does not mean that its peer is there. Said where that
   /// decides.
   void silentPeers() {
-    if (const int64_t count = unanswered(); count > 0) {
+    if (const int64_t count = unansweredOf(report_, process_); count > 0) {
       say(Basis::NotKnown,
           count == 1 ? "Whether the peer that does not answer is still there: its connection is "
                        "ESTABLISHED until the kernel gives up trying."
@@ -581,8 +372,8 @@ class ProcessStatements {
       say(Basis::ToDo, "Record again as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.");
     if (unknownSocketsOf(process_) * 2 > process_.fds_last && !process_.has_ended) {
       say(Basis::ToDo,
-          "Record again without --no-autopsy, as root or with CAP_SYS_PTRACE: then the kernel is "
-          "asked what these sockets were.");
+          "If it was recorded with --no-autopsy, or without root or CAP_SYS_PTRACE, record again "
+          "otherwise: then the kernel is asked what these sockets were.");
     }
     if (sharedFinding() != nullptr) {
       say(Basis::ToDo,

@@ -82,6 +82,11 @@ std::string nameOf(const ProcessReport& process) {
   return fmt::format("{} (pid {})", name.empty() ? "?" : name, process.pid);
 }
 
+std::string_view isOrWas(const ProcessReport& process, int64_t count) {
+  if (process.has_ended) return count == 1 ? "was" : "were";
+  return count == 1 ? "is" : "are";
+}
+
 std::string shortTime(std::string_view time) {
   constexpr size_t kToSeconds = 19;
   if (time.size() <= kToSeconds) return std::string(time);

@@ -28,6 +28,9 @@ std::string grace(const Report& report);
 /// "gateway (pid 4711)".
 std::string nameOf(const ProcessReport& process);
 
+/// "is", "are"; "was", "were" of a process that has ended: nothing of it is any more.
+std::string_view isOrWas(const ProcessReport& process, int64_t count);
+
 /// A time of the report with its seconds cut off: 2026-11-22T08:12:39Z.
 std::string shortTime(std::string_view time);
 
