@@ -1,12 +1,9 @@
 #include "capture/recorder.h"
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <limits>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -28,6 +25,7 @@
 #include "capture/own_limits.h"
 #include "capture/priority.h"
 #include "capture/progress.h"
+#include "capture/recording_info.h"
 #include "capture/schedule.h"
 #include "capture/stop_signals.h"
 #include "schema/command_line/duration.h"
@@ -46,37 +44,6 @@ constexpr uint64_t kSnapshotsBetweenHeads = 360;  // an hour at the interval tha
 constexpr int kMemoryFailures = 3;
 constexpr int kMostMemoryFailures = 96;
 
-/// Who logged in, whatever he became since; empty if nobody did (-1) or the kernel does not tell.
-std::optional<uint32_t> loginUid() {
-  std::ifstream file("/proc/self/loginuid");
-  uint32_t uid = 0;
-  if (!(file >> uid) || uid == std::numeric_limits<uint32_t>::max()) return {};
-  return uid;
-}
-
-RecordingInfo describeRecording(const RecordOptions& options, const ProcSource& source) {
-  RecordingInfo info;
-  info.started_at_ns = readClocks().wall_ns;
-  std::string text;
-  if (ProcSource::read(source.root(), "sys/kernel/random/boot_id", text) == 0) {
-    if (auto boot_id = parseBootId(text)) info.boot_id = std::move(*boot_id);
-  }
-  utsname system{};
-  if (uname(&system) != 0) throw std::system_error(errno, std::generic_category(), "uname");
-  info.host_name = system.nodename;
-  info.kernel_release = system.release;
-  info.machine = system.machine;
-  info.clock_ticks_per_second = sysconf(_SC_CLK_TCK);
-  info.recorder_pid = getpid();
-  info.recorder_uid = getuid();
-  info.interval_ms = options.interval.count();
-  info.options = options.arguments;
-  info.keeps_texts = options.keeps_texts;
-  info.recorder_login_uid = loginUid();
-  info.note = options.note;
-  return info;
-}
-
 /// What a snapshot that could not be stored is missed for.
 const char* reasonOf(StoreFailure why) {
   switch (why) {
@@ -90,12 +57,6 @@ const char* reasonOf(StoreFailure why) {
       break;
   }
   return delay_reason::kInputOutput;
-}
-
-RetentionLimits retentionOf(const RecordOptions& options) {
-  RetentionLimits limits{.max_bytes = options.max_size_bytes};
-  if (options.keep) limits.keep_ns = options.keep->count() * 1'000'000;
-  return limits;
 }
 
 /// Whether an archive that can't be opened for that may be opened later: the host is out of disk,
