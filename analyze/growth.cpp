@@ -10,10 +10,7 @@
 namespace fdmortem {
 namespace {
 
-/// All pairs of so many points are 125,000 slopes.
-constexpr size_t kMaximumPoints = 500;
 constexpr size_t kMinimumPoints = 3;
-/// From fewer points a range says nothing.
 /// A forecast further away than this is none.
 constexpr double kMaximumForecastHours = 24.0 * 365;
 constexpr double kNsPerHour = 3600e9;
@@ -23,8 +20,6 @@ constexpr double kMaximumStretch = 100;
 /// fds by now, for so many times as long as it ever stood still before.
 constexpr double kStillPart = 10;
 constexpr double kVisibleGrowth = 10;
-/// Less than that before is traffic, not a growth.
-constexpr double kMinimumGrowth = 20;
 constexpr double kStillTimes = 2;
 constexpr size_t kMinimumStillPoints = 3;
 /// The level at a time is the median of so many points.
@@ -37,10 +32,10 @@ constexpr std::array<int64_t, 6> kForecastUnitsNs = {
     kMinuteNs, 5 * kMinuteNs, 15 * kMinuteNs, 60 * kMinuteNs, 360 * kMinuteNs, 1440 * kMinuteNs};
 
 std::vector<CountPoint> thinOut(const std::vector<CountPoint>& points) {
-  if (points.size() <= kMaximumPoints) return points;
+  if (points.size() <= kMaximumGrowthPoints) return points;
   std::vector<CountPoint> thinned;
-  for (size_t i = 0; i < kMaximumPoints; ++i) {
-    thinned.push_back(points[i * (points.size() - 1) / (kMaximumPoints - 1)]);
+  for (size_t i = 0; i < kMaximumGrowthPoints; ++i) {
+    thinned.push_back(points[i * (points.size() - 1) / (kMaximumGrowthPoints - 1)]);
   }
   return thinned;
 }
@@ -263,7 +258,8 @@ Forecast forecastExhaustion(const Growth& growth, const Filling& filling) {
   if (filling.has_ended) return refuse("the process ended");
   if (!filling.limit) return refuse("no limit is known");
   if (!growth.per_hour) return refuse(growth.reason);
-  if (growth.points < kMinimumForecastPoints) return refuse("fewer than 5 snapshots");
+  if (growth.points < kMinimumForecastPoints)
+    return refuse(fmt::format("fewer than {} snapshots", kMinimumForecastPoints));
   if (!filling.stopped_at.empty()) return refuse("the growth stopped at " + filling.stopped_at);
   if (growth.high_per_hour <= 0) return refuse("it does not grow");
   if (growth.low_per_hour <= 0) {

@@ -27,6 +27,10 @@ struct Growth {
 
 /// A forecast needs so many.
 inline constexpr size_t kMinimumForecastPoints = 5;
+/// More are thinned out: all pairs of so many are 125,000 slopes.
+inline constexpr size_t kMaximumGrowthPoints = 500;
+/// Less than that is traffic, not a growth.
+inline constexpr double kMinimumGrowth = 20;
 
 /// The median of the slopes between all pairs of at most 500 points (Theil and Sen): a burst or a
 /// few odd points do not move it. The range goes from the 5th to the 95th percentile of the slopes

@@ -15,8 +15,6 @@
 namespace fdmortem {
 namespace {
 
-/// So many snapshots of each process, evenly spread; estimateGrowth() takes no more.
-constexpr int64_t kMaximumPoints = 500;
 constexpr double kNsPerHour = 3600e9;
 /// Of a time in words.
 constexpr size_t kToSeconds = 19;
@@ -69,7 +67,8 @@ std::vector<CountPoint> pointsOf(SQLite::Statement& query, const Counted& counte
   query.bind(1, counted.process);
   const bool is_before = counted.until && *counted.until < since;
   query.bind(2, is_before ? INT64_MAX : counted.until.value_or(INT64_MAX));
-  query.bind(3, kMaximumPoints);
+  // Evenly spread; estimateGrowth() takes no more.
+  query.bind(3, static_cast<int64_t>(kMaximumGrowthPoints));
   query.bind(4, since);
   std::vector<CountPoint> points;
   while (query.executeStep()) {

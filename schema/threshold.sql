@@ -15,5 +15,8 @@
 --                      taken seen_growth since, the limit has stopped the growth, as that of a leak of two fds at once
 --   still_part         of a group of fds: less than one part in so many of its mean growth in the last quarter is
 --                      no growth any more
+--   least_growth       a number of fds that rose by fewer is traffic (kMinimumGrowth of analyze/growth.h)
+--   forecast_snapshots   a forecast takes as many (kMinimumForecastPoints)
 CREATE TABLE threshold AS
-SELECT 80 AS near_limit_percent, 24 AS soon_hours, 8 AS few_fds, 5 AS few_part, 3 AS few_more, 1.5 AS late_factor, 4 AS late_part, 3 AS few_free, 10 AS seen_growth, 10 AS still_part;
+SELECT 80 AS near_limit_percent, 24 AS soon_hours, 8 AS few_fds, 5 AS few_part, 3 AS few_more, 1.5 AS late_factor,
+  4 AS late_part, 3 AS few_free, 10 AS seen_growth, 10 AS still_part, 20 AS least_growth, 5 AS forecast_snapshots;

@@ -23,8 +23,7 @@ WITH start AS (
 ), paced AS (
   SELECT *, (soft_limit - limit_used) / ((fds_last - fds_first) / seconds) AS left_seconds
   FROM seen
-  -- As many as a growth has in growth_shape.
-  WHERE seconds > 0 AND fds_last - fds_first >= 20
+  WHERE seconds > 0 AND fds_last - fds_first >= (SELECT least_growth FROM threshold)
     AND NOT EXISTS (SELECT 1 FROM fd_step x WHERE x.process = seen.process AND x.snapshot > seen.first AND x.change < 0)
 )
 SELECT
@@ -37,13 +36,13 @@ SELECT
       ELSE printf('%d hours', c.left_seconds / 3600 + 1) END) AS title,
   p.pid, p.start_ticks,
   printf('Observed: in %d snapshots since %sZ the number never fell, and %d of %d numbers below the limit are used. Not '
-    || 'known: whether it goes on so: a forecast takes at least 5 snapshots with one limit.', c.snapshots,
-    substr(c.taken_at, 1, 19), c.limit_used, c.soft_limit) AS explanation,
+    || 'known: whether it goes on so: a forecast takes at least %d snapshots with one limit.', c.snapshots,
+    substr(c.taken_at, 1, 19), c.limit_used, c.soft_limit, t.forecast_snapshots) AS explanation,
   'Record longer, or with a shorter --interval, if the process still runs; the kinds and verdicts below say which fds they '
     || 'are.' AS advice,
   printf('SELECT s.id, s.taken_at, c.fds, c.soft_limit FROM fd_count c JOIN snapshot s ON s.id = c.snapshot WHERE c.process '
     || '= %d ORDER BY s.id', c.process) AS evidence
 FROM paced c
+JOIN threshold t
 JOIN processes p USING (process)
-WHERE c.left_seconds <= 3600.0 * (SELECT soon_hours FROM threshold)
-  AND c.snapshots < 5
+WHERE c.left_seconds <= 3600.0 * t.soon_hours AND c.snapshots < t.forecast_snapshots

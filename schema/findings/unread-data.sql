@@ -1,6 +1,7 @@
 -- ESTABLISHED connections whose data the program does not read: a server that hangs looks just like one that has many clients.
 WITH counted AS (
-  SELECT u.process, total(iif(l.local_port IS NULL, -1, 1)) > 0 AS is_accepted, count(DISTINCT u.inode) AS sockets, max(seconds) AS longest, max(unread) AS most, min(unread) AS least
+  SELECT u.process, total(iif(l.local_port IS NULL, -1, 1)) > 0 AS is_accepted, count(DISTINCT u.inode) AS sockets,
+    max(seconds) AS longest, max(unread) AS most, min(unread) AS least
   FROM unread_data u
   LEFT JOIN _socket s ON s.process = u.process AND s.fd = u.fd AND s.inode = u.inode AND s.open_at_end
   LEFT JOIN _listening_port l ON l.netns = s.netns AND l.local_port = s.local_port

@@ -5,7 +5,7 @@ WITH complaint AS (
   FROM mark m
   WHERE m.kind = 'EMFILE' AND m.source IS NOT NULL
     -- Within the recording: a log of another time proves nothing of this one.
-    AND m.at BETWEEN (SELECT min(taken_at) FROM snapshot) AND (SELECT max(taken_at) FROM snapshot)
+    AND m.at >= (SELECT min(taken_at) FROM snapshot) AND m.last_at <= (SELECT max(taken_at) FROM snapshot)
 )
 SELECT
   'warning' AS severity,
@@ -31,5 +31,6 @@ JOIN (
   LIMIT 1
 ) n
 WHERE c.lines > 0 AND NOT EXISTS (SELECT 1 FROM _nearest_limit)
-  -- Its number is limited for each user, and that is another finding.
+  -- inotify_init() gives EMFILE too: fs.inotify.max_user_instances is 128 unless somebody raised it, and others of the
+  -- same user may hold the rest.
   AND NOT EXISTS (SELECT 1 FROM kind_at_end k WHERE k.kind IN ('inotify', 'fanotify') AND k.count >= 100)

@@ -85,7 +85,7 @@ WITH bound AS (
   SELECT s.*, (SELECT fds FROM fd_count c WHERE c.process = s.process AND c.snapshot <= s.middle
                ORDER BY c.snapshot DESC LIMIT 1) AS middle_fds
   FROM span s
-  WHERE snapshots >= 12 AND fds_last - fds_first >= 20
+  WHERE snapshots >= 12 AND fds_last - fds_first >= (SELECT least_growth FROM threshold)
 ), counted AS (
   SELECT h.*,
     max(h.middle_fds, (SELECT max(fds) FROM fd_count c WHERE c.process = h.process

@@ -297,6 +297,20 @@ JOIN snapshot a ON a.id = v.first_snapshot
 JOIN snapshot b ON b.id = v.last_snapshot
 WHERE s.verdict = 'closing' AND s.open_at_end AND s.last_state <> 'CLOSE';
 
+-- The queues of ESTABLISHED connections that are open at the end, as long as they stayed the same.
+--   id, process, pid, start_ticks, fd, inode, local, remote   as in sockets
+--   first, last        the snapshots that list them so while the fd was there
+--   end                the last snapshot with the fd
+--   the rest           as in inet_queue_span
+CREATE VIEW _open_queue AS
+SELECT s.id, s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, s.last_snapshot AS end, q.tx_queue,
+  q.rx_queue, q.retransmits, q.probes, max(q.first_snapshot, s.first_snapshot) AS first, q.last_snapshot AS last
+FROM sockets s
+JOIN netns n ON n.inode = s.netns
+JOIN inet_queue_span q ON q.inode = s.inode AND q.net_table = s.net_table AND q.netns = n.id
+  AND q.first_snapshot <= s.last_snapshot AND q.last_snapshot >= s.first_snapshot
+WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED' AND s.open_at_end;
+
 -- ESTABLISHED connections at the end with data that the program has not read.
 --   process, pid, start_ticks, fd, inode, local, remote
 --   unread             bytes in the last snapshot
@@ -305,14 +319,7 @@ WHERE s.verdict = 'closing' AND s.open_at_end AND s.last_state <> 'CLOSE';
 --   stays              1: for longer than the grace period
 CREATE VIEW unread_data AS
 WITH queue AS (
-  SELECT s.id, s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, s.last_snapshot AS end, q.rx_queue,
-    max(q.first_snapshot, s.first_snapshot) AS first, q.last_snapshot AS last
-  FROM sockets s
-  JOIN netns n ON n.inode = s.netns
-  JOIN inet_queue_span q ON q.inode = s.inode AND q.net_table = s.net_table AND q.netns = n.id
-    AND q.first_snapshot <= s.last_snapshot AND q.last_snapshot >= s.first_snapshot
-  WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED' AND s.open_at_end
-    AND s.inode IN (SELECT inode FROM _busy_inode)
+  SELECT * FROM _open_queue WHERE inode IN (SELECT inode FROM _busy_inode)
 ), stretch AS (
   SELECT *, sum(starts) OVER (PARTITION BY id ORDER BY first) AS number
   FROM (SELECT *, coalesce(rx_queue < lag(rx_queue) OVER w OR first <> 1 + lag(last) OVER w OR lag(rx_queue) OVER w = 0, 1)

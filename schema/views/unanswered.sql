@@ -16,15 +16,7 @@ CREATE UNIQUE INDEX _retried_inode_by_inode ON _retried_inode (inode);
 --   stays              1: for longer than the grace period
 CREATE VIEW unanswered AS
 WITH queue AS (
-  SELECT s.id, s.process, s.pid, s.start_ticks, s.fd, s.inode, s.local, s.remote, s.last_snapshot AS end, q.tx_queue,
-    q.retransmits, q.probes, q.retransmits + q.probes AS tries, max(q.first_snapshot, s.first_snapshot) AS first,
-    q.last_snapshot AS last
-  FROM sockets s
-  JOIN netns n ON n.inode = s.netns
-  JOIN inet_queue_span q ON q.inode = s.inode AND q.net_table = s.net_table AND q.netns = n.id
-    AND q.first_snapshot <= s.last_snapshot AND q.last_snapshot >= s.first_snapshot
-  WHERE s.verdict = 'connected' AND s.last_state = 'ESTABLISHED' AND s.open_at_end
-    AND s.inode IN (SELECT inode FROM _retried_inode)
+  SELECT *, retransmits + probes AS tries FROM _open_queue WHERE inode IN (SELECT inode FROM _retried_inode)
 ), stretch AS (
   SELECT *, sum(starts) OVER (PARTITION BY id ORDER BY first) AS number
   FROM (SELECT *, coalesce(first <> 1 + lag(last) OVER w OR lag(tries) OVER w = 0 OR retransmits < lag(retransmits) OVER w

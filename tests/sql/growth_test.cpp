@@ -1,7 +1,10 @@
 // schema/views/growth.sql.
+#include "analyze/growth.h"
+
 #include <string>
 #include <vector>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "tests/sql/findings.h"
@@ -16,6 +19,13 @@ TEST(GrowthView, HasARowForEachProcessWithFds) {
       "snapshots: R . . .\nprocess a: ok . . .\nprocess b: fail . . .\nfd a/3: p9 . . .\n");
   EXPECT_EQ(timeline.rows("SELECT process, points, per_hour, rate, forecast_reason FROM growth"),
             "1 4 0.0 none no limit is known\n");
+}
+
+/// What SQL and C++ decide by the same number.
+TEST(GrowthView, HasTheNumbersOfTheEstimate) {
+  Timeline timeline("snapshots: R .\nprocess a: ok .\n");
+  EXPECT_EQ(timeline.rows("SELECT least_growth, forecast_snapshots FROM threshold"),
+            fmt::format("{} {}\n", kMinimumGrowth, kMinimumForecastPoints));
 }
 
 TEST(GrowthView, EndsWhereTheLimitWasReached) {
