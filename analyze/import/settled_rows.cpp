@@ -21,7 +21,7 @@ void SettledRows::find(SQLite::Database& analysis) {
   tellProcesses();
   tellTables();
   tellRows();
-  const SettledFds::Names names = this->names(analysis);
+  const SettledFds::Names names = namesIn(analysis);
   settled_.decide(names);
   settled_.store(analysis, names);
 }
@@ -180,7 +180,7 @@ void SettledRows::tell(const ArchiveTable& table, const int64_t* row) {
   }
 }
 
-SettledFds::Names SettledRows::names(SQLite::Database& analysis) const {
+SettledFds::Names SettledRows::namesIn(SQLite::Database& analysis) const {
   SettledFds::Names names;
   names.text = [this](int64_t text) { return printable(references_.texts().at(text)); };
   names.endpoint = [this](int64_t address, int64_t port) {

@@ -85,7 +85,7 @@ class SettledRows {
   int64_t checkValue(const RowReader& rows, const Column& column, int index) const;
   void takeBlock(const ArchiveTable& table, const RowBlock& block);
   void tell(const ArchiveTable& table, const int64_t* row);
-  SettledFds::Names names(SQLite::Database& analysis) const;
+  SettledFds::Names namesIn(SQLite::Database& analysis) const;
   SettledFds::Fate fateOf(const ArchiveTable& table, size_t place) const;
 
   SQLite::Database& archive_;

@@ -68,34 +68,27 @@ std::vector<int64_t> reachedLimits(const Analysis& analysis, int64_t process) {
   return limits;
 }
 
+/// The one number that the query gives for the process.
+int64_t numberOf(const Analysis& analysis, const char* query, int64_t process) {
+  return std::get<int64_t>(analysis.query(query, {process}).rows.at(0).at(0));
+}
+
 /// Connections at a listening port of which nothing tells whether the peers are still there; none
 /// where they are a few.
-int64_t silentConnections(const Analysis& analysis, int64_t process) {
-  const ResultTable rows = analysis.query(
-      "SELECT iif(total(i.fds) >= (SELECT few_fds FROM threshold), sum(i.fds), 0)"
-      " FROM idle_at_end i JOIN process_fds l USING (process)"
-      " JOIN snapshot a ON a.id = i.first_snapshot JOIN snapshot z ON z.id = l.last_snapshot"
-      " JOIN setting g ON g.name = 'grace_ms'"
-      " WHERE i.process = ? AND z.boottime_ns - a.boottime_ns > 1000000 * g.value",
-      {process});
-  return std::get<int64_t>(rows.rows.at(0).at(0));
-}
+constexpr const char* kSilentConnections =
+    "SELECT iif(total(i.fds) >= (SELECT few_fds FROM threshold), sum(i.fds), 0)"
+    " FROM idle_at_end i JOIN process_fds l USING (process)"
+    " JOIN snapshot a ON a.id = i.first_snapshot JOIN snapshot z ON z.id = l.last_snapshot"
+    " JOIN setting g ON g.name = 'grace_ms'"
+    " WHERE i.process = ? AND z.boottime_ns - a.boottime_ns > 1000000 * g.value";
 
 /// How many fds there are beyond one for each ESTABLISHED connection.
-int64_t duplicateFds(const Analysis& analysis, int64_t process) {
-  const ResultTable rows = analysis.query(
-      "SELECT count(*) FROM _duplicate d JOIN _socket s USING (id) WHERE d.process = ? AND "
-      "d.is_spare"
-      " AND s.open_at_end AND s.verdict = 'connected' AND s.last_state = 'ESTABLISHED'",
-      {process});
-  return std::get<int64_t>(rows.rows.at(0).at(0));
-}
+constexpr const char* kDuplicateFds =
+    "SELECT count(*) FROM _duplicate d JOIN _socket s USING (id) WHERE d.process = ? AND d.is_spare"
+    " AND s.open_at_end AND s.verdict = 'connected' AND s.last_state = 'ESTABLISHED'";
 
-int64_t unixWithoutPeer(const Analysis& analysis, int64_t process) {
-  const ResultTable rows = analysis.query(
-      "SELECT count(DISTINCT inode) FROM unix_without_peer WHERE process = ?", {process});
-  return std::get<int64_t>(rows.rows.at(0).at(0));
-}
+constexpr const char* kUnixWithoutPeer =
+    "SELECT count(DISTINCT inode) FROM unix_without_peer WHERE process = ?";
 
 void describeTargets(const Analysis& analysis, int64_t id, ProcessReport& process) {
   // Most processes have nothing that grows, and all of their fds to go through.
@@ -296,9 +289,9 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
   describeParts(analysis, process.process, process);
   process.kinds = namedCounts(analysis, "kind_at_end", "kind", process.process);
   process.verdicts = namedCounts(analysis, "verdict_at_end", "verdict", process.process);
-  process.duplicate_fds = duplicateFds(analysis, process.process);
-  process.unix_without_peer = unixWithoutPeer(analysis, process.process);
-  process.silent_connections = silentConnections(analysis, process.process);
+  process.duplicate_fds = numberOf(analysis, kDuplicateFds, process.process);
+  process.unix_without_peer = numberOf(analysis, kUnixWithoutPeer, process.process);
+  process.silent_connections = numberOf(analysis, kSilentConnections, process.process);
   process.told = namedCounts(
       analysis,
       "(SELECT process, state, count(*) AS count FROM told_socket WHERE open_at_end GROUP BY 1, 2)",
