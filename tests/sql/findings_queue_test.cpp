@@ -6,14 +6,11 @@
 #include <gtest/gtest.h>
 
 #include "tests/sql/findings.h"
+#include "tests/support/contains.h"
 
 namespace fdmortem::test {
 
 namespace {
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 // --- an accept queue without a free fd ---
 

@@ -10,6 +10,7 @@
 #include "analyze/report/render.h"
 #include "analyze/report/words.h"
 #include "tests/analyze/report/example.h"
+#include "tests/support/contains.h"
 
 namespace fdmortem::test {
 
@@ -19,10 +20,6 @@ using Json = nlohmann::json;
 
 ProcessReport leakingProcess() {
   return leakReport().processes.front();
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 // --- text ---
