@@ -125,12 +125,6 @@ TEST(Budgets, AFullDiskEndsNoRecording) {
   actor.hear();
   Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
   recording.awaitSnapshots();
-  const auto awaitLine = [&](const std::string& text) {
-    while (const auto line = recording.process().readErrorLine()) {
-      if (line->find(text) != std::string::npos) return true;
-    }
-    return false;
-  };
   // What is freed by the recorder's own checkpoints is filled again.
   ASSERT_TRUE(waitFor([&] {
     disk.fill();
@@ -139,7 +133,7 @@ TEST(Budgets, AFullDiskEndsNoRecording) {
   }));
   // What is stored is there, and can be read meanwhile.
   disk.empty();
-  ASSERT_TRUE(awaitLine("disk-room"));
+  ASSERT_TRUE(recording.process().awaitErrorLine("disk-room"));
   recording.awaitSnapshots();
   EXPECT_EQ(recording.stop(), 3);
   const std::string& database = recording.file();
@@ -170,14 +164,6 @@ TEST(Budgets, TheEndOfARecordingIsStoredOnAFullDiskToo) {
   expectChecked(recording.file());
 }
 
-/// Reads lines of a recorder until one holds a text.
-bool awaitLine(Recording& recording, const std::string& text) {
-  while (const auto line = recording.process().readErrorLine()) {
-    if (line->find(text) != std::string::npos) return true;
-  }
-  return false;
-}
-
 TEST(Budgets, AReaderOfTheArchiveCostsSnapshotsButNoneThatAreStored) {
   const TemporaryDirectory directory;
   Actor actor(churn);
@@ -190,7 +176,7 @@ TEST(Budgets, AReaderOfTheArchiveCostsSnapshotsButNoneThatAreStored) {
   SQLite::Database reader(recording.file(), SQLite::OPEN_READONLY, 1000);
   reader.exec("BEGIN");
   const int64_t last = reader.execAndGet("SELECT max(id) FROM snapshot").getInt64();
-  ASSERT_TRUE(awaitLine(recording, "while somebody reads the archive"));
+  ASSERT_TRUE(recording.process().awaitErrorLine("while somebody reads the archive"));
   // With the reader still there it hears signals, and has kept what was there.
   EXPECT_EQ(recording.stop(), 3);
   reader.exec("ROLLBACK");
@@ -207,7 +193,7 @@ TEST(Budgets, WhoLocksTheArchiveEndsNoRecording) {
   {
     SQLite::Database other(recording.file(), SQLite::OPEN_READWRITE, 5000);
     other.exec("BEGIN IMMEDIATE");
-    ASSERT_TRUE(awaitLine(recording, "somebody else has locked the archive"));
+    ASSERT_TRUE(recording.process().awaitErrorLine("somebody else has locked the archive"));
   }
   recording.awaitSnapshots(2);
   EXPECT_EQ(recording.stop(), 3);
@@ -225,7 +211,7 @@ TEST(Budgets, ALimitOfTheSizeOfFilesIsLikeAFullDisk) {
     return prlimit(recording.process().pid(), RLIMIT_FSIZE, &limit, nullptr);
   };
   ASSERT_EQ(limitSize(300'000), 0);
-  ASSERT_TRUE(awaitLine(recording, "could not be stored"));
+  ASSERT_TRUE(recording.process().awaitErrorLine("could not be stored"));
   ASSERT_EQ(limitSize(RLIM_INFINITY), 0);
   recording.awaitSnapshots(2);
   EXPECT_EQ(recording.stop(), 3);
@@ -242,7 +228,8 @@ TEST(Budgets, ARecorderThatStartsOnAFullDiskWaits) {
   Actor actor([](Cue& cue) { cue.await(); });
   disk.fill();
   Recording recording(directory.file("f.db"), {"-p", std::to_string(actor.pid())}, "20ms");
-  ASSERT_TRUE(awaitLine(recording, "can't be recorded into now, tries again: No space left"));
+  ASSERT_TRUE(
+      recording.process().awaitErrorLine("can't be recorded into now, tries again: No space left"));
   disk.empty();
   recording.awaitSnapshots(2);
   EXPECT_EQ(recording.stop(), 0);
@@ -253,7 +240,7 @@ TEST(Budgets, ARecorderThatStartsOnAFullDiskWaits) {
   // The same with an archive that is continued, and an end that comes before the room.
   disk.fill();
   Recording second(recording.file(), {"-p", std::to_string(actor.pid())}, "20ms");
-  ASSERT_TRUE(awaitLine(second, "can't be recorded into now, tries again: "));
+  ASSERT_TRUE(second.process().awaitErrorLine("can't be recorded into now, tries again: "));
   EXPECT_EQ(second.stop(), 1);
   disk.empty();
   expectChecked(recording.file());
@@ -276,7 +263,8 @@ TEST(Budgets, AnArchiveThatIsTooLargeIsTrimmedAtTheStart) {
   }
   const int64_t last = queryValue(database, "SELECT max(id) FROM snapshot");
   Recording recording(database, {"-p", std::to_string(actor.pid()), "--max-size", "1M"}, "10ms");
-  ASSERT_TRUE(awaitLine(recording, "larger than --max-size: its oldest snapshots were dropped"));
+  ASSERT_TRUE(recording.process().awaitErrorLine(
+      "larger than --max-size: its oldest snapshots were dropped"));
   for (int i = 0; i < 10; ++i) {
     recording.awaitSnapshots(1);
     ASSERT_LE(bytesIn(directory.path()), uint64_t{1} << 20);
@@ -376,7 +364,7 @@ TEST(Budgets, WhatWasMissedAtTheEndIsCounted) {
   if (actor.ask(18'000) != "ready") GTEST_SKIP() << "needs 18,000 fds";
   Recording recording(directory.file("f.db"),
                       {"-p", std::to_string(actor.pid()), "--max-size", "1M"}, "50ms");
-  ASSERT_TRUE(awaitLine(recording, "does not fit into --max-size"));
+  ASSERT_TRUE(recording.process().awaitErrorLine("does not fit into --max-size"));
   EXPECT_EQ(recording.stop(), 3);
   const Json coverage = query(recording.file(), "SELECT * FROM recording_coverage").at(0);
   EXPECT_GT(coverage.at("missed_at_end"), 0) << coverage;
@@ -406,9 +394,9 @@ TEST(Budgets, RatherMissesASnapshotThanUseMoreMemoryAndIsWellAgainWithLess) {
       "20ms");
   recording.awaitSnapshots(1);
   if (!askBoth(18'000)) GTEST_SKIP() << "needs 18,000 fds";
-  ASSERT_TRUE(awaitLine(recording, "it needs more than --max-memory"));
+  ASSERT_TRUE(recording.process().awaitErrorLine("it needs more than --max-memory"));
   // Two of them it can't have, and from time to time not even one, which is compared with none.
-  ASSERT_TRUE(awaitLine(recording, "begins a new recording"));
+  ASSERT_TRUE(recording.process().awaitErrorLine("begins a new recording"));
   const int64_t before = recording.awaitSnapshots(1);
   ASSERT_TRUE(askBoth(10));
   recording.awaitSnapshots(static_cast<int>(before) + 4);
@@ -500,9 +488,7 @@ TEST(Budgets, BurstsAreDenseAsLongAsTheyMatter) {
   actor.ask(85);
   recording.awaitSnapshots(5);
   actor.ask(10);
-  while (const auto line = recording.process().readErrorLine()) {
-    if (line->find("burst-ended") != std::string::npos) break;
-  }
+  ASSERT_TRUE(recording.process().awaitErrorLine("burst-ended"));
   EXPECT_EQ(recording.stop(), 0);
   const std::string& database = recording.file();
   EXPECT_EQ(queryValue(database, "SELECT count(*) FROM snapshot WHERE is_burst = 0"), 1);
