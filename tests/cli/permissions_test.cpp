@@ -146,18 +146,11 @@ TEST_F(WithoutRights, WhatWasSeenIsNotClosed) {
   ChildProcess recorder({"setpriv", "--reuid", std::to_string(kNobody), "--regid",
                          std::to_string(kNobody), "--clear-groups", directory.file("fdcapture"),
                          "record", "-o", database, "-p", pid, "-i", "50ms", "-v"});
-  const auto await_snapshot = [&](const std::string& what) {
-    while (true) {
-      const auto line = recorder.readErrorLine();
-      if (!line) throw std::runtime_error("no snapshot: " + what);
-      if (line->find(what) != std::string::npos) return;
-    }
-  };
-  await_snapshot(" 0 failures");
+  ASSERT_TRUE(recorder.awaitErrorLine(" 0 failures"));
   actor.ask();
-  await_snapshot(pid + "/fd: list: Permission denied");
-  await_snapshot("snapshot ");
-  await_snapshot("snapshot ");
+  ASSERT_TRUE(recorder.awaitErrorLine(pid + "/fd: list: Permission denied"));
+  ASSERT_TRUE(recorder.awaitErrorLine("snapshot "));
+  ASSERT_TRUE(recorder.awaitErrorLine("snapshot "));
   recorder.signal(SIGTERM);
   EXPECT_EQ(recorder.wait(), 3);
 
@@ -216,18 +209,11 @@ TEST_F(WithoutRights, AProcessThatIsHiddenFromThenOnHasNotEnded) {
                                std::to_string(kNobody) + " --regid " + std::to_string(kNobody) +
                                " --clear-groups '" + directory.file("fdcapture") +
                                "' record -v --progress never -i 100ms -o '" + file + "' " + what});
-    const auto await_line = [&](const std::string& text) {
-      while (true) {
-        const auto line = recorder.readErrorLine();
-        if (!line) throw std::runtime_error("no line: " + text);
-        if (line->find(text) != std::string::npos) return;
-      }
-    };
-    await_line(" 0 failures");
+    ASSERT_TRUE(recorder.awaitErrorLine(" 0 failures"));
     actor.ask();
-    await_line(pid + ": open: Permission denied");
-    await_line("snapshot ");
-    await_line("snapshot ");
+    ASSERT_TRUE(recorder.awaitErrorLine(pid + ": open: Permission denied"));
+    ASSERT_TRUE(recorder.awaitErrorLine("snapshot "));
+    ASSERT_TRUE(recorder.awaitErrorLine("snapshot "));
     recorder.signal(SIGTERM);
     EXPECT_EQ(recorder.wait(), 3);
     const Json sockets = analyze({"sockets", file});

@@ -15,14 +15,11 @@
 
 #include "schema/file_handle.h"
 #include "tests/support/actor.h"
+#include "tests/support/contains.h"
 #include "tests/support/recording.h"
 
 namespace fdmortem::test {
 namespace {
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 class Words : public ::testing::Test {
  protected:

@@ -6,16 +6,87 @@
 #include <gtest/gtest.h>
 
 #include "tests/sql/findings.h"
+#include "tests/support/contains.h"
 
 namespace fdmortem::test {
 
 namespace {
 
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
+// --- an accept queue without a free fd ---
+
+TEST(QueueFindings, ConnectionsThatNobodyCanAccept) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:  R       .     .
+    process a:  ok      .     .
+    limit a:    2/4     .     .
+    fd a/0:     s500    .     .
+    fd a/1:     _       p9    .
+    tcp 500:    LISTEN  .     .
+    queue 500:  _       .     5
+  )"),
+            "accept-queue critical 100\nlimit-reached critical 100\n");
 }
 
-// --- an accept queue without a free fd ---
+TEST(QueueFindings, WhoWaitsInTheAcceptQueue) {
+  const std::string drawing = R"(
+    snapshots:  R       .     .
+    process a:  ok      .     .
+    limit a:    2/2     .     .
+    fd a/0:     s500    .     .
+    fd a/1:     _       p9    .
+    tcp 500 local=0.0.0.0:9091:             LISTEN  .  .
+    queue 500:  _       .     2
+    tcp 0 remote=198.51.100.7:4000:         _       .  EST
+    tcp 0 remote=198.51.100.7:4001:         _       .  EST
+  )";
+  EXPECT_EQ(titleOf(drawing, "accept-queue"),
+            "2 connections wait in the accept queue of 0.0.0.0:9091, and no fd is free");
+  EXPECT_NE(explanationOf(drawing, "accept-queue").find("These came from 198.51.100.7 (2)."),
+            std::string::npos)
+      << explanationOf(drawing, "accept-queue");
+}
+
+TEST(QueueFindings, WhoHasGivenUpInTheAcceptQueue) {
+  const std::string drawing = R"(
+    snapshots:  R       .     .
+    process a:  ok      .     .
+    limit a:    2/2     .     .
+    fd a/0:     s500    .     .
+    fd a/1:     _       s501  .
+    tcp 500 local=0.0.0.0:9091:             LISTEN  .  .
+    tcp 501 local=0.0.0.0:9092:             _  LISTEN  .
+    queue 500:  _       .     1
+    queue 501:  _       .     4
+    tcp 0 local=192.0.2.1:9091 remote=198.51.100.6:4000: _ .   EST
+    tcp 0 local=192.0.2.1:9092 remote=198.51.100.7:4000: _ EST CW
+    tcp 0 local=192.0.2.1:9092 remote=198.51.100.7:4001: _ EST CW
+  )";
+  EXPECT_EQ(titleOf(drawing, "accept-queue"),
+            "4 connections wait in the accept queue of 0.0.0.0:9092, and no fd is free; so do some "
+            "at 1 other listener");
+  const std::string explanation = explanationOf(drawing, "accept-queue");
+  EXPECT_NE(explanation.find("Other listeners: 0.0.0.0:9091 up to 1. Of 5 the table lists 1 in "
+                             "ESTABLISHED and 2 in CLOSE_WAIT, whose clients have given up or "
+                             "ended their side. These came from 198.51.100.7 (2), 198.51.100.6 "
+                             "(1)."),
+            std::string::npos)
+      << explanation;
+  EXPECT_NE(explanation.find("The 2 that no table lists were reset by the client"),
+            std::string::npos)
+      << explanation;
+}
+
+TEST(QueueFindings, AnAcceptQueueWithFreeFdsIsTraffic) {
+  EXPECT_EQ(findingsOf(R"(
+    snapshots:  R       .     .
+    process a:  ok      .     .
+    limit a:    9/9     .     .
+    fd a/3:     s500    .     .
+    tcp 500:    LISTEN  .     .
+    queue 500:  _       .     5
+  )"),
+            "");
+}
 
 TEST(QueueFindings, WhatWaitedUnderALimitThatWasRaisedSinceIsPast) {
   const std::string drawing = R"(
@@ -237,36 +308,6 @@ TEST(HalfClosed, ConnectionsThatAreShutDownAndNotClosed) {
 TEST(HalfClosed, NotForAsLongAsPeersNeed) {
   EXPECT_EQ(findingsOf(clients(8, "EST . FW2 . . .")), "") << "for 30 s only";
   EXPECT_EQ(findingsOf(clients(7, "EST FW2 . . . .")), "") << "only a few";
-}
-
-// --- limits ---
-
-TEST(LimitFindings, EachLimitThatWasReachedIsTold) {
-  const std::string drawing =
-      timeOf(7) + "limit a: 3/9 . 5/9 . . 9/9 .\n" + curve({2, 3, 3, 4, 5, 5, 5});
-  EXPECT_EQ(titleOf(drawing, "limit-reached"),
-            "the limit of 3 open files was reached between 2026-01-01T00:00:00Z and "
-            "2026-01-01T00:00:10Z, one of 5 at 2026-01-01T00:00:40Z");
-  const std::string explanation = explanationOf(drawing, "limit-reached");
-  EXPECT_TRUE(contains(explanation,
-                       "in 1 of the 1 snapshots with a limit of 3 and in 1 of the 3 with one of 5 "
-                       "from snapshot 2 on."))
-      << explanation;
-}
-
-TEST(LimitFindings, OneThatEndedWithFdsToSpareIsInformation) {
-  const std::string ended = "snapshots: R . . .\nprocess a: ok . . -\nlimit a: 10/10 . . .\n";
-  EXPECT_EQ(findingsOf(ended + curve({3, 9, 3, 3})), "limit-reached info 100\n");
-  EXPECT_EQ(findingsOf(ended + curve({3, 3, 9, 9})), "limit-reached warning 100\n");
-  EXPECT_EQ(findingsOf(timeOf(4) + limitOf("10/10", 4) + curve({3, 9, 3, 3})),
-            "limit-reached warning 100\n")
-      << "it can come back";
-}
-
-TEST(LimitFindings, HowManyTimesItWasReached) {
-  EXPECT_EQ(titleOf(timeOf(7) + limitOf("8/8", 7) + curve({7, 8, 7, 8, 8, 7, 7}), "limit-reached"),
-            "the limit of 8 open files was reached between 2026-01-01T00:00:00Z and "
-            "2026-01-01T00:00:10Z, and again, 2 times in all, at last at 2026-01-01T00:00:40Z");
 }
 
 }  // namespace

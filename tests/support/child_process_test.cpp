@@ -35,6 +35,15 @@ TEST(ChildProcess, ReadsLines) {
   EXPECT_EQ(process.readLine(), std::nullopt);
 }
 
+TEST(ChildProcess, AwaitsALineOfItsErrors) {
+  ChildProcess process({"sh", "-c", "echo one >&2; echo two words >&2; echo three >&2; read word"});
+  EXPECT_TRUE(process.awaitErrorLine("word"));
+  EXPECT_EQ(process.readErrorLine(), "three");
+  EXPECT_FALSE(process.awaitErrorLine("one", milliseconds(1)));
+  process.closeInput();
+  EXPECT_FALSE(process.awaitErrorLine("one"));
+}
+
 TEST(ChildProcess, IsKilledAndReapedWhenItGoes) {
   pid_t pid = 0;
   {

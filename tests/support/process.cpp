@@ -224,6 +224,14 @@ std::optional<std::string> ChildProcess::readErrorLine(milliseconds deadline) {
   return nextLine(errors_, deadline);
 }
 
+bool ChildProcess::awaitErrorLine(std::string_view text, milliseconds deadline) {
+  const auto end = Clock::now() + deadline;
+  while (const auto line = readErrorLine(std::chrono::ceil<milliseconds>(end - Clock::now()))) {
+    if (line->find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
 std::optional<std::string> ChildProcess::nextLine(Stream& stream, milliseconds deadline) {
   const auto end = Clock::now() + deadline;
   while (true) {

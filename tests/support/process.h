@@ -36,7 +36,7 @@ struct SpawnOptions {
 /// It has no signals blocked or ignored, no other descriptors than the three, and is killed when
 /// the thread that started it ends. Not to be used by two threads at once. A process that writes
 /// more than a pipe holds (1 MiB at best) goes on only while the test is in one of write(),
-/// readLine(), readErrorLine() and wait().
+/// readLine(), readErrorLine(), awaitErrorLine() and wait().
 class ChildProcess {
  public:
   /// Starts argv[0], looked up in PATH if it has no slash. Throws std::system_error when that
@@ -61,6 +61,9 @@ class ChildProcess {
   /// be none: a last line without newline is given as it is.
   std::optional<std::string> readLine(std::chrono::milliseconds deadline = kDeadline);
   std::optional<std::string> readErrorLine(std::chrono::milliseconds deadline = kDeadline);
+  /// Reads lines of stderr up to the first that holds `text`. False: none came in time, or there
+  /// will be none.
+  bool awaitErrorLine(std::string_view text, std::chrono::milliseconds deadline = kDeadline);
 
   /// Sends a signal; nothing happens once it was reaped.
   void signal(int number) const;

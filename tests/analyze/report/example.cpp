@@ -7,6 +7,8 @@ namespace {
 constexpr int64_t kStartNs = 1'767'225'600'000'000'000;  // 2026-01-01T00:00:00Z
 constexpr int64_t kMinuteNs = 60'000'000'000;
 
+}  // namespace
+
 ProcessReport leakingProcess() {
   ProcessReport process{.database = "leak.db",
                         .process = 3,
@@ -90,8 +92,6 @@ ProcessReport leakingProcess() {
   process.lifetimes_total = 50;
   return process;
 }
-
-}  // namespace
 
 Report leakReport() {
   Report report;

@@ -1,4 +1,4 @@
-// Reports for the tests of their formats.
+// Reports for the tests of what they say and of their formats.
 #pragma once
 
 #include <string>
@@ -12,5 +12,8 @@ Report leakReport();
 
 /// The same with this text wherever a name from outside can be.
 Report reportWith(const std::string& text);
+
+/// The only process of leakReport().
+ProcessReport leakingProcess();
 
 }  // namespace fdmortem::test

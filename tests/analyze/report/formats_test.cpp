@@ -17,6 +17,7 @@
 #include "analyze/report/svg_plot.h"
 #include "schema/sha256.h"
 #include "tests/analyze/report/example.h"
+#include "tests/support/contains.h"
 
 namespace fdmortem::test {
 
@@ -27,10 +28,6 @@ using Json = nlohmann::json;
 constexpr const char* kHostile =
     "\"'><script>alert(1)</script>\n<b>|`*[x](http://evil.example)@all\x1b[31m\xff\xe2\x80\xae&amp;"
     "$(reboot)<!--";
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 size_t countOf(const std::string& text, std::string_view part) {
   size_t count = 0;

@@ -10,10 +10,6 @@
 namespace fdmortem::test {
 namespace {
 
-ProcessReport leakingProcess() {
-  return leakReport().processes.front();
-}
-
 TEST(SortReport, TheWorstFirst) {
   Report report = leakReport();
   const auto of = [](const char* id, const char* severity, int64_t place) {
