@@ -151,7 +151,7 @@ TEST(ReportText, ManySocketsOfWhichNothingIsKnownAreNoAllClear) {
       text.starts_with("Verdict    what 40 of the 70 fds of gateway (pid 4711) are is not "
                        "known: no table lists these sockets"))
       << text;
-  EXPECT_TRUE(contains(text, "To do      Record again without --no-autopsy")) << text;
+  EXPECT_TRUE(contains(text, "To do      If it was recorded with --no-autopsy")) << text;
 }
 
 TEST(ReportText, OneSocketIsSaidOfInTheSingular) {
