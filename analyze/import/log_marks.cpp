@@ -150,6 +150,28 @@ std::optional<Found> monthDay(std::string_view text) {
   return found;
 }
 
+/// `Nov 22, 2026 9:47:05 AM`: the first line of two that java.util.logging's SimpleFormatter
+/// writes.
+std::optional<Found> javaUtilTime(std::string_view text) {
+  TimeScanner scanner(text);
+  Found found;
+  CivilTime& time = found.time;
+  if (!monthName(scanner, text, time.month) || !scanner.literal(' ') ||
+      !scanner.digits(2, time.day) || !scanner.literal(',') || !scanner.literal(' ') ||
+      !scanner.digits(4, time.year) || !scanner.literal(' ')) {
+    return {};
+  }
+  if (!(scanner.digits(2, time.hour) || scanner.digits(1, time.hour)) || !scanner.literal(':') ||
+      !scanner.digits(2, time.minute) || !scanner.literal(':') || !scanner.digits(2, time.second) ||
+      !scanner.literal(' ')) {
+    return {};
+  }
+  const char half = scanner.anyOf("AP");
+  if (half == '\0' || !scanner.literal('M') || time.hour < 1 || time.hour > 12) return {};
+  time.hour = time.hour % 12 + (half == 'P' ? 12 : 0);
+  return found;
+}
+
 /// glog: `E1122 09:47:05.123456`, `E20261122 09:47:05.123456`.
 std::optional<Found> glogTime(std::string_view text) {
   TimeScanner scanner(text);
@@ -231,7 +253,7 @@ std::optional<Found> firstTime(std::string_view text) {
     const std::string_view rest = text.substr(at);
     const bool is_digit = rest[0] >= '0' && rest[0] <= '9';
     auto found = is_digit ? isoTime(rest) : monthDay(rest);
-    if (!found && is_digit) found = dayMonthYear(rest);
+    if (!found) found = is_digit ? dayMonthYear(rest) : javaUtilTime(rest);
     if (found) return found;
   }
   return {};
@@ -284,11 +306,19 @@ std::string jsonText(const nlohmann::json& object) {
   return text;
 }
 
-/// A line that goes on with the entry above it: of a stack trace.
-bool isContinuation(std::string_view line) {
+/// `SEVERE: Socket accept failed`: the second line of java.util.logging.
+bool isJavaUtilMessage(std::string_view line) {
+  const std::string_view level = line.substr(0, line.find(": "));
+  return level == "SEVERE" || level == "WARNING" || level == "INFO" || level == "CONFIG" ||
+         level == "FINE" || level == "FINER" || level == "FINEST";
+}
+
+/// A line that goes on with the entry that began with the line `entry`: of a stack trace.
+bool isContinuation(std::string_view line, std::string_view entry) {
   if (line.empty()) return true;
   if (line[0] == ' ' || line[0] == '\t') return true;
   if (line.starts_with("Caused by:") || line.starts_with("Traceback ")) return true;
+  if (isJavaUtilMessage(line) && javaUtilTime(entry)) return true;
   // `java.io.IOException: Too many open files`, `OSError: [Errno 24] Too many open files`
   const std::string_view word = line.substr(0, line.find_first_of(": "));
   return word.size() < line.size() && (word.ends_with("Exception") || word.ends_with("Error"));
@@ -364,7 +394,7 @@ std::optional<LogScanner::Time> LogScanner::timeOf(std::string_view line) const 
 /// The time of a line, or of the entry that it is a part of.
 std::optional<LogScanner::Time> LogScanner::timeOfEntry(std::string_view line) const {
   if (const auto time = timeOf(line)) return time;
-  if (isContinuation(line) && !entry_.empty()) return timeOf(entry_);
+  if (!entry_.empty() && isContinuation(line, entry_)) return timeOf(entry_);
   return {};
 }
 
@@ -396,7 +426,7 @@ void LogScanner::line(std::string_view text) {
         is_export ? std::optional(Time{*export_time_ns_, true, true}) : timeOfEntry(text);
     time ? add(*time, *kind, message) : void(++result_.without_time);
   }
-  if (!isContinuation(text)) entry_ = text.substr(0, kTimeWithin);
+  if (!isContinuation(text, entry_)) entry_ = text.substr(0, kTimeWithin);
 }
 
 void LogScanner::add(const Time& time, MarkKind kind, std::string_view text) {

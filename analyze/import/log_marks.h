@@ -50,10 +50,11 @@ struct LogMarks {
 };
 
 /// Reads a log line by line. Known are ISO 8601 and its relatives, the Go log package, logfmt and
-/// slog, JSON lines, glog, syslog, nginx, Apache and Tomcat, Java's (a stack trace has the time of
-/// the line above it), and what journalctl -o short, short-iso, short-unix, export and json give.
-/// Lines of the same second and kind become one mark; of the same minute, hour or day if there are
-/// very many. So the memory that it takes is bounded, whatever the log holds.
+/// slog, JSON lines, glog, syslog, nginx, Apache and Tomcat, Java's (a stack trace, or
+/// the message of java.util.logging, has the time of the line above it), and what journalctl -o
+/// short, short-iso, short-unix, export and json give. Lines of the same second and kind become one
+/// mark; of the same minute, hour or day if there are very many. So the memory that it takes is
+/// bounded, whatever the log holds.
 class LogScanner {
  public:
   explicit LogScanner(const LogContext& context) : context_(context) {}

@@ -126,6 +126,16 @@ INSTANTIATE_TEST_SUITE_P(
              "java.io.IOException: Too many open files\n"
              "\tat java.base/sun.nio.ch.Net.accept(Native Method)",
              kMilliseconds, false},
+        Line{"java_util_logging",
+             "Nov 22, 2026 9:47:05 AM org.apache.tomcat.util.net.Acceptor run\n"
+             "SEVERE: It did not work\n"
+             "java.net.SocketException: Too many open files (Accept failed)\n"
+             "\tat java.base/java.net.PlainSocketImpl.accept(PlainSocketImpl.java)",
+             kSeconds, false},
+        Line{"java_util_logging_message",
+             "Nov 22, 2026 9:47:05 AM org.example.Server accept\n"
+             "WARNING: Too many open files",
+             kSeconds, false},
         Line{"python_logging",
              "2026-11-22 09:47:05,123 ERROR OSError: [Errno 24] Too many open "
              "files: '/x'",
@@ -223,6 +233,23 @@ TEST(LogMarks, ALineOfItsOwnHasNotTheTimeOfAnother) {
       "accept: too many open files\n");
   EXPECT_TRUE(marks.marks.empty());
   EXPECT_EQ(marks.without_time, 1);
+}
+
+TEST(LogMarks, TheTwelveHoursOfJavaUtilLogging) {
+  const auto time_of = [](const std::string& time) {
+    return marksOf("Nov 22, 2026 " + time + " a.B run\nSEVERE: too many open files\n");
+  };
+  EXPECT_EQ(time_of("12:00:01 AM"), "2026-11-22T00:00:01.000Z EMFILE 1\n");
+  EXPECT_EQ(time_of("12:00:01 PM"), "2026-11-22T12:00:01.000Z EMFILE 1\n");
+  EXPECT_EQ(time_of("11:59:59 PM"), "2026-11-22T23:59:59.000Z EMFILE 1\n");
+  for (const char* wrong : {"13:00:01 PM", "0:00:01 AM", "1:00:01", "1:00:01 XM", "1:60:01 AM"})
+    EXPECT_EQ(time_of(wrong), "") << wrong;
+}
+
+// Only the line below such a time is its message.
+TEST(LogMarks, ALevelAloneHasNotTheTimeOfAnotherLine) {
+  EXPECT_EQ(marksOf("2026-11-22T09:47:05Z started\nWARNING: too many open files\n"), "");
+  EXPECT_EQ(marksOf("Nov 22, 2026 9:47:05 AM a.B run\nINFO: started\ntoo many open files\n"), "");
 }
 
 TEST(LogMarks, AnotherZone) {
