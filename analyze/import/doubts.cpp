@@ -25,6 +25,16 @@ std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& dat
         "a "
         "whole copy)");
   }
+  SQLite::Statement hosts(
+      database,
+      "SELECT group_concat(host_name, ', ') FROM (SELECT host_name FROM recording"
+      " GROUP BY host_name ORDER BY min(id)) HAVING count(*) > 1");
+  if (hosts.executeStep()) {
+    doubts.push_back(
+        fmt::format("its recordings are of hosts with different names ({}): it was continued on "
+                    "another host, or its host was renamed",
+                    hosts.getColumn(0).getString()));
+  }
   // Of a copy of an earlier part of the time the end was left out; recorder_note says so.
   SQLite::Statement open_ended(
       database,

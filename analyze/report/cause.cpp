@@ -14,7 +14,7 @@ namespace {
 /// "gateway (pid 4711)", and on which host where there can be several.
 std::string who(const Report& report, const ProcessReport& process) {
   return report.databases.size() > 1
-             ? fmt::format("{} on {}", nameOf(process), hostOf(report, process.database))
+             ? fmt::format("{} on {}", nameOf(process), hostOf(report, process))
              : nameOf(process);
 }
 

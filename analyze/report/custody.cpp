@@ -78,6 +78,22 @@ std::string whoAndWhen(const RecordingRow& row) {
   return text + ".";
 }
 
+std::string whereItWas(const RecordingRow& row) {
+  return fmt::format("Host {}, kernel {}, boot {}.", row["host_name"].value_or("-"),
+                     row["kernel_release"].value_or("-"), row["boot_id"].value_or("unknown"));
+}
+
+/// Of all recordings, if it is the same; else each says it.
+std::optional<std::string> commonPlace(const Report& report, const DatabaseReport& database) {
+  std::optional<std::string> common;
+  for (const auto& values : database.recordings) {
+    const std::string place = whereItWas(RecordingRow(report.recording_columns, values));
+    if (common && *common != place) return {};
+    common = place;
+  }
+  return common;
+}
+
 std::string howItWasMade(const RecordingRow& row) {
   std::string text = row["keeps_texts"] == "0" ? "The texts as they were read were not kept"
                                                : "The texts as they were read are in it";
@@ -90,15 +106,14 @@ std::string howItWasMade(const RecordingRow& row) {
 
 std::vector<std::string> custodyOf(const Report& report, const DatabaseReport& database) {
   std::vector<std::string> lines;
-  if (database.recordings.empty()) {
+  if (database.recordings.empty())
     lines.emplace_back("No recording is in it, so the host is not known.");
-  } else {
-    lines.push_back(fmt::format("Host {}, kernel {}, boot {}.", database.host, database.kernel,
-                                database.boot_id.value_or("unknown")));
-  }
+  const auto place = commonPlace(report, database);
+  if (place) lines.push_back(*place);
   for (const auto& values : database.recordings) {
     const RecordingRow row(report.recording_columns, values);
     lines.push_back(whoAndWhen(row));
+    if (!place) lines.push_back(whereItWas(row));
     if (const auto options = row["options"]) lines.push_back("Command: " + commandLine(*options));
     lines.push_back(howItWasMade(row));
     if (const auto note = row["note"]) lines.push_back("Note: " + *note);

@@ -94,7 +94,7 @@ class HtmlReport {
   std::string linkText(size_t place) const {
     const ProcessReport& process = report_.processes[place];
     return report_.databases.size() > 1
-               ? fmt::format("{} on {}", nameOf(process), hostOf(report_, process.database))
+               ? fmt::format("{} on {}", nameOf(process), hostOf(report_, process))
                : nameOf(process);
   }
 
@@ -175,7 +175,7 @@ class HtmlReport {
       const ProcessReport& process = report_.processes[place];
       const std::string heading =
           fmt::format("<h2 id=\"process-{}\">{} on {}</h2>", place, htmlText(nameOf(process)),
-                      htmlText(hostOf(report_, process.database)));
+                      htmlText(hostOf(report_, process)));
       add("<section aria-labelledby=\"process-{}\">\n", place);
       if (shown++ < kOpenProcesses) {
         html_ += heading + "\n";

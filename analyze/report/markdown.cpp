@@ -123,7 +123,7 @@ class MarkdownReport {
 
   void processSection(const ProcessReport& process) {
     line(fmt::format("## {} on {}", markdownText(nameOf(process)),
-                     markdownText(hostOf(report_, process.database))));
+                     markdownText(hostOf(report_, process))));
     ResultTable facts{.columns = {"", ""}, .rows = {}};
     const auto fact = [&](const char* name, std::string value) {
       facts.rows.push_back({std::string(name), std::move(value)});

@@ -310,6 +310,7 @@ void describeFds(const Analysis& analysis, const Row& row, ProcessReport& proces
 
 ProcessReport describeProcess(const Analysis& analysis, const Row& row) {
   ProcessReport process{.database = printable(analysis.path()),
+                        .host = row.text("host_name"),
                         .process = row.integer("process"),
                         .pid = row.integer("pid"),
                         .start_ticks = row.integer("start_ticks"),
@@ -346,11 +347,11 @@ std::vector<ProcessReport> describeProcesses(const Analysis& analysis,
       "   (z.boottime_ns - a.boottime_ns) / 1e9 AS seconds, reached.taken_at AS limit_reached_at,"
       "   since.taken_at AS growth_since, l.pressure, l.place AS pressure_place,"
       "   before.taken_at AS limit_before_at, u.reason AS unread_reason, u.is_refused,"
-      "   i.tcp = 0 AND i.tcp6 > 0 AS is_tcp6_only"
+      "   i.tcp = 0 AND i.tcp6 > 0 AS is_tcp6_only, r.host_name"
       " FROM processes p LEFT JOIN process_fds f USING (process) LEFT JOIN growth g USING (process)"
       " LEFT JOIN unread_reason u USING (process) LEFT JOIN listed_in i USING (process)"
       " JOIN snapshot first ON first.id = p.first_snapshot"
-      " JOIN snapshot last ON last.id = p.last_snapshot"
+      " JOIN snapshot last ON last.id = p.last_snapshot JOIN recording r ON r.id = last.recording"
       " LEFT JOIN snapshot a ON a.id = f.first_snapshot LEFT JOIN snapshot z ON z.id ="
       " f.last_snapshot LEFT JOIN snapshot peak ON peak.id = f.peak_snapshot"
       " LEFT JOIN snapshot reached ON reached.id = f.limit_reached"

@@ -17,6 +17,7 @@ namespace fdmortem {
 struct DatabaseReport {
   std::string path;
   std::string sha256;
+  /// Of the last recording in it:
   std::string host;
   std::optional<std::string> boot_id;
   std::string kernel;
@@ -120,6 +121,7 @@ constexpr int64_t kNoPressure = 4;
 
 struct ProcessReport {
   std::string database;
+  std::string host;     ///< on which it was recorded
   int64_t process = 0;  ///< `process` in the views, for queries
   int64_t pid = 0;
   int64_t start_ticks = 0;

@@ -71,8 +71,7 @@ class ProcessStatements {
   // --- observed ---
 
   void numbers() {
-    const std::string who =
-        fmt::format("{} on {}", nameOf(process_), hostOf(report_, process_.database));
+    const std::string who = fmt::format("{} on {}", nameOf(process_), hostOf(report_, process_));
     if (!process_.has_fds) {
       say(Basis::Observed, fmt::format("{} was there from {} to {}; its fds could not be read in "
                                        "any of its snapshots{}.",

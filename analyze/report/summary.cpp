@@ -183,7 +183,7 @@ void addOthers(const Report& report, std::vector<Statement>& statements) {
     }
     ++shown;
     statements.push_back({Basis::Observed, fmt::format("Also {} on {}: {}.", nameOf(process),
-                                                       hostOf(report, process.database), text)});
+                                                       hostOf(report, process), text)});
   }
   if (pressed_count > kMaximumPressed)
     pressed += fmt::format(" and {} more", pressed_count - kMaximumPressed);

@@ -369,9 +369,8 @@ ReportTable overviewTable(const Report& report, size_t maximum_rows) {
     };
     table.rows.rows.push_back(
         {worst == nullptr ? "-" : worst->severity, worst == nullptr ? "-" : worst->id,
-         process.name.empty() ? process.comm : process.name, process.pid,
-         hostOf(report, process.database), fds(process.fds_first), fds(process.fds_last),
-         valueOf(process.soft_limit),
+         process.name.empty() ? process.comm : process.name, process.pid, hostOf(report, process),
+         fds(process.fds_first), fds(process.fds_last), valueOf(process.soft_limit),
          process.has_fds ? knownOf(establishedOf(process), unreadFdsOf(process)) : Value(),
          verdict("outlived"), verdict("peer-closed"),
          std::string(process.has_ended ? "yes" : "no")});

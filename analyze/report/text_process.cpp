@@ -113,7 +113,7 @@ void marks(const Report& report, const ProcessReport& process, TextWriter& write
 }  // namespace
 
 void writeProcess(const Report& report, const ProcessReport& process, TextWriter& writer) {
-  writer.heading(fmt::format("{} on {}", nameOf(process), hostOf(report, process.database)));
+  writer.heading(fmt::format("{} on {}", nameOf(process), hostOf(report, process)));
   if (process.exe) writer.labelled("program", *process.exe, kLabelColumn);
   if (process.cmdline) writer.labelled("command", shortened(*process.cmdline), kLabelColumn);
   for (const auto& [name, value] : processFacts(process))

@@ -231,14 +231,24 @@ std::string coverageLine(const Report& report) {
                      is_estimate ? "about " : "", missed, late);
 }
 
+namespace {
+
+/// Two archives can be of one host, and two hosts can have one name.
+std::string withDatabase(const Report& report, const std::string& host, std::string_view database) {
+  return report.databases.size() == 1 ? host : fmt::format("{} ({})", host, database);
+}
+
+}  // namespace
+
 std::string hostOf(const Report& report, std::string_view database) {
   for (const DatabaseReport& entry : report.databases) {
-    if (entry.path != database) continue;
-    // Two archives can be of one host, and two hosts can have one name.
-    return report.databases.size() == 1 ? entry.host
-                                        : fmt::format("{} ({})", entry.host, entry.path);
+    if (entry.path == database) return withDatabase(report, entry.host, database);
   }
   return "?";
+}
+
+std::string hostOf(const Report& report, const ProcessReport& process) {
+  return withDatabase(report, process.host, process.database);
 }
 
 std::string hostNames(const Report& report) {

@@ -74,6 +74,10 @@ std::string withPath(const Report& report, const std::string& database, const st
 /// The host that a database is of; of several databases with the name of the file.
 std::string hostOf(const Report& report, std::string_view database);
 
+/// The host that a process was recorded on, in the same way: an archive can have been continued on
+/// another one.
+std::string hostOf(const Report& report, const ProcessReport& process);
+
 /// The names of all hosts, each once: "web10, web1".
 std::string hostNames(const Report& report);
 

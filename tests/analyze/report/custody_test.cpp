@@ -1,12 +1,14 @@
 // Where a report says that its archive comes from.
 #include "analyze/report/custody.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "analyze/report/words.h"
 #include "capture/archive/writer.h"
 #include "tests/support/snapshots.h"
 #include "tests/support/temporary_directory.h"
@@ -15,11 +17,11 @@ namespace fdmortem::test {
 
 namespace {
 
-/// The lines on a recording that was begun like this.
-std::vector<std::string> custodyOfRecording(const RecordingInfo& info) {
+/// A report on an archive of these recordings, of one snapshot each.
+Report reportOn(const std::vector<RecordingInfo>& recordings) {
   const TemporaryDirectory folder;
   const std::string path = folder.file("a.db");
-  {
+  for (const RecordingInfo& info : recordings) {
     ArchiveWriter writer(path);
     writer.beginRecording(info);
     const Snapshot snapshot = snapshotOf({processWith({})});
@@ -28,6 +30,12 @@ std::vector<std::string> custodyOfRecording(const RecordingInfo& info) {
   }
   Report report;
   addToReport(Analysis(path, {}), {}, report);
+  return report;
+}
+
+/// The lines on a recording that was begun like this.
+std::vector<std::string> custodyOfRecording(const RecordingInfo& info) {
+  const Report report = reportOn({info});
   return custodyOf(report, report.databases.at(0));
 }
 
@@ -47,6 +55,32 @@ TEST(ReportCustody, WhoRecorded) {
   // A service, or a kernel that does not tell.
   info.recorder_login_uid.reset();
   EXPECT_TRUE(custodyOfRecording(info).at(1).ends_with(" with uid 0, login not known."));
+}
+
+TEST(ReportCustody, AnArchiveThatWasContinuedOnAnotherHost) {
+  const RecordingInfo first{
+      .boot_id = "b1", .host_name = "web1", .machine = "x86_64", .options = {}};
+  RecordingInfo second = first;
+  second.host_name = "web2";
+  second.boot_id = "b2";
+  const Report report = reportOn({first, second});
+  const DatabaseReport& database = report.databases.at(0);
+  const auto lines = custodyOf(report, database);
+  EXPECT_TRUE(lines.at(0).starts_with("Recording 1: ")) << lines.at(0);
+  EXPECT_TRUE(lines.at(1).starts_with("Host web1, ")) << lines.at(1);
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
+                          [](const std::string& line) { return line.starts_with("Host "); }),
+            2);
+  ASSERT_EQ(report.processes.size(), 2U);
+  EXPECT_EQ(hostOf(report, report.processes[0]), "web1");
+  EXPECT_EQ(hostOf(report, report.processes[1]), "web2");
+  ASSERT_FALSE(database.doubts.empty());
+  EXPECT_EQ(database.doubts[0],
+            "its recordings are of hosts with different names (web1, web2): it was continued on "
+            "another host, or its host was renamed");
+  // After a restart of the host its name is the same, and so is what is said of all of it.
+  second.host_name = "web1";
+  EXPECT_TRUE(reportOn({first, second}).databases.at(0).doubts.empty());
 }
 
 TEST(ReportCustody, TheCommandIsOneThatAShellTakes) {

@@ -1,5 +1,7 @@
 #include "tests/analyze/report/example.h"
 
+#include <algorithm>
+
 namespace fdmortem::test {
 
 namespace {
@@ -11,6 +13,7 @@ constexpr int64_t kMinuteNs = 60'000'000'000;
 
 ProcessReport leakingProcess() {
   ProcessReport process{.database = "leak.db",
+                        .host = "host-1",
                         .process = 3,
                         .pid = 4711,
                         .start_ticks = 99,
@@ -108,18 +111,22 @@ Report leakReport() {
                               "redacted",
                               "first_snapshot",
                               "last_snapshot",
+                              "host_name",
+                              "kernel_release",
+                              "boot_id",
                               "note"};
-  report.databases = {{.path = "leak.db",
-                       .sha256 = std::string(64, 'a'),
-                       .host = "host-1",
-                       .boot_id = "boot",
-                       .kernel = "6.18",
-                       .head = std::string(64, 'c'),
-                       .recordings = {{int64_t{1}, "2026-01-01T00:00:00.000Z", Value(), Value(),
-                                       int64_t{10'000}, "0.1.0", int64_t{0}, int64_t{1000},
-                                       R"(["record","-o","/var/lib/leak db","--all"])", int64_t{1},
-                                       "paths", int64_t{1}, int64_t{7}, "after the alarm"}},
-                       .doubts = {"recording 1 has no end"}}};
+  report.databases = {
+      {.path = "leak.db",
+       .sha256 = std::string(64, 'a'),
+       .host = "host-1",
+       .boot_id = "boot",
+       .kernel = "6.18",
+       .head = std::string(64, 'c'),
+       .recordings = {{int64_t{1}, "2026-01-01T00:00:00.000Z", Value(), Value(), int64_t{10'000},
+                       "0.1.0", int64_t{0}, int64_t{1000},
+                       R"(["record","-o","/var/lib/leak db","--all"])", int64_t{1}, "paths",
+                       int64_t{1}, int64_t{7}, "host-1", "6.18", "boot", "after the alarm"}},
+       .doubts = {"recording 1 has no end"}}};
   report.coverage = {{.database = "leak.db",
                       .snapshots = 360,
                       .missed = 2,
@@ -163,11 +170,12 @@ Report reportWith(const std::string& text) {
   for (DatabaseReport& database : report.databases) {
     database.host = database.kernel = text;
     database.doubts = {text};
-    database.recordings[0].back() = text;
+    std::vector<Value>& recording = database.recordings[0];
+    std::fill(recording.end() - 4, recording.end(), text);  // from host_name on
   }
   report.coverage[0].unreadable.rows = {{text, text, int64_t{13}}};
   ProcessReport& process = report.processes[0];
-  process.comm = process.name = text;
+  process.comm = process.name = process.host = text;
   process.exe = process.cmdline = text;
   process.kinds.emplace_back(text, 1);
   process.targets[0].target = process.targets[0].name = text;
