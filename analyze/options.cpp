@@ -375,6 +375,8 @@ void addShow(CLI::App& app, Parsed& parsed) {
   show->add_flag("--again", options.is_second, "Of tcp and tcp6 what the second look read");
   show->add_option("-o,--output", options.output, "Into this file instead of stdout")
       ->type_name("FILE");
+  show->add_flag("--salvage", options.is_salvage,
+                 "Of a damaged archive the texts that can be read");
   addLimits(*show, parsed);
   show->footer(
       "Examples:\n"

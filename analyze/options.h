@@ -74,6 +74,7 @@ struct ShowOptions {
   bool is_second = false;  ///< of a TCP table the second reading
   std::string output;      ///< a file; empty: stdout
   LimitOptions limits;
+  bool is_salvage = false;  ///< of a damaged archive the texts that can be read
 };
 
 struct ExportOptions {

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "analyze/import/limits.h"
 #include "schema/evidence/digest.h"
 
 namespace fdmortem {
@@ -15,13 +16,34 @@ std::string_view bytesOfColumn(const SQLite::Column& column) {
 
 }  // namespace
 
-TextReader::TextReader(SQLite::Database& archive)
+TextReader::TextReader(SQLite::Database& archive, TextRows rows)
     : row_(archive, "SELECT base, size, digest, frame FROM verbatim WHERE rowid = ?") {
-  SQLite::Statement rows(archive, "SELECT snapshot, part, rowid FROM verbatim");
+  if (rows == TextRows::All) {
+    findPlaces(archive, "ASC");
+    return;
+  }
+  for (const char* order : {"ASC", "DESC"}) {
+    try {
+      findPlaces(archive, order);
+    } catch (const SQLite::Exception& error) {
+      if (isLimit(error)) throw;
+    }
+  }
+}
+
+void TextReader::findPlaces(SQLite::Database& archive, const char* order) {
+  SQLite::Statement rows(
+      archive, fmt::format("SELECT snapshot, part, rowid FROM verbatim ORDER BY rowid {}", order));
   while (rows.executeStep()) {
     const auto at = [&](int column) { return rows.getColumn(column).getInt64(); };
-    places_.emplace(Place(at(0), at(1)), at(2));
+    // A page of zeros, where a file was cut, has rows of none.
+    if (at(0) > 0) places_.emplace(Place(at(0), at(1)), at(2));
   }
+}
+
+std::optional<std::pair<int64_t, int64_t>> TextReader::snapshots() const {
+  if (places_.empty()) return {};
+  return std::pair(places_.begin()->first.first, places_.rbegin()->first.first);
 }
 
 Parsed<std::optional<int64_t>> TextReader::baseOf(const Place& place) {

@@ -21,11 +21,20 @@ enum class TextPart : int64_t {
   Second = 2,  ///< the TCP tables that were read again in the second look
 };
 
+/// Of which rows the texts are.
+enum class TextRows {
+  All,
+  Reachable,  ///< of a damaged archive: those that can be read from either end of the table
+};
+
 /// Holds two bundles at a time, of kMaximumTextBytes each at most. Fast where they are read in the
 /// order in which they were stored. Calls throw SQLite::Exception.
 class TextReader {
  public:
-  explicit TextReader(SQLite::Database& archive);
+  explicit TextReader(SQLite::Database& archive, TextRows rows = TextRows::All);
+
+  /// The first and the last that have a text; empty: none has.
+  std::optional<std::pair<int64_t, int64_t>> snapshots() const;
 
   bool has(int64_t snapshot, TextPart part) const {
     return places_.contains({snapshot, static_cast<int64_t>(part)});
@@ -38,6 +47,7 @@ class TextReader {
  private:
   using Place = std::pair<int64_t, int64_t>;  ///< snapshot, part
 
+  void findPlaces(SQLite::Database& archive, const char* order);
   Parsed<std::optional<int64_t>> baseOf(const Place& place);
   Parsed<DecodedText> decode(const Place& place, std::string_view base);
   /// Makes `first_` that of a snapshot.

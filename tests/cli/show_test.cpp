@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/actor.h"
@@ -180,6 +181,62 @@ TEST_F(Show, WhatIsNotThereHasAReason) {
   EXPECT_EQ(runFdanalyze({"show", database, "-s", "99", pathOf("limits")}).status, 1);
   EXPECT_EQ(runFdanalyze({"show", database, "-s", "x", pathOf("limits")}).status, 2);
   EXPECT_EQ(runFdanalyze({"show", database, pathOf("limits")}).status, 2);
+}
+
+/// Spoils the page that a table of the archive begins with.
+void spoilTable(const std::string& database, const std::string& table) {
+  int64_t page = 0, page_size = 0;
+  {
+    SQLite::Database archive(database, SQLite::OPEN_READONLY);
+    page_size = archive.execAndGet("PRAGMA page_size").getInt64();
+    page = archive.execAndGet("SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'")
+               .getInt64();
+  }
+  std::string content = contentOf(database);
+  std::fill_n(content.begin() + (page - 1) * page_size, page_size, '\xff');
+  writeFile(database, content);
+}
+
+TEST_F(Show, OfADamagedArchiveTheTextsThatCanBeRead) {
+  record();
+  const std::string limits = contentOf(proc("limits"));
+  spoilTable(database, "netlink_change");
+  EXPECT_TRUE(reason(pathOf("limits")).starts_with("fdanalyze: " + database + ": damaged: "));
+  const ProgramResult saved = show(pathOf("limits"), {"--salvage"});
+  EXPECT_EQ(saved.status, 3);
+  EXPECT_EQ(saved.out, limits);
+  EXPECT_TRUE(mentions(saved.err, "rows were not used")) << saved.err;
+  const ProgramResult list = runFdanalyze({"show", database, "-s", "first", "--salvage"});
+  EXPECT_EQ(list.status, 3);
+  EXPECT_TRUE(mentions(list.out, pathOf("limits"))) << list.out;
+  // That it is one of this process only its rows tell.
+  EXPECT_TRUE(mentions(reason(pathOf("net/tcp"), {"--salvage"}), "by the names that it has there"));
+}
+
+TEST_F(Show, WithoutTheTableOfSnapshots) {
+  record();
+  spoilTable(database, "snapshot");
+  EXPECT_EQ(show(pathOf("limits"), {"--salvage"}).out, contentOf(proc("limits")));
+}
+
+TEST_F(Show, OfADamagedArchiveWithoutTextsNothing) {
+  record();
+  spoilTable(database, "verbatim");
+  EXPECT_TRUE(mentions(reason(pathOf("limits"), {"--salvage"}), "no text can be reached"));
+}
+
+TEST_F(Show, OfACutArchiveWhatIsThere) {
+  record();
+  const std::string content = contentOf(database);
+  writeFile(database, content.substr(0, content.size() / 2));
+  EXPECT_TRUE(mentions(reason(pathOf("limits")), database + ": cut: "));
+  const ProgramResult saved = show(pathOf("limits"), {"--salvage"});
+  if (saved.status == 3) {
+    EXPECT_EQ(saved.out, contentOf(proc("limits")));
+  } else {
+    EXPECT_EQ(saved.status, 1);
+    EXPECT_EQ(std::count(saved.err.begin(), saved.err.end(), '\n'), 1) << saved.err;
+  }
 }
 
 TEST_F(Show, WithoutTheTexts) {
