@@ -85,7 +85,8 @@ int showWhole(SQLite::Database& archive, const ShowOptions& options) {
     return 0;
   }
   const auto file = archivedFile(archive, snapshot, pathBelowProc(options.path), options.is_second);
-  if (!file) throw NotShown(fmt::format("{}: {}", options.path, file.error()));
+  if (!file)
+    throw NotShown(fmt::format("{}: {}: {}", options.database, options.path, file.error()));
   print(options, file->bytes);
   for (const std::string& note : file->notes)
     fmt::print(stderr, "fdanalyze: {}: {}\n", printable(options.path), printable(note));
@@ -117,7 +118,8 @@ int showSaved(SQLite::Database& archive, const ShowOptions& options, const std::
     print(options, listOf(*paths));
   } else {
     const auto text = texts.text(snapshot, pathBelowProc(options.path), options.is_second);
-    if (!text) throw NotShown(fmt::format("{}: {}", options.path, text.error()));
+    if (!text)
+      throw NotShown(fmt::format("{}: {}: {}", options.database, options.path, text.error()));
     print(options, *text);
   }
   fmt::print(stderr,

@@ -113,6 +113,13 @@ std::vector<std::vector<std::string>> commandsFor(uint64_t number, const std::st
       {"history", file, "--pid", "14", "--fd", "5"},
       {"sql", file, "SELECT * FROM fd_event", "-f", "ndjson"},
       {"sql", file, "SELECT count(*) FROM sockets", "--from", "2026-11-23"}};
+  // Into a file, for it gives bytes as they are.
+  const std::vector<std::vector<std::string>> shows = {
+      {"show", file, "-s", "last"},
+      {"show", file, "-s", "first", "14/limits", "-o", output},
+      {"show", file, "-s", "2", "14/fd", "-o", output},
+      {"show", file, "-s", "last", "14/net/tcp", "-o", output},
+      {"show", file, "-s", "last", "14/fdinfo/5", "-o", output}};
   const std::vector<std::string> formats = {"text", "markdown", "html", "json"};
   const std::vector<std::string> exports = {"sqlite", "csv", "ndjson"};
   const uint64_t turn = number / static_cast<uint64_t>(mutantKinds());
@@ -124,6 +131,8 @@ std::vector<std::vector<std::string>> commandsFor(uint64_t number, const std::st
   auto salvage = turn % 2 == 0 ? commands[1] : listings[(turn + 3) % listings.size()];
   salvage.emplace_back("--salvage");
   commands.push_back(salvage);
+  commands.push_back(shows[turn % shows.size()]);
+  if (turn % 2 == 1) commands.back().emplace_back("--salvage");
   return commands;
 }
 
