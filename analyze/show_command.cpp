@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -27,7 +28,7 @@
 namespace fdmortem {
 namespace {
 
-/// Ends with one line, and nothing else could be shown instead.
+/// Says all that there is to say, with the archive and the path.
 class NotShown : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -76,79 +77,107 @@ std::string pathBelowProc(const std::string& path) {
   return path.starts_with("/proc/") ? path.substr(6) : path;
 }
 
-int showWhole(SQLite::Database& archive, const ShowOptions& options) {
+/// What is printed.
+struct Shown {
+  std::string bytes;
+  std::vector<std::string> notes;  ///< what makes it doubtful, one line each
+};
+
+NotShown notShown(const ShowOptions& options, const std::string& reason) {
+  return NotShown(options.path.empty()
+                      ? fmt::format("{}: {}", options.database, reason)
+                      : fmt::format("{}: {}: {}", options.database, options.path, reason));
+}
+
+/// Throws NotShown, and what is thrown by an archive that is damaged.
+Shown readWhole(SQLite::Database& archive, const ShowOptions& options) {
   const int64_t snapshot = snapshotIn(archive, options);
-  if (options.path.empty()) {
-    print(options, listOf(archivedPaths(archive, snapshot)));
-    fmt::print(stderr,
-               "fdanalyze: besides, PID/fd/N and PID/fdinfo/N of each fd N that PID/fd lists\n");
-    return 0;
-  }
-  const auto file = archivedFile(archive, snapshot, pathBelowProc(options.path), options.is_second);
-  if (!file)
-    throw NotShown(fmt::format("{}: {}: {}", options.database, options.path, file.error()));
-  print(options, file->bytes);
-  for (const std::string& note : file->notes)
-    fmt::print(stderr, "fdanalyze: {}: {}\n", printable(options.path), printable(note));
-  return file->notes.empty() ? 0 : kPartlyRead;
+  if (options.path.empty()) return {.bytes = listOf(archivedPaths(archive, snapshot)), .notes = {}};
+  auto file = archivedFile(archive, snapshot, pathBelowProc(options.path), options.is_second);
+  if (!file) throw notShown(options, file.error());
+  return {.bytes = std::move(file->bytes), .notes = std::move(file->notes)};
 }
 
 /// The table of snapshots may be what is damaged.
 int64_t savedSnapshot(SQLite::Database& archive, const SavedTexts& texts,
                       const ShowOptions& options) {
+  const std::string& name = options.snapshot;
   int64_t number = 0;
-  const auto [end, error] = std::from_chars(
-      options.snapshot.data(), options.snapshot.data() + options.snapshot.size(), number);
-  if (error == std::errc() && end == options.snapshot.data() + options.snapshot.size())
-    return number;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error == std::errc() && end == name.data() + name.size()) return number;
   const auto seen = texts.snapshots();
-  if (!seen) throw NotShown(options.database + ": no text can be reached");
-  if (options.snapshot == "first") return seen->first;
-  if (options.snapshot == "last") return seen->second;
+  if (!seen) throw notShown(options, "no text can be reached");
+  if (name == "first") return seen->first;
+  if (name == "last") return seen->second;
   return snapshotIn(archive, options);
 }
 
 /// Without the rows. `damage`: why.
-int showSaved(SQLite::Database& archive, const ShowOptions& options, const std::string& damage) {
+Shown readSaved(SQLite::Database& archive, const ShowOptions& options, const std::string& damage) {
   SavedTexts texts(archive);
   const int64_t snapshot = savedSnapshot(archive, texts, options);
+  Shown shown;
   if (options.path.empty()) {
     const auto paths = texts.paths(snapshot);
-    if (!paths) throw NotShown(fmt::format("{}: {}", options.database, paths.error()));
-    print(options, listOf(*paths));
+    if (!paths) throw notShown(options, paths.error());
+    shown.bytes = listOf(*paths);
   } else {
-    const auto text = texts.text(snapshot, pathBelowProc(options.path), options.is_second);
-    if (!text)
-      throw NotShown(fmt::format("{}: {}: {}", options.database, options.path, text.error()));
-    print(options, *text);
+    auto text = texts.text(snapshot, pathBelowProc(options.path), options.is_second);
+    if (!text) throw notShown(options, text.error());
+    shown.bytes = std::move(*text);
   }
-  fmt::print(stderr,
-             "fdanalyze: {}: damaged: {}; this is of the texts of snapshot {}, which are as their "
-             "digests say; rows were not used\n",
-             printable(options.database), printable(damage), snapshot);
-  return kPartlyRead;
+  shown.notes = {fmt::format(
+      "the archive is damaged: {}; this is of the texts of snapshot {}, which are as their digests "
+      "say; rows were not used",
+      damage, snapshot)};
+  return shown;
 }
 
-int show(const PrivateCopy& copy, const LimitGuard& limits, ArchiveReader& archive,
-         const ShowOptions& options) {
+/// Empty: nothing is missing at the end of the file.
+std::string cutInWords(const PrivateCopy& copy) {
+  if (copy.missingBytes() == 0) return {};
+  return fmt::format("it is cut: {} bytes are missing", copy.missingBytes());
+}
+
+Shown read(const PrivateCopy& copy, SQLite::Database& archive, const ShowOptions& options) {
+  const std::string cut = cutInWords(copy);
   std::string damage;
   try {
-    return showWhole(archive.database(), options);
+    Shown shown = readWhole(archive, options);
+    if (!cut.empty()) shown.notes.push_back("the archive is damaged: " + cut);
+    return shown;
   } catch (const NotShown&) {
     throw;
   } catch (const UsageError&) {
     throw;
   } catch (const SQLite::Exception& error) {
-    if (isLimit(error)) throw std::runtime_error(options.database + ": " + limits.reasonOf(error));
+    if (isLimit(error)) throw;
     damage = error.what();
   } catch (const std::runtime_error& error) {
     damage = error.what();
   }
-  if (copy.missingBytes() > 0)
-    damage = fmt::format("it is cut, {} bytes are missing", copy.missingBytes());
-  if (options.is_salvage) return showSaved(archive.database(), options, damage);
-  throw std::runtime_error(fmt::format("{}: damaged: {}; --salvage shows what texts can be read",
-                                       options.database, damage));
+  if (!cut.empty()) damage = cut;
+  if (options.is_salvage) return readSaved(archive, options, damage);
+  throw std::runtime_error(
+      fmt::format("damaged: {}; --salvage shows what texts can be read", damage));
+}
+
+/// Names the archive in what is thrown.
+Shown readArchive(const ShowOptions& options) {
+  const PrivateCopy copy(options.database, options.is_salvage);
+  LimitGuard limits(
+      Limits(options.limits, static_cast<uint64_t>(copy.fileBytes() + copy.missingBytes())));
+  if (options.is_salvage) copy.fill();
+  try {
+    ArchiveReader archive(copy.path(), limits);
+    return read(copy, archive.database(), options);
+  } catch (const NotShown&) {
+    throw;
+  } catch (const UsageError&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{}: {}", options.database, limits.reasonOf(error)));
+  }
 }
 
 }  // namespace
@@ -168,17 +197,17 @@ std::string forTerminal(std::string_view bytes) {
 }
 
 int runShow(const ShowOptions& options) {
-  const PrivateCopy copy(options.database, options.is_salvage);
-  LimitGuard limits(
-      Limits(options.limits, static_cast<uint64_t>(copy.fileBytes() + copy.missingBytes())));
-  if (options.is_salvage) copy.fill();
-  std::optional<ArchiveReader> archive;
-  try {
-    archive.emplace(copy.path(), limits);
-  } catch (const std::exception& error) {
-    throw std::runtime_error(fmt::format("{}: {}", options.database, limits.reasonOf(error)));
+  const Shown shown = readArchive(options);
+  print(options, shown.bytes);
+  const std::string& subject = options.path.empty() ? options.database : options.path;
+  for (const std::string& note : shown.notes)
+    fmt::print(stderr, "fdanalyze: {}: {}\n", printable(subject), printable(note));
+  if (!shown.notes.empty()) return kPartlyRead;
+  if (options.path.empty()) {
+    fmt::print(stderr,
+               "fdanalyze: besides, PID/fd/N and PID/fdinfo/N of each fd N that PID/fd lists\n");
   }
-  return show(copy, limits, *archive, options);
+  return 0;
 }
 
 }  // namespace fdmortem

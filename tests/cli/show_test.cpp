@@ -167,6 +167,8 @@ TEST_F(Show, IntoAFile) {
   const std::string before = contentOf(database);
   EXPECT_EQ(show(pathOf("limits"), {"-o", database}).status, 2);
   EXPECT_TRUE(contentOf(database) == before);
+  const std::string nowhere = directory.file("no/limits.txt");
+  EXPECT_TRUE(reason(pathOf("limits"), {"-o", nowhere}).starts_with("fdanalyze: " + nowhere));
 }
 
 TEST_F(Show, WhatIsNotThereHasAReason) {
