@@ -164,9 +164,7 @@ TEST(DeadSocketFindings, WhatIsLessKnownIsNeverWorse) {
 }
 
 TEST(DeadSocketFindings, DeadSocketsOfAPoolThatAreHeld) {
-  std::string drawing =
-      "snapshots: R . . . . . . .\nprocess a: ok . . . . . . .\n"
-      "limit a: 20000/20000 . . . . . . .\n";
+  std::string drawing = timeOf(8) + limitOf("20000/20000", 8);
   for (int fd = 3; fd < 15; ++fd) {
     drawing +=
         fmt::format("fd a/{0}: s{1} . . . . . . .\ntcp {1}: EST . - . . . . .\n", fd, 500 + fd);
@@ -187,9 +185,7 @@ TEST(DeadSocketFindings, DeadSocketsOfAPoolThatAreHeld) {
 }
 
 TEST(DeadSocketFindings, DeadSocketsThatAreClosedLateAreNoLeak) {
-  std::string drawing =
-      "snapshots: R . . . . . . . . . . .\nprocess a: ok . . . . . . . . . . .\n"
-      "limit a: 20000/20000 . . . . . . . . . . .\n";
+  std::string drawing = timeOf(12) + limitOf("20000/20000", 12);
   for (int i = 0; i < 3; ++i) {
     drawing += fmt::format(
         "fd a/{0}: s{1} . . . . . . - . . . .\ntcp {1}: EST - . . . . . . . . . .\n"
@@ -220,11 +216,8 @@ struct DeadSockets {
 };
 
 std::string deadSockets(int snapshots, const std::vector<DeadSockets>& all) {
-  std::string dots;
-  for (int i = 1; i < snapshots; ++i)
-    dots += " .";
-  std::string drawing =
-      "snapshots: R" + dots + "\nprocess a: ok" + dots + "\nlimit a: 20000/20000" + dots + "\n";
+  const auto count = static_cast<size_t>(snapshots);
+  std::string drawing = timeOf(count) + limitOf("20000/20000", count);
   int number = 0;
   for (const DeadSockets& some : all) {
     for (int i = 0; i < some.count; ++i, ++number) {
@@ -318,9 +311,7 @@ TEST(DeadSocketFindings, WhatWasAcceptedIsOfNoPool) {
 
 TEST(DeadSocketFindings, NoneIsClosedLateWhereNoneWasSeenToBe) {
   // Of handlers that take 10 s, closed before others leak.
-  std::string drawing =
-      "snapshots: R . . . . . . . . . . .\nprocess a: ok . . . . . . . . . . .\n"
-      "limit a: 20000/20000 . . . . . . . . . . .\n";
+  std::string drawing = timeOf(12) + limitOf("20000/20000", 12);
   for (int i = 0; i < 3; ++i) {
     drawing += fmt::format(
         "fd a/{0}: _ . . . s{1} . . - . . . .\ntcp {1}: _ . . . EST - . . . . . .\n"
