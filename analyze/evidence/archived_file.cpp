@@ -90,9 +90,7 @@ class Files {
         if (file) paths.push_back({path, file->bytes.size(), false});
       }
     }
-    std::sort(paths.begin(), paths.end(), [](const ArchivedPath& a, const ArchivedPath& b) {
-      return std::tie(a.path, a.is_second) < std::tie(b.path, b.is_second);
-    });
+    std::sort(paths.begin(), paths.end());
     return paths;
   }
 
@@ -257,10 +255,9 @@ class Files {
   std::optional<Result> find(std::string_view path, TextPart part) {
     const auto bundle = read(part);
     if (!bundle) return Result(missing(bundle.error()));
-    const auto found = std::find_if(bundle->rbegin(), bundle->rend(),
-                                    [&](const BundledText& entry) { return entry.path == path; });
-    if (found == bundle->rend()) return {};
-    return Result(ArchivedFile{.bytes = std::string(found->text), .notes = {}});
+    const auto found = findText(*bundle, path);
+    if (!found) return {};
+    return Result(ArchivedFile{.bytes = std::string(*found), .notes = {}});
   }
 
   // ---- why not

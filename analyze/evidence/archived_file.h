@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "schema/readers/result.h"
@@ -29,6 +30,10 @@ struct ArchivedPath {
   std::string path;
   size_t bytes = 0;
   bool is_second = false;  ///< of a second reading
+
+  bool operator<(const ArchivedPath& other) const {
+    return std::tie(path, is_second) < std::tie(other.path, other.is_second);
+  }
 };
 
 /// All that archivedFile() gives for a snapshot but for single fds and other names of the same

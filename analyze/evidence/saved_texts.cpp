@@ -1,7 +1,6 @@
 #include "analyze/evidence/saved_texts.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include <fmt/core.h>
 
@@ -27,14 +26,13 @@ Parsed<std::vector<BundledText>> SavedTexts::read(int64_t snapshot, TextPart par
 Parsed<std::string> SavedTexts::text(int64_t snapshot, const std::string& path, bool is_second) {
   const auto bundle = read(snapshot, is_second ? TextPart::Second : TextPart::First);
   if (!bundle) return tl::make_unexpected(bundle.error());
-  const auto found = std::find_if(bundle->rbegin(), bundle->rend(),
-                                  [&](const BundledText& entry) { return entry.path == path; });
-  if (found == bundle->rend()) {
+  const auto found = findText(*bundle, path);
+  if (!found) {
     return tl::make_unexpected(
         "no such text is archived; without the rows only what 'show' lists without a path is "
         "there, by the names that it has there");
   }
-  return std::string(found->text);
+  return std::string(*found);
 }
 
 Parsed<std::vector<ArchivedPath>> SavedTexts::paths(int64_t snapshot) {
@@ -46,9 +44,7 @@ Parsed<std::vector<ArchivedPath>> SavedTexts::paths(int64_t snapshot) {
     for (const auto& [path, bytes] : *bundle)
       paths.push_back({std::string(path), bytes.size(), part == TextPart::Second});
   }
-  std::sort(paths.begin(), paths.end(), [](const ArchivedPath& a, const ArchivedPath& b) {
-    return std::tie(a.path, a.is_second) < std::tie(b.path, b.is_second);
-  });
+  std::sort(paths.begin(), paths.end());
   return paths;
 }
 

@@ -71,4 +71,11 @@ Parsed<std::vector<BundledText>> parseTextBundle(std::string_view bytes) {
   return texts;
 }
 
+std::optional<std::string_view> findText(const std::vector<BundledText>& bundle,
+                                         std::string_view path) {
+  const auto found = std::find_if(bundle.rbegin(), bundle.rend(),
+                                  [&](const BundledText& entry) { return entry.path == path; });
+  return found == bundle.rend() ? std::nullopt : std::optional(found->text);
+}
+
 }  // namespace fdmortem

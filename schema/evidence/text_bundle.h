@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,5 +51,9 @@ class TextBundle {
 /// The entries of a bundle, in its order; they are parts of `bytes`. An error if it is none: a
 /// length or path that is missing, a text that is cut.
 Parsed<std::vector<BundledText>> parseTextBundle(std::string_view bytes);
+
+/// The text at `path`, the last one where several have it; empty: there is none.
+std::optional<std::string_view> findText(const std::vector<BundledText>& bundle,
+                                         std::string_view path);
 
 }  // namespace fdmortem
