@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
 
 #include "analyze/growth.h"
 #include "analyze/import/limits.h"
@@ -21,7 +22,7 @@ constexpr size_t kToSeconds = 19;
 
 constexpr const char* kStuck = "it stands still with hardly a number free below the limit";
 constexpr const char* kLimitChanged =
-    "the limit was changed while it was recorded, and there are fewer than 5 snapshots since";
+    "the limit was changed while it was recorded, and there are fewer than {} snapshots since";
 
 struct Counted {
   int64_t process = 0;
@@ -142,7 +143,7 @@ Judged judge(SQLite::Database& database, SQLite::Statement& points, const Counte
   } else if (counted.is_stuck && !filling.has_ended) {
     judged.forecast.reason = kStuck;
   } else if (counted.since && !judged.since && !filling.has_ended) {
-    judged.forecast.reason = kLimitChanged;
+    judged.forecast.reason = fmt::format(kLimitChanged, kMinimumForecastPoints);
   } else {
     judged.forecast = forecastExhaustion(growth, filling);
   }

@@ -27,13 +27,14 @@ std::vector<std::string> doubtsOf(const PrivateCopy& copy, SQLite::Database& dat
   }
   SQLite::Statement hosts(
       database,
-      "SELECT group_concat(host_name, ', ') FROM (SELECT host_name FROM recording"
-      " GROUP BY host_name ORDER BY min(id)) HAVING count(*) > 1");
-  if (hosts.executeStep()) {
-    doubts.push_back(
-        fmt::format("its recordings are of hosts with different names ({}): it was continued on "
-                    "another host, or its host was renamed",
-                    hosts.getColumn(0).getString()));
+      "SELECT count(DISTINCT host_name), (SELECT host_name FROM recording ORDER BY id LIMIT 1),"
+      " (SELECT host_name FROM recording ORDER BY id DESC LIMIT 1) FROM recording");
+  if (hosts.executeStep() && hosts.getColumn(0).getInt64() > 1) {
+    doubts.push_back(fmt::format(
+        "its recordings are of {} hosts by name, first {} and last {}: it was continued "
+        "on another host, or its host was renamed",
+        hosts.getColumn(0).getInt64(), hosts.getColumn(1).getString(),
+        hosts.getColumn(2).getString()));
   }
   // Of a copy of an earlier part of the time the end was left out; recorder_note says so.
   SQLite::Statement open_ended(

@@ -51,6 +51,11 @@ std::string growthClause(const ProcessReport& process) {
   return clause;
 }
 
+/// Two archives can be of one host, and two hosts can have one name.
+std::string withDatabase(const Report& report, const std::string& host, std::string_view database) {
+  return report.databases.size() == 1 ? host : fmt::format("{} ({})", host, database);
+}
+
 }  // namespace
 
 std::string plural(int64_t count, std::string_view one, std::string_view many) {
@@ -230,15 +235,6 @@ std::string coverageLine(const Report& report) {
   return fmt::format("{}{}, {}{} missed, {} late", plural(snapshots, "snapshot", "snapshots"), over,
                      is_estimate ? "about " : "", missed, late);
 }
-
-namespace {
-
-/// Two archives can be of one host, and two hosts can have one name.
-std::string withDatabase(const Report& report, const std::string& host, std::string_view database) {
-  return report.databases.size() == 1 ? host : fmt::format("{} ({})", host, database);
-}
-
-}  // namespace
 
 std::string hostOf(const Report& report, std::string_view database) {
   for (const DatabaseReport& entry : report.databases) {

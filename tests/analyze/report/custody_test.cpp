@@ -76,7 +76,7 @@ TEST(ReportCustody, AnArchiveThatWasContinuedOnAnotherHost) {
   EXPECT_EQ(hostOf(report, report.processes[1]), "web2");
   ASSERT_FALSE(database.doubts.empty());
   EXPECT_EQ(database.doubts[0],
-            "its recordings are of hosts with different names (web1, web2): it was continued on "
+            "its recordings are of 2 hosts by name, first web1 and last web2: it was continued on "
             "another host, or its host was renamed");
   // After a restart of the host its name is the same, and so is what is said of all of it.
   second.host_name = "web1";
