@@ -115,11 +115,6 @@ void requireOneStatement(SQLite::Database& database, const std::string& sql) {
   if (!isBlank(rest)) throw std::runtime_error("more than one statement; give one");
 }
 
-std::string cutInWords(const PrivateCopy& copy) {
-  return fmt::format("the file is cut: {} of {} bytes are there", copy.fileBytes(),
-                     copy.fileBytes() + copy.missingBytes());
-}
-
 }  // namespace
 
 template <class Step>
@@ -164,10 +159,10 @@ void Analysis::import(const PrivateCopy& copy, const AnalysisOptions& options) {
     importOrSave(copy, options);
   } catch (const SQLite::Exception& error) {
     if (isLimit(error) || copy.missingBytes() == 0) throw;
-    throw std::runtime_error(fmt::format("{}; {}", error.what(), cutInWords(copy)));
+    throw std::runtime_error(fmt::format("{}; {}", error.what(), copy.cutInWords()));
   } catch (const std::runtime_error& error) {
     if (copy.missingBytes() == 0) throw;
-    throw std::runtime_error(fmt::format("{}; {}", error.what(), cutInWords(copy)));
+    throw std::runtime_error(fmt::format("{}; {}", error.what(), copy.cutInWords()));
   }
 }
 
@@ -183,7 +178,7 @@ void Analysis::importOrSave(const PrivateCopy& copy, const AnalysisOptions& opti
   importArchive(archive.database(), *database_, {}, options.on_progress, RowsKept::All, &salvage);
   std::vector<std::string> losses = salvage.finish(*database_);
   if (copy.missingBytes() > 0) {
-    losses.insert(losses.begin(), "damaged: " + cutInWords(copy));
+    losses.insert(losses.begin(), "damaged: " + copy.cutInWords());
   }
   is_damaged_ = !losses.empty();
   doubts_ = doubtsOf(copy, *database_);

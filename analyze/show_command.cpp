@@ -98,15 +98,15 @@ Shown readWhole(SQLite::Database& archive, const ShowOptions& options) {
   return {.bytes = std::move(file->bytes), .notes = std::move(file->notes)};
 }
 
-/// The table of snapshots may be what is damaged.
+/// The table of snapshots may be what is damaged. `damage`: why the rows are not used.
 int64_t savedSnapshot(SQLite::Database& archive, const SavedTexts& texts,
-                      const ShowOptions& options) {
+                      const ShowOptions& options, const std::string& damage) {
   const std::string& name = options.snapshot;
   int64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error == std::errc() && end == name.data() + name.size()) return number;
   const auto seen = texts.snapshots();
-  if (!seen) throw notShown(options, "no text can be reached");
+  if (!seen) throw notShown(options, "no text can be reached: " + damage);
   if (name == "first") return seen->first;
   if (name == "last") return seen->second;
   return snapshotIn(archive, options);
@@ -115,7 +115,7 @@ int64_t savedSnapshot(SQLite::Database& archive, const SavedTexts& texts,
 /// Without the rows. `damage`: why.
 Shown readSaved(SQLite::Database& archive, const ShowOptions& options, const std::string& damage) {
   SavedTexts texts(archive);
-  const int64_t snapshot = savedSnapshot(archive, texts, options);
+  const int64_t snapshot = savedSnapshot(archive, texts, options, damage);
   Shown shown;
   if (options.path.empty()) {
     const auto paths = texts.paths(snapshot);
@@ -133,14 +133,8 @@ Shown readSaved(SQLite::Database& archive, const ShowOptions& options, const std
   return shown;
 }
 
-/// Empty: nothing is missing at the end of the file.
-std::string cutInWords(const PrivateCopy& copy) {
-  if (copy.missingBytes() == 0) return {};
-  return fmt::format("it is cut: {} bytes are missing", copy.missingBytes());
-}
-
 Shown read(const PrivateCopy& copy, SQLite::Database& archive, const ShowOptions& options) {
-  const std::string cut = cutInWords(copy);
+  const std::string cut = copy.cutInWords();
   std::string damage;
   try {
     Shown shown = readWhole(archive, options);
@@ -176,7 +170,9 @@ Shown readArchive(const ShowOptions& options) {
   } catch (const UsageError&) {
     throw;
   } catch (const std::exception& error) {
-    throw std::runtime_error(fmt::format("{}: {}", options.database, limits.reasonOf(error)));
+    const std::string cut = copy.cutInWords();
+    throw std::runtime_error(fmt::format("{}: {}{}", options.database, limits.reasonOf(error),
+                                         cut.empty() ? cut : "; " + cut));
   }
 }
 

@@ -99,6 +99,12 @@ PrivateCopy::PrivateCopy(const std::string& path, bool is_salvage) {
   copy(path, file);
 }
 
+std::string PrivateCopy::cutInWords() const {
+  if (missing_bytes_ == 0) return {};
+  return fmt::format("the file is cut: {} of {} bytes are there", file_bytes_,
+                     file_bytes_ + missing_bytes_);
+}
+
 void PrivateCopy::fill() const {
   if (missing_bytes_ > 0)
     fs::resize_file(path_, static_cast<uintmax_t>(file_bytes_ + missing_bytes_));

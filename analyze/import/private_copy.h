@@ -28,6 +28,8 @@ class PrivateCopy {
   int64_t fileBytes() const { return file_bytes_; }
   /// How many are missing at its end.
   int64_t missingBytes() const { return missing_bytes_; }
+  /// "the file is cut: 4096 of 8192 bytes are there"; empty: nothing is missing.
+  std::string cutInWords() const;
   /// Puts zeros in place of what is missing: SQLite opens no file that is shorter than its header
   /// says. A page of zeros is none that it takes for one of a table.
   void fill() const;

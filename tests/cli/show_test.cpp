@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/actor.h"
@@ -228,17 +229,30 @@ TEST_F(Show, OfADamagedArchiveWithoutTextsNothing) {
 }
 
 TEST_F(Show, OfACutArchiveWhatIsThere) {
+  ASSERT_EQ(runFdcapture({"record", "-o", database, "-p", std::to_string(actor.pid()), "-n", "40",
+                          "-i", "10ms"})
+                .status,
+            0);
+  const std::string content = contentOf(database);
+  writeFile(database, content.substr(0, content.size() - 8192));
+  EXPECT_TRUE(mentions(reason(pathOf("limits")), database + ": cut: "));
+  const ProgramResult saved =
+      runFdanalyze({"show", database, "-s", "first", pathOf("limits"), "--salvage"});
+  EXPECT_EQ(saved.status, 3);
+  EXPECT_EQ(saved.out, contentOf(proc("limits")));
+  EXPECT_TRUE(mentions(saved.err, fmt::format("the file is cut: {} of {} bytes are there",
+                                              content.size() - 8192, content.size())))
+      << saved.err;
+}
+
+// A short archive has its schema in the middle.
+TEST_F(Show, OfACutArchiveWithoutItsTables) {
   record();
   const std::string content = contentOf(database);
-  writeFile(database, content.substr(0, content.size() / 2));
-  EXPECT_TRUE(mentions(reason(pathOf("limits")), database + ": cut: "));
-  const ProgramResult saved = show(pathOf("limits"), {"--salvage"});
-  if (saved.status == 3) {
-    EXPECT_EQ(saved.out, contentOf(proc("limits")));
-  } else {
-    EXPECT_EQ(saved.status, 1);
-    EXPECT_EQ(std::count(saved.err.begin(), saved.err.end(), '\n'), 1) << saved.err;
-  }
+  writeFile(database, content.substr(0, 4096));
+  EXPECT_TRUE(
+      mentions(reason(pathOf("limits"), {"--salvage"}),
+               fmt::format("; the file is cut: 4096 of {} bytes are there", content.size())));
 }
 
 TEST_F(Show, WithoutTheTexts) {
