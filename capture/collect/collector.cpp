@@ -92,11 +92,13 @@ Snapshot Collector::take(const Snapshot* previous) {
   PhaseTimer timer;
 
   readHost(snapshot, texts, failures);
-  for (const ProcessIdentity& identity : selector_.select(failures)) {
-    if (auto process = readProcess(source_, identity, texts, failures)) {
+  // Each while it is open: to open it once more would cost a read of its stat.
+  selector_.select(failures, [&](const ProcessIdentity& identity, const SelectedProcess* opened) {
+    if (auto process = readProcess(source_, identity, opened, texts, failures))
       snapshot.processes.push_back(std::move(*process));
-    }
-  }
+  });
+  std::sort(snapshot.processes.begin(), snapshot.processes.end(),
+            [](const auto& a, const auto& b) { return a.identity < b.identity; });
   snapshot.times.processes_us = timer.lapUs();
 
   std::erase_if(snapshot.processes, [&](ProcessRecord& process) {

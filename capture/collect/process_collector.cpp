@@ -247,6 +247,29 @@ bool isExiting(int directory) {
   return stat && stat->isExiting();
 }
 
+ProcessRecord readOpened(const SelectedProcess& process, TextLog& texts, FailureLog& failures) {
+  const int32_t pid = process.stat.identity.pid;
+  ProcessRecord record{.identity = process.stat.identity};
+  ProcessReader reader(process.directory.get(), pid, texts, failures);
+  // What is kept is what the record was made of.
+  texts.keep(fmt::format("{}/stat", pid), process.stat_text);
+  record.parent_pid = process.stat.parent_pid;
+  record.comm = process.stat.comm;
+  record.status = reader.parse("status", parseProcessStatus);
+  record.exe = process.stat.isKernelThread() ? std::nullopt : reader.readLink("exe");
+  record.cmdline = reader.read("cmdline");
+  record.cgroup = reader.parse("cgroup", parseCgroup);
+  readLimits(reader, record);
+  const FileHandle files = filesDirectory(process);
+  ProcessReader files_reader(files.get(), pid, texts, failures);
+  record.netns = readNetns(files_reader, pid, failures);
+  for (const char* name : {"io", "wchan", "syscall"})
+    reader.keep(name);
+  reader.keepEnviron();
+  reader.keepMountinfo();
+  return record;
+}
+
 /// The folders fd and fdinfo, and what they list.
 struct FdFolders {
   OrErrno<FileHandle> links, infos;
@@ -323,34 +346,14 @@ FileHandle filesDirectory(const SelectedProcess& process) {
 }
 
 std::optional<ProcessRecord> readProcess(const ProcSource& source, const ProcessIdentity& identity,
-                                         TextLog& texts, FailureLog& failures) {
-  const int32_t pid = identity.pid;
-  ProcessRecord record{.identity = identity};
+                                         const SelectedProcess* opened, TextLog& texts,
+                                         FailureLog& failures) {
+  if (opened != nullptr) return readOpened(*opened, texts, failures);
   const auto process = openProcess(source, identity);
-  if (!process) {
-    if (process.error() == ESRCH) return {};
-    failures.add("open", std::to_string(pid), pid, process.error());
-    record.fd_list_status = ReadStatus::Failed;
-    return record;
-  }
-  ProcessReader reader(process->directory.get(), pid, texts, failures);
-  // What is kept is what the record was made of.
-  texts.keep(fmt::format("{}/stat", pid), process->stat_text);
-  record.parent_pid = process->stat.parent_pid;
-  record.comm = process->stat.comm;
-  record.status = reader.parse("status", parseProcessStatus);
-  record.exe = process->stat.isKernelThread() ? std::nullopt : reader.readLink("exe");
-  record.cmdline = reader.read("cmdline");
-  record.cgroup = reader.parse("cgroup", parseCgroup);
-  readLimits(reader, record);
-  const FileHandle files = filesDirectory(*process);
-  ProcessReader files_reader(files.get(), pid, texts, failures);
-  record.netns = readNetns(files_reader, pid, failures);
-  for (const char* name : {"io", "wchan", "syscall"})
-    reader.keep(name);
-  reader.keepEnviron();
-  reader.keepMountinfo();
-  return record;
+  if (process) return readOpened(*process, texts, failures);
+  if (process.error() == ESRCH) return {};
+  failures.add("open", std::to_string(identity.pid), identity.pid, process.error());
+  return ProcessRecord{.identity = identity, .fd_list_status = ReadStatus::Failed};
 }
 
 bool readFds(const ProcSource& source, const KnownMounts& mounts, const ProcessRecord* previous,

@@ -12,11 +12,12 @@
 
 namespace fdmortem {
 
-/// Reads what a process is and which limits it has. Empty if it has ended. With no right to look at
-/// it, or no descriptor left to do it, it is there with what could be read and the rest is in
-/// `failures`.
+/// Reads what a process is and which limits it has; where `opened` is null it is opened first.
+/// Empty if it has ended. With no right to look at it, or no descriptor left to do it, it is there
+/// with what could be read and the rest is in `failures`.
 std::optional<ProcessRecord> readProcess(const ProcSource& source, const ProcessIdentity& identity,
-                                         TextLog& texts, FailureLog& failures);
+                                         const SelectedProcess* opened, TextLog& texts,
+                                         FailureLog& failures);
 
 /// Lists its fds and reads each fdinfo and link into `process`; a link that `mounts` tells is not
 /// read. `previous` is the same process in

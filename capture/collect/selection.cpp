@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <iterator>
 #include <utility>
 
 #include "schema/readers/process.h"
@@ -81,12 +80,16 @@ ProcessSelector::ProcessSelector(const ProcSource& source, Selection selection)
     pids_.push_back({.pid = pid, .identity = {}});
 }
 
-std::vector<ProcessIdentity> ProcessSelector::select(FailureLog& failures) {
+void ProcessSelector::select(FailureLog& failures, const Take& take) {
   alive_.clear();
-  selectPids(failures);
-  if (selection_.scansProcesses()) scan(failures);
+  selectPids(failures, take);
+  if (selection_.scansProcesses()) scan(failures, take);
   followed_ = alive_;
-  return {alive_.begin(), alive_.end()};
+}
+
+void ProcessSelector::addAlive(const ProcessIdentity& identity,
+                               const OrErrno<SelectedProcess>& process, const Take& take) {
+  if (alive_.insert(identity).second) take(identity, process ? &*process : nullptr);
 }
 
 bool ProcessSelector::isExhausted() const {
@@ -94,47 +97,48 @@ bool ProcessSelector::isExhausted() const {
          std::all_of(pids_.begin(), pids_.end(), [](const Pid& pid) { return pid.has_ended; });
 }
 
-void ProcessSelector::selectPids(FailureLog& failures) {
+void ProcessSelector::selectPids(FailureLog& failures, const Take& take) {
   for (Pid& wanted : pids_) {
     if (wanted.has_ended) continue;
     const auto process =
         wanted.identity ? openProcess(source_, *wanted.identity) : openProcess(source_, wanted.pid);
     if (process) {
       wanted.identity = process->stat.identity;
-      alive_.insert(*wanted.identity);
+      addAlive(*wanted.identity, process, take);
       continue;
     }
     if (process.error() != ESRCH || !wanted.identity) {
       failures.add("open", std::to_string(wanted.pid), wanted.pid, process.error());
     }
     wanted.has_ended = process.error() == ESRCH;
-    if (!wanted.has_ended && wanted.identity) alive_.insert(*wanted.identity);
+    if (!wanted.has_ended && wanted.identity) addAlive(*wanted.identity, process, take);
   }
 }
 
-void ProcessSelector::scan(FailureLog& failures) {
+void ProcessSelector::scan(FailureLog& failures, const Take& take) {
   const auto names = ProcSource::list(source_.root(), ".");
   if (!names) {
     failures.add("list", ".", {}, names.error());
     // What was followed is looked for one by one, so that a failed listing ends nothing.
     for (const auto& identity : followed_) {
       const auto process = openProcess(source_, identity);
-      if (process || process.error() != ESRCH) alive_.insert(identity);
+      if (process || process.error() != ESRCH) addAlive(identity, process, take);
     }
     return;
   }
-  scanListed(*names, failures);
+  scanListed(*names, failures, take);
   // What is not listed any more has ended, or is not shown.
   for (const auto& identity : followed_) {
     if (alive_.contains(identity)) continue;
     const auto process = openProcess(source_, identity);
     if (!process && process.error() == ESRCH) continue;
-    alive_.insert(identity);
+    addAlive(identity, process, take);
     if (!process) failures.add("open", std::to_string(identity.pid), identity.pid, process.error());
   }
 }
 
-void ProcessSelector::scanListed(const std::vector<std::string>& names, FailureLog& failures) {
+void ProcessSelector::scanListed(const std::vector<std::string>& names, FailureLog& failures,
+                                 const Take& take) {
   for (const std::string& name : names) {
     const auto pid = parsePid(name);
     if (!pid) continue;
@@ -143,12 +147,13 @@ void ProcessSelector::scanListed(const std::vector<std::string>& names, FailureL
       if (process.error() == ESRCH) continue;
       failures.add("open", name, pid, process.error());
       // That it could not be opened now does not mean that it ended.
-      std::copy_if(followed_.begin(), followed_.end(), std::inserter(alive_, alive_.end()),
-                   [&](const ProcessIdentity& known) { return known.pid == *pid; });
+      for (const ProcessIdentity& known : followed_) {
+        if (known.pid == *pid) addAlive(known, process, take);
+      }
       continue;
     }
     if (followed_.contains(process->stat.identity) || matches(*process)) {
-      alive_.insert(process->stat.identity);
+      addAlive(process->stat.identity, process, take);
     }
   }
 }

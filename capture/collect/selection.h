@@ -1,6 +1,7 @@
 // Which processes are recorded.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,10 +36,13 @@ class ProcessSelector {
  public:
   ProcessSelector(const ProcSource& source, Selection selection);
 
-  /// Those that are alive now, or are not known to have ended, sorted. What can't be looked at goes
-  /// into `failures`; that one of the `pids` has ended is no failure, that it never was there is
-  /// one.
-  std::vector<ProcessIdentity> select(FailureLog& failures);
+  /// A process as it was opened to see whether it is selected; null: it could not be opened.
+  using Take = std::function<void(const ProcessIdentity&, const SelectedProcess*)>;
+
+  /// Gives `take` each that is alive now, or is not known to have ended, once and in no order. What
+  /// can't be looked at goes into `failures`; that one of the `pids` has ended is no failure, that
+  /// it never was there is one.
+  void select(FailureLog& failures, const Take& take);
 
   /// Nothing is left to record and nothing will come: only pids were asked for and each has ended.
   bool isExhausted() const;
@@ -50,9 +54,11 @@ class ProcessSelector {
     bool has_ended = false;
   };
 
-  void selectPids(FailureLog& failures);
-  void scan(FailureLog& failures);
-  void scanListed(const std::vector<std::string>& names, FailureLog& failures);
+  void selectPids(FailureLog& failures, const Take& take);
+  void scan(FailureLog& failures, const Take& take);
+  void scanListed(const std::vector<std::string>& names, FailureLog& failures, const Take& take);
+  void addAlive(const ProcessIdentity& identity, const OrErrno<SelectedProcess>& process,
+                const Take& take);
   bool matches(const SelectedProcess& process) const;
   bool matchesCgroup(int directory) const;
 

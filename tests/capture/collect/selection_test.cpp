@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -22,7 +24,12 @@ class SelectionTest : public testing::Test {
   std::string selected() {
     FailureLog log;
     std::string text;
-    for (const ProcessIdentity& identity : selector_->select(log)) {
+    std::set<ProcessIdentity> identities;
+    selector_->select(log, [&](const ProcessIdentity& identity, const SelectedProcess* opened) {
+      EXPECT_TRUE(identities.insert(identity).second) << identity.pid;
+      EXPECT_TRUE(opened == nullptr || opened->stat.identity == identity) << identity.pid;
+    });
+    for (const ProcessIdentity& identity : identities) {
       text += (text.empty() ? "" : " ") + std::to_string(identity.pid) + "/" +
               std::to_string(identity.start_ticks);
     }
