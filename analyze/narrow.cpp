@@ -40,7 +40,7 @@ constexpr Table kTables[] = {
     {"net_table_change", "netns, net_table", "status <> 0", Owner::None}};
 
 /// Tables whose rows are of one snapshot only.
-constexpr const char* kMoments[] = {"second_look", "failure", "delay"};
+constexpr const char* kMoments[] = {"second_look", "failure", "delay", "inet_gone"};
 
 /// What is done to a table: its rows up to the snapshot `first` become those of `first`; `keyframe`
 /// is the last one up to it.
@@ -95,6 +95,8 @@ std::string netTableEnds(std::string_view table, const Cut& cut) {
                               " t.net_table AND e.inode = t.inode AND e.change = 0",
                               cut);
   }
+  if (table == "inet_queue_change" || table == "inet_change")
+    ended += " OR " + follows("t", "inet_gone e WHERE e.inode = t.inode", cut);
   return ended;
 }
 

@@ -71,6 +71,20 @@ bool hasQueue(const InetRow& row) {
   return !isSameQueue(row, InetRow{});
 }
 
+/// An Internet table of any namespace lists the socket.
+bool isListed(const Snapshot& snapshot, uint64_t inode) {
+  const auto lists = [&](const std::vector<InetRow>& rows) {
+    const auto row = std::lower_bound(
+        rows.begin(), rows.end(), inode,
+        [](const InetRow& listed, uint64_t wanted) { return listed.inode < wanted; });
+    return row != rows.end() && row->inode == inode;
+  };
+  return std::any_of(snapshot.namespaces.begin(), snapshot.namespaces.end(),
+                     [&](const NetnsRecord& netns) {
+                       return std::any_of(netns.inet.begin(), netns.inet.end(), lists);
+                     });
+}
+
 bool isSameFd(const FdRecord& a, const FdRecord& b) {
   if (a.link != b.link || a.protocol != b.protocol || a.file_type != b.file_type ||
       a.link_count != b.link_count || a.info.has_value() != b.info.has_value()) {
@@ -134,6 +148,7 @@ class Detector {
                   // gone.
                   if (after != nullptr) tables(before, *after);
                 });
+    takeGone(now);
   }
 
   ChangeSet take() { return std::move(changes_); }
@@ -274,6 +289,21 @@ class Detector {
                 });
     timeWait(after.inode, table, before != nullptr ? before->time_wait.at(i) : kNoCounts,
              after.time_wait.at(i));
+  }
+
+  /// That all rows of a socket have gone is one change. An inode number is of one socket of the
+  /// host, so that it says which.
+  void takeGone(const Snapshot& now) {
+    const auto has_gone = [&](const RowChange<InetRow>& row) {
+      return row.change == Change::Gone && row.row->inode != 0 && !isListed(now, row.row->inode);
+    };
+    std::vector<uint64_t>& gone = changes_.inet_gone;
+    for (const RowChange<InetRow>& row : changes_.inet) {
+      if (has_gone(row)) gone.push_back(row.row->inode);
+    }
+    std::sort(gone.begin(), gone.end());
+    gone.erase(std::unique(gone.begin(), gone.end()), gone.end());
+    if (!gone.empty()) std::erase_if(changes_.inet, has_gone);
   }
 
   void queue(uint64_t netns, NetTable table, const InetRow* before, const InetRow& after) {

@@ -68,6 +68,8 @@ struct ChangeSet {
   std::vector<WatchChange> watches;
   std::vector<NetTableChange> net_tables;
   std::vector<RowChange<InetRow>> inet;
+  std::vector<uint64_t> inet_gone;  ///< inodes of sockets that no Internet table lists any more;
+                                    ///< their rows are not in `inet`
   std::vector<RowChange<InetRow>> inet_queues;  ///< `change` says nothing here
   std::vector<TimeWaitChange> time_wait;
   std::vector<RowChange<UnixRecord>> unix_rows;

@@ -235,6 +235,12 @@ CREATE TABLE inet_change (
 );
 CREATE INDEX _inet_change_gone ON inet_change (inode, snapshot) WHERE change = 0;
 
+CREATE TABLE inet_gone (
+  snapshot INTEGER,
+  inode INTEGER
+);
+CREATE INDEX _inet_gone_by_inode ON inet_gone (inode, snapshot);
+
 CREATE TABLE inet_queue_change (
   snapshot INTEGER,
   netns INTEGER,

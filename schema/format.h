@@ -10,7 +10,7 @@ namespace fdmortem {
 /// In the file's header at byte 68, big-endian: "fdmo".
 inline constexpr int32_t kApplicationId = 0x66646d6f;
 /// In the header at byte 60, big-endian. A change of tables.sql is a new version.
-inline constexpr int32_t kFormatVersion = 2;
+inline constexpr int32_t kFormatVersion = 3;
 
 /// Column `change` of the change tables.
 enum class Change : uint8_t {

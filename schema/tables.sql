@@ -1,4 +1,4 @@
--- The archive as fdcapture writes it: format version 2. schema/README.md says what each column means.
+-- The archive as fdcapture writes it: format version 3. schema/README.md says what each column means.
 --
 -- Rows are only ever added; only whole stretches of the oldest snapshots are dropped. Tables named *_change hold a row when something is another way than in the
 -- snapshot before, and all that is there at a keyframe; their `change` is Change of format.h.
@@ -248,6 +248,11 @@ CREATE TABLE inet_change (
   remote_port INTEGER NOT NULL,
   state INTEGER,
   uid INTEGER
+) STRICT;
+
+CREATE TABLE inet_gone (
+  snapshot INTEGER NOT NULL,
+  inode INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE inet_queue_change (

@@ -168,6 +168,10 @@ class Replay {
         archive_,
         "SELECT snapshot, 3, netns, net_table, '', status FROM net_table_change ORDER BY rowid",
         first);
+    gone_cursor_ = std::make_unique<Cursor>(
+        archive_,
+        "SELECT snapshot, 0, 0, -1, printf('inode %d,', inode) FROM inet_gone ORDER BY rowid",
+        first);
     SQLite::Statement snapshots(
         archive_, "SELECT id, recording, keyframe, monotonic_ns, boottime_ns FROM snapshot");
     while (snapshots.executeStep()) {
@@ -222,6 +226,7 @@ class Replay {
     for (size_t i = 0; i < std::size(kChangeTables); ++i) {
       // The statuses of the tables come before the rows that need them.
       if (kChangeTables[i].scope == Scope::NetTable) statuses();
+      if (i == kInet) goneSockets();
       Cursor& cursor = *change_cursors_[i];
       for (; cursor.isAt(snapshot_); cursor.next())
         change(kChangeTables[i], cursor, present_[i]);
@@ -249,6 +254,25 @@ class Replay {
         if (kChangeTables[i].scope == Scope::NetTable) present_[i].erase(cursor.owner());
       }
       statuses_.erase(entry);
+    }
+  }
+
+  /// Of each all rows have gone, in whichever table.
+  void goneSockets() {
+    for (Cursor& cursor = *gone_cursor_; cursor.isAt(snapshot_); cursor.next()) {
+      if (!isInOrder("inet_gone", cursor)) continue;
+      const std::string socket = cursor.text(4);
+      bool was_there = isCutOff();
+      for (auto& [owner, things] : present_.at(kInet)) {
+        auto row = things.lower_bound(socket);
+        for (; row != things.end() && row->first.starts_with(socket); row = things.erase(row)) {
+          was_there = true;
+          gone_.emplace(&kChangeTables[kInet], owner, row->first);
+        }
+      }
+      if (!was_there)
+        problem("inet_gone", "Gone, and it was not there", &cursor,
+                socket.substr(0, socket.size() - 1));
     }
   }
 
@@ -414,6 +438,7 @@ class Replay {
   std::vector<std::unique_ptr<Cursor>> change_cursors_;
   std::vector<std::unique_ptr<Cursor>> added_cursors_;
   std::unique_ptr<Cursor> statuses_cursor_;
+  std::unique_ptr<Cursor> gone_cursor_;
   std::map<int64_t, int64_t> process_recordings_;
   std::map<int64_t, int64_t> netns_recordings_;
   std::map<int64_t, int64_t> pids_;

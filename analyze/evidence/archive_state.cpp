@@ -113,6 +113,9 @@ struct ArchiveState::Tables {
              " remote_port, state, uid FROM inet_change c JOIN address a ON a.id = local_address"
              " JOIN address b ON b.id = remote_address WHERE c.snapshot >= ? ORDER BY c.rowid",
              first),
+        inet_gone(archive,
+                  "SELECT snapshot, inode FROM inet_gone WHERE snapshot >= ? ORDER BY rowid",
+                  first),
         queues(archive, "SELECT * FROM inet_queue_change WHERE snapshot >= ? ORDER BY rowid",
                first),
         time_wait(archive, "SELECT * FROM time_wait_change WHERE snapshot >= ? ORDER BY rowid",
@@ -133,8 +136,8 @@ struct ArchiveState::Tables {
         sockstat(archive, "SELECT * FROM sockstat_change WHERE snapshot >= ? ORDER BY rowid",
                  first) {}
 
-  Rows snapshots, processes, limits, fds, positions, watches, statuses, inet, queues, time_wait,
-      unix_rows, netlink, packet, sockstat;
+  Rows snapshots, processes, limits, fds, positions, watches, statuses, inet, inet_gone, queues,
+      time_wait, unix_rows, netlink, packet, sockstat;
 };
 
 namespace {
@@ -202,6 +205,7 @@ bool ArchiveState::next() {
   takeWatches();
   takeStatuses();
   takeInet();
+  takeInetGone();
   takeQueues();
   takeTimeWait();
   takeUnix();
@@ -356,6 +360,25 @@ void ArchiveState::takeInet() {
     row.remote = key.remote;
     row.state = rows.as<uint8_t>(9);
     row.uid = rows.as<uint32_t>(10);
+  }
+}
+
+void ArchiveState::takeInetGone() {
+  for (Rows& rows = tables_->inet_gone; rows.next(snapshot_.id);) {
+    const auto inode = rows.as<uint64_t>(1);
+    if (inode == 0) continue;
+    for (auto& [id, netns] : namespaces_) {
+      for (size_t i = 0; i < netns.inet.size(); ++i) {
+        auto& table = netns.inet.at(i);
+        const auto first = table.lower_bound({.inode = inode, .local = {}, .remote = {}});
+        auto last = first;
+        while (last != table.end() && last->first.inode == inode)
+          ++last;
+        const bool is_tcp = i < 2;
+        if (is_tcp && first != last) gone_from_tcp_.emplace(netns.inode, inode);
+        table.erase(first, last);
+      }
+    }
   }
 }
 

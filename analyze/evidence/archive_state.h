@@ -122,6 +122,7 @@ class ArchiveState {
   void takeWatches();
   void takeStatuses();
   void takeInet();
+  void takeInetGone();
   void takeQueues();
   void takeTimeWait();
   void takeUnix();

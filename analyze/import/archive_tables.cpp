@@ -95,6 +95,7 @@ const std::vector<ArchiveTable>& plainTables() {
         kByteOrNull,
         kUint32OrNull},
        TableRows::Inet},
+      {"inet_gone", {kSnapshotId, {ColumnKind::Integer, false, 1}}, TableRows::Gone},
       {"autopsy",
        {kSnapshotId,   kProcessId,       kFd,           kNumber,          kTime,
         kByte,         kEndpointOrNull,  kPortOrNull,   kEndpointOrNull,  kPortOrNull,

@@ -32,7 +32,7 @@ struct Column {
 };
 
 /// What SettledFds is told of the rows of a table.
-enum class TableRows { Other, Fd, Inet, Autopsy, Queue };
+enum class TableRows { Other, Fd, Inet, Gone, Autopsy, Queue };
 
 struct ArchiveTable {
   const char* name;

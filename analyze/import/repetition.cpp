@@ -13,6 +13,7 @@ constexpr size_t kSnapshot = 0;
 constexpr size_t kChange = 3;  // of fd_change and inet_change
 constexpr size_t kFdLinkNumber = 5;
 constexpr size_t kInetInode = 4;
+constexpr size_t kGoneInode = 1;
 constexpr size_t kAutopsyInode = 3;
 
 uint64_t hash(const std::vector<int64_t>& row, std::initializer_list<size_t> columns) {
@@ -29,9 +30,11 @@ uint64_t hash(const std::vector<int64_t>& row, std::initializer_list<size_t> col
 void Repetitions::begin(std::string_view table, int columns) {
   kind_ = table == "fd_change"     ? Kind::Fd
           : table == "inet_change" ? Kind::Inet
+          : table == "inet_gone"   ? Kind::Gone
           : table == "autopsy"     ? Kind::Autopsy
                                    : Kind::None;
   row_.assign(static_cast<size_t>(columns), kNone);
+  keyframe_ = 0;
   last_ = {};
   values_ = {};
   free_slots_ = {};
@@ -40,25 +43,45 @@ void Repetitions::begin(std::string_view table, int columns) {
 bool Repetitions::isRepetition(const ColumnValue& value) {
   if (kind_ == Kind::None) return false;
   const uint64_t key = readRow(value);
-  const bool is_gone =
-      kind_ != Kind::Autopsy && row_[kChange] == static_cast<int64_t>(Change::Gone);
+  const bool is_keyframe = keyframes_.contains(row_[kSnapshot]);
+  if (is_keyframe && row_[kSnapshot] != keyframe_) forgetEnded();
   const auto found = last_.find(key);
-  if (found != last_.end() && keyframes_.contains(row_[kSnapshot]) && isSame(found->second) &&
-      isUnbroken(found->second)) {
+  if (found != last_.end() && is_keyframe && isSame(found->second) && isUnbroken(found->second)) {
     found->second.snapshot = row_[kSnapshot];
     return true;
   }
-  if (kind_ == Kind::Fd || kind_ == Kind::Inet) {
-    const auto inode = static_cast<uint64_t>(row_[kind_ == Kind::Fd ? kFdLinkNumber : kInetInode]);
-    int64_t& told = told_of_.tryEmplace(inode, 0).first;
-    told = std::max(told, row_[kSnapshot]);
-  }
-  if (is_gone) {
+  noteTold();
+  if (kind_ == Kind::Gone) return false;
+  if (kind_ != Kind::Autopsy && row_[kChange] == static_cast<int64_t>(Change::Gone)) {
     forget(key);
   } else {
     remember(key);
   }
   return false;
+}
+
+/// The row tells of a socket fd, or that a table lists a socket or does not any more.
+void Repetitions::noteTold() {
+  if (kind_ == Kind::Autopsy) return;
+  const size_t column = kind_ == Kind::Fd     ? kFdLinkNumber
+                        : kind_ == Kind::Inet ? kInetInode
+                                              : kGoneInode;
+  int64_t& told = told_of_.tryEmplace(static_cast<uint64_t>(row_[column]), 0).first;
+  told = std::max(told, row_[kSnapshot]);
+}
+
+/// What was there in the keyframe before had a row in it: the rest has ended. Rows of inet_gone,
+/// which say so of sockets, are in another table.
+void Repetitions::forgetEnded() {
+  for (auto entry = last_.begin(); entry != last_.end();) {
+    if (entry->second.snapshot >= keyframe_) {
+      ++entry;
+      continue;
+    }
+    free_slots_.push_back(entry->second.slot);
+    entry = last_.erase(entry);
+  }
+  keyframe_ = row_[kSnapshot];
 }
 
 /// Returns the hash of what the row is of.
@@ -72,6 +95,7 @@ uint64_t Repetitions::readRow(const ColumnValue& value) {
       return hash(row_, {1, 2, 4, 5, 6, 7, 8});
     case Kind::Autopsy:
       return hash(row_, {kAutopsyInode});
+    case Kind::Gone:
     case Kind::None:
       break;
   }

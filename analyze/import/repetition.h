@@ -15,8 +15,9 @@
 namespace fdmortem {
 
 /// Finds them in the archive's tables fd_change, inet_change and autopsy, whose rows are told in
-/// their order, the tables in that order too. What is derived of the rest is the same: such a row
-/// neither begins nor ends anything, nor says when something was seen.
+/// their order, the tables in that order too, and before the last one inet_gone. What is derived of
+/// the rest is the same: such a row neither begins nor ends anything, nor says when something was
+/// seen.
 class Repetitions {
  public:
   /// The number in a column of the row; null and what is no number are kNone.
@@ -36,7 +37,7 @@ class Repetitions {
   bool isRepetition(const ColumnValue& value);
 
  private:
-  enum class Kind { None, Fd, Inet, Autopsy };
+  enum class Kind { None, Fd, Inet, Gone, Autopsy };
 
   struct Last {
     size_t slot;       ///< of values_
@@ -46,6 +47,8 @@ class Repetitions {
   uint64_t readRow(const ColumnValue& value);
   bool isSame(const Last& last) const;
   bool isUnbroken(const Last& last);
+  void noteTold();
+  void forgetEnded();
   void remember(uint64_t key);
   void forget(uint64_t key);
 
@@ -54,6 +57,7 @@ class Repetitions {
   /// By inode: the last snapshot with a row of a socket fd or of a table that names it.
   FlatMap<int64_t> told_of_;
   Kind kind_ = Kind::None;
+  int64_t keyframe_ = 0;  ///< the last one that a row is of
   std::vector<int64_t> row_;
   /// By a hash of the identity. Where two have the same, the later one counts: then less is left
   /// out.

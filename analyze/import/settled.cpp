@@ -210,6 +210,19 @@ void SettledFds::addInet(const InetRow& row) {
   inet_owners_.back() = static_cast<Owner>(episode - episodes_.data());
 }
 
+void SettledFds::addGone(int64_t snapshot, int64_t inode) {
+  gone_owners_.push_back(kNobody);
+  const auto at = indexOf(snapshot);
+  if (!at) return;
+  Episode* episode = plainEpisodeOf(inode);
+  if (episode == nullptr || episode->connection < 0) return;
+  Connection& connection = connections_[static_cast<size_t>(episode->connection)];
+  // All rows of inet_change were told before: none may be of later.
+  episode->is_plain = connection.gone < 0 && *at > connection.last_row;
+  connection.gone = *at;
+  gone_owners_.back() = static_cast<Owner>(episode - episodes_.data());
+}
+
 void SettledFds::noteListener(const InetRow& row, int32_t at) {
   if (row.state != kListen || row.net_table > kTcp6Table || is(row.change, Change::Gone)) return;
   const bool is_certain = covers(tables_, row.netns, row.net_table, at, at);

@@ -98,14 +98,18 @@ class SettledFds {
   void addWatch(const WatchRow& row);
   void addFd(const FdRow& row);
   void addInet(const InetRow& row);
+  /// Of inet_gone.
+  void addGone(int64_t snapshot, int64_t inode);
   void addAutopsy(const AutopsyRow& row);
   void addQueue(const QueueRow& row);
   /// After the last row.
   void decide(const Names& names);
 
-  /// Of the row at `place` (the first is 0) of fd_change, inet_change, autopsy, inet_queue_change.
+  /// Of the row at `place` (the first is 0) of fd_change, inet_change, inet_gone, autopsy,
+  /// inet_queue_change.
   Fate ofFd(size_t place) const;
   Fate ofInet(size_t place) const { return of(inet_owners_, place); }
+  Fate ofGone(size_t place) const { return of(gone_owners_, place); }
   Fate ofAutopsy(size_t place) const { return of(autopsy_owners_, place); }
   Fate ofQueue(size_t place) const { return of(queue_owners_, place); }
 
@@ -247,7 +251,7 @@ class SettledFds {
   std::set<std::pair<int64_t, int64_t>> listeners_;
   std::set<std::pair<int64_t, int64_t>> perhaps_listeners_;
   std::map<int64_t, Protocol> protocols_;  ///< by text
-  std::vector<Owner> fd_owners_, inet_owners_, autopsy_owners_, queue_owners_;
+  std::vector<Owner> fd_owners_, inet_owners_, gone_owners_, autopsy_owners_, queue_owners_;
   LeftOutCounts counts_;
 };
 

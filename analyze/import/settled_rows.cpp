@@ -162,6 +162,9 @@ void SettledRows::tell(const ArchiveTable& table, const int64_t* row) {
       settled_.addInet(
           {row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9]});
       break;
+    case TableRows::Gone:
+      settled_.addGone(row[0], row[1]);
+      break;
     case TableRows::Autopsy: {
       // delivered, data_segments_in, bytes_received: the first that the kernel tells.
       const int64_t carried = row[24] != kNoNumber   ? row[24]
@@ -203,6 +206,8 @@ SettledFds::Fate SettledRows::fateOf(const ArchiveTable& table, size_t place) co
       return settled_.ofFd(place);
     case TableRows::Inet:
       return settled_.ofInet(place);
+    case TableRows::Gone:
+      return settled_.ofGone(place);
     case TableRows::Autopsy:
       return settled_.ofAutopsy(place);
     case TableRows::Queue:

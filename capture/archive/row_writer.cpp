@@ -46,6 +46,7 @@ RowWriter::RowWriter(SQLite::Database& database, Redactor& redactor, RowIds& ids
       autopsy_(database, HashedTable::Autopsy, 26, digest),
       net_table_change_(database, HashedTable::NetTableChange, 4, digest),
       inet_change_(database, HashedTable::InetChange, 11, digest),
+      inet_gone_(database, HashedTable::InetGone, 2, digest),
       inet_queue_change_(database, HashedTable::InetQueueChange, 10, digest),
       time_wait_change_(database, HashedTable::TimeWaitChange, 5, digest),
       unix_change_(database, HashedTable::UnixChange, 10, digest),
@@ -204,6 +205,8 @@ void RowWriter::writeInet(const ChangeSet& changes) {
                  is_there ? std::optional(row->state) : std::nullopt,
                  is_there ? std::optional(row->uid) : std::nullopt);
   }
+  for (const uint64_t inode : changes.inet_gone)
+    inet_gone_(snapshot_, inode);
   for (const auto& [netns, table, change, row] : changes.inet_queues) {
     inet_queue_change_(snapshot_, ids_.netns(netns), table, row->inode, row->tx_queue,
                        row->rx_queue, row->timer, row->retransmits, row->probes, row->drops);

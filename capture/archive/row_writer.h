@@ -48,7 +48,7 @@ class RowWriter {
   RowIds& ids_;
   int64_t snapshot_ = 0;
   Insert failure_, process_change_, limit_change_, fd_change_, fd_position_change_,
-      epoll_watch_change_, second_look_, autopsy_, net_table_change_, inet_change_,
+      epoll_watch_change_, second_look_, autopsy_, net_table_change_, inet_change_, inet_gone_,
       inet_queue_change_, time_wait_change_, unix_change_, netlink_change_, packet_change_,
       sockstat_change_;
 };

@@ -34,6 +34,7 @@ enum class HashedTable : uint8_t {
   Autopsy,
   NetTableChange,
   InetChange,
+  InetGone,
   InetQueueChange,
   TimeWaitChange,
   UnixChange,
@@ -44,7 +45,7 @@ enum class HashedTable : uint8_t {
 };
 
 /// The names of HashedTable, at its values.
-inline constexpr std::array<std::string_view, 21> kHashedTableNames = {"snapshot",
+inline constexpr std::array<std::string_view, 22> kHashedTableNames = {"snapshot",
                                                                        "delay",
                                                                        "text",
                                                                        "address",
@@ -58,6 +59,7 @@ inline constexpr std::array<std::string_view, 21> kHashedTableNames = {"snapshot
                                                                        "autopsy",
                                                                        "net_table_change",
                                                                        "inet_change",
+                                                                       "inet_gone",
                                                                        "inet_queue_change",
                                                                        "time_wait_change",
                                                                        "unix_change",

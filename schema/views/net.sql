@@ -78,7 +78,8 @@ JOIN _tcp_read_span r ON r.netns = p.netns AND r.first_snapshot <= p.last_snapsh
 CREATE INDEX _own_tcp_read_span_by_start ON _own_tcp_read_span (process, first_snapshot);
 CREATE INDEX _own_tcp_read_span_by_end ON _own_tcp_read_span (process, last_snapshot);
 
--- The rows of inet_change, those of a row of a table one after the other, as _fd_row.
+-- The rows of inet_change, those of a row of a table one after the other, as _fd_row, and one more with
+-- change 0 where inet_gone ends it.
 --   place, row (inet_change.rowid), netns, net_table, inode, local, remote, snapshot, change, state
 --   life, life_last    the first and last snapshot of its _net_life; NULL: it is in none, or change is 0
 CREATE TABLE _inet_row (
@@ -86,9 +87,21 @@ CREATE TABLE _inet_row (
   remote TEXT, snapshot INTEGER, change INTEGER, state INTEGER, life INTEGER, life_last INTEGER
 );
 INSERT INTO _inet_row
-SELECT NULL, c.rowid, c.netns, c.net_table, c.inode, c.local, c.remote, c.snapshot, c.change, c.state,
+SELECT NULL, c.row, c.netns, c.net_table, c.inode, c.local, c.remote, c.snapshot, c.change, c.state,
   l.first_snapshot, l.last_snapshot
-FROM inet_change c
+FROM (
+  SELECT rowid AS row, netns, net_table, inode, local, remote, snapshot, change, state FROM inet_change
+  UNION ALL
+  SELECT NULL, netns, net_table, inode, local, remote, gone, 0, NULL
+  FROM (
+    SELECT t.*,
+      (SELECT min(g.snapshot) FROM inet_gone g WHERE g.inode = t.inode AND g.snapshot > t.snapshot) AS gone
+    FROM inet_change t
+    WHERE t.change <> 0 AND t.inode <> 0
+    LIMIT -1  -- works each column out once, not again wherever it is named
+  )
+  WHERE gone IS NOT NULL
+) c
 LEFT JOIN _net_life l ON c.change <> 0 AND l.netns = c.netns AND l.net_table = c.net_table
   AND c.snapshot BETWEEN l.first_snapshot AND l.last_snapshot
 ORDER BY c.netns, c.net_table, c.inode, c.local, c.remote, c.snapshot;
@@ -198,7 +211,9 @@ SELECT c.netns, c.net_table, c.inode, c.tx_queue, c.rx_queue, c.timer, c.retrans
       -- The number may come back with another socket.
       coalesce((SELECT min(g.snapshot) - 1 FROM inet_change g
                 WHERE g.inode = c.inode AND g.change = 0 AND g.netns = c.netns
-                  AND g.net_table = c.net_table AND g.snapshot > c.snapshot), r.last_snapshot))
+                  AND g.net_table = c.net_table AND g.snapshot > c.snapshot), r.last_snapshot),
+      coalesce((SELECT min(g.snapshot) - 1 FROM inet_gone g
+                WHERE g.inode = c.inode AND g.snapshot > c.snapshot), r.last_snapshot))
     AS last_snapshot
 FROM inet_queue_change c
 JOIN snapshot s ON s.id = c.snapshot

@@ -68,6 +68,10 @@ class ChangesTest : public testing::Test {
       return nameOf(row.change) + " " + std::to_string(row.row->inode);
     });
   }
+  /// The sockets that have gone from all tables.
+  std::string goneSockets() const {
+    return describe(changes_.inet_gone, [](uint64_t inode) { return std::to_string(inode); });
+  }
   std::string tables() const {
     std::string text;
     for (const NetTableChange& row : changes_.net_tables) {

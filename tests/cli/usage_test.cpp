@@ -153,7 +153,7 @@ TEST_F(CommandLine, WhatWasMeantIsSaid) {
 TEST_F(CommandLine, VersionTellsTheFormatAndTheLibraries) {
   for (const std::string& text :
        {runFdcapture({"--version"}).out, runFdanalyze({"--version"}).out}) {
-    EXPECT_NE(text.find("\narchive format 2\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\narchive format 3\n"), std::string::npos) << text;
     for (const char* library : {"SQLite 3.", "zstd 1.", "libsodium 1."})
       EXPECT_NE(text.find(library), std::string::npos) << text;
   }
@@ -303,11 +303,11 @@ TEST_F(CommandLine, OtherFilesAreLeftAsTheyWere) {
 TEST_F(CommandLine, ANewerFormatIsLeftAsItWas) {
   ASSERT_EQ(record(database).status, 0);
   std::string content = contentOf(database);
-  ASSERT_EQ(content[63], 2);
-  content[63] = 3;  // the last byte of user_version
+  ASSERT_EQ(content[63], 3);
+  content[63] = 4;  // the last byte of user_version
   writeFile(database, content);
   const std::string reason =
-      "archive format version 3; this program knows version 2: a newer "
+      "archive format version 4; this program knows version 3: a newer "
       "fdmortem reads it";
   expectRefused(database, reason, kAdvice);
   const ProgramResult read = runFdanalyze({"report", database});

@@ -215,7 +215,7 @@ void replaceSchema(Random& random, SQLite::Database& database) {
         "CREATE TABLE moz_places (id INTEGER PRIMARY KEY, url TEXT); INSERT INTO moz_places"
         " VALUES (1, 'x'); CREATE TABLE snapshot (id); CREATE VIEW recording AS SELECT 1 AS id");
   if (below(random, 2) == 0) database.exec("PRAGMA application_id = 0");
-  if (below(random, 3) == 0) database.exec("PRAGMA user_version = 3");
+  if (below(random, 3) == 0) database.exec("PRAGMA user_version = 4");
 }
 
 using ByteKind = void (*)(Random&, std::string&);

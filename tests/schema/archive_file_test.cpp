@@ -60,7 +60,7 @@ TEST_F(ArchiveFileTest, TellsWriteAheadMode) {
 TEST_F(ArchiveFileTest, CarriesItsMarkAndVersionInTheHeader) {
   const std::string content = contentOf(path_);
   EXPECT_EQ(content.substr(68, 4), "fdmo");
-  EXPECT_EQ(content.substr(60, 4), std::string("\0\0\0\2", 4));
+  EXPECT_EQ(content.substr(60, 4), std::string("\0\0\0\3", 4));
 }
 
 TEST_F(ArchiveFileTest, RefusesAFileThatIsNotThere) {
@@ -107,7 +107,7 @@ TEST_F(ArchiveFileTest, RefusesADatabaseOfAnotherProgram) {
 TEST_F(ArchiveFileTest, RefusesAnotherVersion) {
   execute("PRAGMA user_version = 99");
   EXPECT_EQ(refusal(),
-            "archive format version 99; this program knows version 2: a newer fdmortem reads it");
+            "archive format version 99; this program knows version 3: a newer fdmortem reads it");
 }
 
 TEST_F(ArchiveFileTest, RefusesAFolder) {

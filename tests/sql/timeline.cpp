@@ -1,5 +1,6 @@
 #include "tests/sql/timeline.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -225,8 +226,7 @@ class Drawing {
       log(line);
     } else if (line.kind == "unix" || line.kind == "netlink") {
       otherSocket(line);
-    } else if (line.kind == "tcp" || line.kind == "tcp6" || line.kind == "udp" ||
-               line.kind == "udp6") {
+    } else if (isInet(line)) {
       inet(line);
     } else if (!kOfSnapshots.contains(line.kind) && line.kind != "process") {
       throw std::runtime_error("no such kind of line: " + line.kind);
@@ -329,13 +329,26 @@ class Drawing {
     return endpoint.substr(endpoint.rfind(':') + 1);
   }
 
+  static bool isInet(const Line& line) {
+    return line.kind == "tcp" || line.kind == "tcp6" || line.kind == "udp" || line.kind == "udp6";
+  }
+
   void inet(const Line& line) {
     const int64_t namespace_id = netns(line);
+    // As the recorder writes it where a table may list the socket otherwise: row by row.
+    const bool is_only =
+        line.name != "0" && std::count_if(lines_.begin(), lines_.end(), [&](const Line& other) {
+                              return isInet(other) && other.name == line.name;
+                            }) == 1;
     const std::string local = line.attribute("local", "192.0.2.1:9091");
     for (const auto& [snapshot, change, value] : rowsOf(line)) {
       const std::string remote =
           line.attribute("remote", value == "LISTEN" ? "0.0.0.0:0" : "198.51.100.7:40000");
       const bool is_gone = change == Change::Gone;
+      if (is_gone && is_only) {
+        insert("inet_gone", snapshot, line.name);
+        continue;
+      }
       insert("inet_change", snapshot, namespace_id, tableNumber(line.kind),
              static_cast<int>(change), line.name, sqlText(local), portOf(local), sqlText(remote),
              portOf(remote), is_gone ? "NULL" : std::to_string(stateNumber(value)),

@@ -148,6 +148,9 @@ TEST_F(CheckTest, ChangesThatDoNotFitWhatWasThere) {
       {"INSERT INTO fd_change SELECT * FROM fd_change WHERE snapshot = 2",
        "it comes after rows of snapshot"},
       {"UPDATE fd_change SET fd = 4 WHERE snapshot = 2", "a second row in one snapshot"},
+      {"UPDATE inet_gone SET inode = 7777",
+       "table inet_gone, row 1, snapshot 3 (inode 7777): Gone, and it was not there"},
+      {"UPDATE inet_gone SET snapshot = 2, inode = 501", "a second row in one snapshot"},
   });
 }
 
@@ -160,6 +163,7 @@ TEST_F(CheckTest, AKeyframeThatLacksSomething) {
        "(pid 7, Max open files): the keyframe lacks"},
       {"DELETE FROM epoll_watch_change WHERE snapshot = 4", "the keyframe lacks"},
       {"DELETE FROM inet_change WHERE snapshot = 4", "(tcp of netns 1, inode 501"},
+      {"DELETE FROM inet_gone", "(tcp of netns 1, inode 500"},
       {"DELETE FROM unix_change WHERE snapshot = 4", "/run/x): the keyframe lacks"},
       {"DELETE FROM netlink_change WHERE snapshot = 4", "the keyframe lacks"},
       {"DELETE FROM packet_change WHERE snapshot = 4", "the keyframe lacks"},

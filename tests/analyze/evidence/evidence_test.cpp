@@ -253,6 +253,9 @@ TEST_F(EvidenceTest, RowsThatWereForgedWithTheirChainDifferFromTheTexts) {
        " state = 1 AND net_table = 1 AND snapshot = 1)",
        "inet_change"},
       {"UPDATE inet_change SET uid = uid + 1 WHERE rowid = 1", "inet_change"},
+      {"INSERT INTO inet_gone SELECT 6, inode FROM inet_change WHERE net_table = 1 AND inode > 0"
+       " AND snapshot > 1 AND change > 0 AND inode NOT IN (SELECT inode FROM inet_gone) LIMIT 1",
+       "inet_change"},
       {"UPDATE inet_queue_change SET rx_queue = rx_queue + 1 WHERE rowid = 1", "inet_queue_change"},
       {"UPDATE sockstat_change SET value = value + 1 WHERE rowid = 1", "sockstat_change"},
       {"UPDATE unix_change SET reference_count = 99 WHERE rowid = 1", "unix_change"},

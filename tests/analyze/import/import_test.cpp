@@ -181,6 +181,7 @@ TEST_F(ImportTest, ValuesOutOfRange) {
       {"inet_change", "local_port = 65536"},
       {"inet_change", "remote_port = -1"},
       {"inet_change", "state = 256"},
+      {"inet_gone", "inode = 0"},
       {"inet_queue_change", "rx_queue = -1"},
       {"time_wait_change", "local_port = 65536"},
       {"time_wait_change", "count = -1"},
@@ -213,6 +214,7 @@ TEST_F(ImportTest, ReferencesToWhatIsNotThere) {
       {"inet_queue_change", "netns"},    {"time_wait_change", "snapshot"},
       {"unix_change", "path"},           {"netlink_change", "netns"},
       {"packet_change", "netns"},        {"sockstat_change", "snapshot"},
+      {"inet_gone", "snapshot"},
   };
   for (const auto& [table, column] : kCases) {
     expectRefused(std::string("UPDATE ") + table + " SET " + column + " = 999999", table);
@@ -249,6 +251,7 @@ TEST_F(ImportTest, NullsThatAreNotAllowed) {
       {"process", "pid"},      {"fd_change", "fd"},        {"fd_change", "process"},
       {"failure", "count"},    {"inet_change", "inode"},   {"inet_change", "local_address"},
       {"netns", "inode"},      {"recording", "host_name"}, {"second_look", "outcome"},
+      {"inet_gone", "inode"},
   };
   for (const auto& [table, column] : kCases) {
     writeFile(path_, whole_archive_);

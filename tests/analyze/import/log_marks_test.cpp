@@ -1,6 +1,7 @@
 // analyze/import/log_marks.h, with lines as programs write them.
 #include "analyze/import/log_marks.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -286,7 +287,8 @@ TEST(LogMarks, TheSamplesLog) {
                      "files; retrying in 5ms"))
       << text;
   EXPECT_EQ(formatTime(marks.marks[0].time_ns).substr(11, 8), text.substr(11, 8));
-  EXPECT_GT(marks.marks[0].count, 1);
+  EXPECT_TRUE(std::any_of(marks.marks.begin(), marks.marks.end(),
+                          [](const Mark& mark) { return mark.count > 1; }));
   EXPECT_EQ(marks.without_time, 0);
   EXPECT_EQ(marks.without_zone, marks.matched);
 }

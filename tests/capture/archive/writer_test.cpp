@@ -229,13 +229,14 @@ TEST_F(ArchiveWriterTest, WritesFds) {
 
 TEST_F(ArchiveWriterTest, ARowOfWhatHasGoneHasItsIdentityOnly) {
   open();
-  write(snapshotOf({processWith({socketFd(3, 500)})}, {netnsWith({tcpRow(500)})}));
+  write(snapshotOf({processWith({socketFd(3, 500)})}, {netnsWith({tcpRow(0), tcpRow(500)})}));
   write(snapshotOf({processWith({})}, {netnsWith({})}));
   write(snapshotOf({}, {}));
   EXPECT_EQ(rows("SELECT * FROM fd_change WHERE snapshot = 2"), "2 1 3 0 - - - - - - - - - -\n");
+  EXPECT_EQ(rows("SELECT * FROM inet_gone"), "2 500\n");
   EXPECT_EQ(rows("SELECT change, inode, local_port, remote_port, state, uid FROM inet_change "
                  "WHERE snapshot = 2"),
-            "0 500 9091 40500 - -\n");
+            "0 0 9091 40000 - -\n");
   EXPECT_EQ(rows("SELECT * FROM process_change WHERE snapshot = 3"), "3 1 0 - - - - - - - - -\n");
   EXPECT_EQ(rows("SELECT DISTINCT status FROM net_table_change WHERE snapshot = 3"), "0\n");
 }
