@@ -71,18 +71,15 @@ bool hasQueue(const InetRow& row) {
   return !isSameQueue(row, InetRow{});
 }
 
-/// An Internet table of any namespace lists the socket.
-bool isListed(const Snapshot& snapshot, uint64_t inode) {
-  const auto lists = [&](const std::vector<InetRow>& rows) {
+/// Takes out of `sockets`, inode numbers, those that a table with these rows lists.
+void eraseListed(const std::vector<InetRow>& rows, std::vector<uint64_t>& sockets) {
+  if (rows.empty()) return;
+  std::erase_if(sockets, [&](uint64_t inode) {
     const auto row = std::lower_bound(
         rows.begin(), rows.end(), inode,
         [](const InetRow& listed, uint64_t wanted) { return listed.inode < wanted; });
     return row != rows.end() && row->inode == inode;
-  };
-  return std::any_of(snapshot.namespaces.begin(), snapshot.namespaces.end(),
-                     [&](const NetnsRecord& netns) {
-                       return std::any_of(netns.inet.begin(), netns.inet.end(), lists);
-                     });
+  });
 }
 
 bool isSameFd(const FdRecord& a, const FdRecord& b) {
@@ -294,16 +291,20 @@ class Detector {
   /// That all rows of a socket have gone is one change. An inode number is of one socket of the
   /// host, so that it says which.
   void takeGone(const Snapshot& now) {
-    const auto has_gone = [&](const RowChange<InetRow>& row) {
-      return row.change == Change::Gone && row.row->inode != 0 && !isListed(now, row.row->inode);
-    };
     std::vector<uint64_t>& gone = changes_.inet_gone;
     for (const RowChange<InetRow>& row : changes_.inet) {
-      if (has_gone(row)) gone.push_back(row.row->inode);
+      if (row.change == Change::Gone && row.row->inode != 0) gone.push_back(row.row->inode);
     }
     std::sort(gone.begin(), gone.end());
     gone.erase(std::unique(gone.begin(), gone.end()), gone.end());
-    if (!gone.empty()) std::erase_if(changes_.inet, has_gone);
+    for (const NetnsRecord& netns : now.namespaces) {
+      for (const std::vector<InetRow>& rows : netns.inet)
+        eraseListed(rows, gone);
+    }
+    std::erase_if(changes_.inet, [&](const RowChange<InetRow>& row) {
+      return row.change == Change::Gone &&
+             std::binary_search(gone.begin(), gone.end(), row.row->inode);
+    });
   }
 
   void queue(uint64_t netns, NetTable table, const InetRow* before, const InetRow& after) {
