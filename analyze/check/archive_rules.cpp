@@ -226,10 +226,10 @@ class Replay {
     for (size_t i = 0; i < std::size(kChangeTables); ++i) {
       // The statuses of the tables come before the rows that need them.
       if (kChangeTables[i].scope == Scope::NetTable) statuses();
-      if (i == kInet) goneSockets();
       Cursor& cursor = *change_cursors_[i];
       for (; cursor.isAt(snapshot_); cursor.next())
         change(kChangeTables[i], cursor, present_[i]);
+      if (i == kInet) goneSockets();
       if (is_keyframe_ && !starts_ && !is_first_) lacking(kChangeTables[i], present_[i]);
     }
     for (size_t i = 0; i < std::size(kAddedTables); ++i) {
@@ -262,17 +262,17 @@ class Replay {
     for (Cursor& cursor = *gone_cursor_; cursor.isAt(snapshot_); cursor.next()) {
       if (!isInOrder("inet_gone", cursor)) continue;
       const std::string socket = cursor.text(4);
-      bool was_there = isCutOff();
+      bool was_there = isCutOff(), is_listed = false;
       for (auto& [owner, things] : present_.at(kInet)) {
         auto row = things.lower_bound(socket);
         for (; row != things.end() && row->first.starts_with(socket); row = things.erase(row)) {
           was_there = true;
-          gone_.emplace(&kChangeTables[kInet], owner, row->first);
+          is_listed = is_listed || row->second == snapshot_;
         }
       }
-      if (!was_there)
-        problem("inet_gone", "Gone, and it was not there", &cursor,
-                socket.substr(0, socket.size() - 1));
+      const std::string name = socket.substr(0, socket.size() - 1);
+      if (!was_there) problem("inet_gone", "Gone, and it was not there", &cursor, name);
+      if (is_listed) problem("inet_gone", "Gone, and a table lists it", &cursor, name);
     }
   }
 

@@ -156,6 +156,17 @@ auto& at(Array& array, int64_t net_table) {
   return array[static_cast<size_t>(std::clamp<int64_t>(net_table - 1, 0, last))];
 }
 
+/// All rows of a socket. False: there is none.
+bool eraseSocket(std::map<InetKey, InetRow>& table, uint64_t inode) {
+  const auto first = table.lower_bound({.inode = inode, .local = {}, .remote = {}});
+  auto last = first;
+  while (last != table.end() && last->first.inode == inode)
+    ++last;
+  const bool is_there = first != last;
+  table.erase(first, last);
+  return is_there;
+}
+
 void forgetTable(NetnsState& netns, int64_t net_table) {
   if (net_table <= static_cast<int64_t>(netns.inet.size())) {
     at(netns.inet, net_table).clear();
@@ -366,17 +377,11 @@ void ArchiveState::takeInet() {
 void ArchiveState::takeInetGone() {
   for (Rows& rows = tables_->inet_gone; rows.next(snapshot_.id);) {
     const auto inode = rows.as<uint64_t>(1);
-    if (inode == 0) continue;
     for (auto& [id, netns] : namespaces_) {
       for (size_t i = 0; i < netns.inet.size(); ++i) {
-        auto& table = netns.inet.at(i);
-        const auto first = table.lower_bound({.inode = inode, .local = {}, .remote = {}});
-        auto last = first;
-        while (last != table.end() && last->first.inode == inode)
-          ++last;
         const bool is_tcp = i < 2;
-        if (is_tcp && first != last) gone_from_tcp_.emplace(netns.inode, inode);
-        table.erase(first, last);
+        if (eraseSocket(netns.inet.at(i), inode) && is_tcp && inode != 0)
+          gone_from_tcp_.emplace(netns.inode, inode);
       }
     }
   }

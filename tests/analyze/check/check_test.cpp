@@ -150,7 +150,7 @@ TEST_F(CheckTest, ChangesThatDoNotFitWhatWasThere) {
       {"UPDATE fd_change SET fd = 4 WHERE snapshot = 2", "a second row in one snapshot"},
       {"UPDATE inet_gone SET inode = 7777",
        "table inet_gone, row 1, snapshot 3 (inode 7777): Gone, and it was not there"},
-      {"UPDATE inet_gone SET snapshot = 2, inode = 501", "a second row in one snapshot"},
+      {"UPDATE inet_gone SET snapshot = 2, inode = 501", "(inode 501): Gone, and a table lists it"},
   });
 }
 
