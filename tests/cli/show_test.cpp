@@ -126,7 +126,7 @@ TEST_F(Show, TablesOfAnIdleNamespaceAreAsTheyWere) {
       after = contentOf(proc("net/" + name));
     } while (before != after);
     EXPECT_EQ(show(pathOf("net/" + name)).out, after) << name;
-    EXPECT_EQ(show(netns + "/" + name).out, after) << name;
+    EXPECT_EQ(show(fmt::format("{}/{}", netns, name)).out, after) << name;
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
 #include <sqlite3.h>
 
 #include "schema/format.h"
@@ -30,8 +31,10 @@ size_t pageSizeOf(const std::string& bytes) {
 }
 
 void flipBits(Random& random, std::string& bytes) {
-  for (size_t i = 0, count = 1 + below(random, 16); i < count; ++i)
-    bytes[below(random, bytes.size())] ^= static_cast<char>(1U << below(random, 8));
+  for (size_t i = 0, count = 1 + below(random, 16); i < count; ++i) {
+    char& byte = bytes[below(random, bytes.size())];
+    byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << below(random, 8)));
+  }
 }
 
 void spoilHeader(Random& random, std::string& bytes) {
@@ -135,18 +138,18 @@ void editRows(Random& random, SQLite::Database& database) {
   for (size_t i = 0, count = 1 + below(random, 4); i < count; ++i) {
     const std::string& table = tables[below(random, tables.size())];
     const size_t divisor = 1 + below(random, 50);
-    const std::string some = " WHERE rowid % " + std::to_string(divisor) + " = " +
-                             std::to_string(below(random, divisor));
+    const std::string some = fmt::format(" WHERE rowid % {} = {}", divisor, below(random, divisor));
     switch (below(random, 4)) {
       case 0:
-        tryTo(database, "DELETE FROM " + table + some);
+        tryTo(database, fmt::format("DELETE FROM {}{}", table, some));
         break;
       case 1:
-        tryTo(database, "INSERT INTO " + table + " SELECT * FROM " + table + some);
+        tryTo(database, fmt::format("INSERT INTO {0} SELECT * FROM {0}{1}", table, some));
         break;
       default:
-        tryTo(database, "UPDATE " + table + " SET " + columnOf(random, database, table) + " = " +
-                            valueOf(random) + (below(random, 4) == 0 ? "" : some));
+        tryTo(database,
+              fmt::format("UPDATE {} SET {} = {}{}", table, columnOf(random, database, table),
+                          valueOf(random), below(random, 4) == 0 ? "" : some));
     }
   }
 }
@@ -163,20 +166,19 @@ void multiplyRows(Random& random, SQLite::Database& database) {
                 " pragma_table_info('" +
                 table + "')")
             .getString();
-    tryTo(database,
-          "INSERT INTO " + table + " SELECT " + columns + " FROM " + table + " LIMIT 5000");
+    tryTo(database, fmt::format("INSERT INTO {0} SELECT {1} FROM {0} LIMIT 5000", table, columns));
   }
   if (below(random, 2) == 0) {
-    tryTo(database, "UPDATE " + table + " SET " + columnOf(random, database, table) + " = " +
-                        valueOf(random));
+    tryTo(database, fmt::format("UPDATE {} SET {} = {}", table, columnOf(random, database, table),
+                                valueOf(random)));
   }
 }
 
 void changeSchema(Random& random, SQLite::Database& database) {
   static const std::vector<std::string> kChanges = {
       "CREATE TRIGGER x AFTER INSERT ON text BEGIN SELECT load_extension('x'); END",
-      "CREATE VIEW x AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
-      " SELECT n FROM r",
+      ("CREATE VIEW x AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
+       " SELECT n FROM r"),
       "CREATE VIRTUAL TABLE x USING fts5(a)",
       "CREATE VIRTUAL TABLE x USING rtree(a, b, c)",
       "CREATE INDEX x ON fd_change (printf('%d', fd))",
@@ -192,13 +194,13 @@ void changeSchema(Random& random, SQLite::Database& database) {
       "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 2",
       "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 1 WHERE name = 'text'",
       "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '')",
-      "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE text"
-      " USING dbstat(main)', rootpage = 0 WHERE name = 'text'",
+      ("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE text"
+       " USING dbstat(main)', rootpage = 0 WHERE name = 'text'"),
       "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET type = 'view' WHERE name = 'netns'",
       "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = printf('%.*c', 1000000, '(')",
       "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'recording'",
-      "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES"
-      " ('trigger', 'x', 'text', 0, 'CREATE TRIGGER x AFTER DELETE ON text BEGIN SELECT 1; END')",
+      ("PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES"
+       " ('trigger', 'x', 'text', 0, 'CREATE TRIGGER x AFTER DELETE ON text BEGIN SELECT 1; END')"),
       "PRAGMA encoding = 'UTF-16'",
       "PRAGMA auto_vacuum = FULL; VACUUM",
       "PRAGMA page_size = 1024; VACUUM",

@@ -137,7 +137,7 @@ TEST_F(ImportTest, ValuesOutOfRange) {
   struct {
     const char* table;
     const char* change;
-  } const kCases[] = {
+  } const cases[] = {
       {"recording", "clock_ticks_per_second = 0"},
       {"recording", "interval_ms = -1"},
       {"recording_end", "recording = -1"},
@@ -191,7 +191,7 @@ TEST_F(ImportTest, ValuesOutOfRange) {
       {"sockstat_change", "net_table = 13"},
       {"failure", "count = -1"},
   };
-  for (const auto& [table, change] : kCases) {
+  for (const auto& [table, change] : cases) {
     expectRefused(std::string("UPDATE ") + table + " SET " + change, table);
   }
 }
@@ -200,7 +200,7 @@ TEST_F(ImportTest, ReferencesToWhatIsNotThere) {
   struct {
     const char* table;
     const char* column;
-  } const kCases[] = {
+  } const cases[] = {
       {"snapshot", "recording"},         {"failure", "snapshot"},
       {"process", "recording"},          {"process_change", "snapshot"},
       {"process_change", "process"},     {"process_change", "comm"},
@@ -216,7 +216,7 @@ TEST_F(ImportTest, ReferencesToWhatIsNotThere) {
       {"packet_change", "netns"},        {"sockstat_change", "snapshot"},
       {"inet_gone", "snapshot"},
   };
-  for (const auto& [table, column] : kCases) {
+  for (const auto& [table, column] : cases) {
     expectRefused(std::string("UPDATE ") + table + " SET " + column + " = 999999", table);
   }
 }
@@ -229,13 +229,13 @@ TEST_F(ImportTest, ValuesOfAWrongType) {
   struct {
     const char* table;
     const char* change;
-  } const kCases[] = {
+  } const cases[] = {
       {"snapshot", "wall_ns = 'now'"},  {"fd_change", "fd = 'x'"},
       {"text", "value = 'no blob'"},    {"process", "pid = 1.5"},
       {"failure", "operation = 7"},     {"inet_change", "local_port = 'x'"},
       {"snapshot", "keyframe = x'00'"}, {"address", "value = 7"},
   };
-  for (const auto& [table, change] : kCases) {
+  for (const auto& [table, change] : cases) {
     writeFile(path_, whole_archive_);
     editLoosely(table, std::string("UPDATE ") + table + " SET " + change);
     expectRefusalNames(table, change);
@@ -246,14 +246,14 @@ TEST_F(ImportTest, NullsThatAreNotAllowed) {
   struct {
     const char* table;
     const char* column;
-  } const kCases[] = {
+  } const cases[] = {
       {"snapshot", "wall_ns"}, {"snapshot", "recording"},  {"text", "value"},
       {"process", "pid"},      {"fd_change", "fd"},        {"fd_change", "process"},
       {"failure", "count"},    {"inet_change", "inode"},   {"inet_change", "local_address"},
       {"netns", "inode"},      {"recording", "host_name"}, {"second_look", "outcome"},
       {"inet_gone", "inode"},
   };
-  for (const auto& [table, column] : kCases) {
+  for (const auto& [table, column] : cases) {
     writeFile(path_, whole_archive_);
     const std::string sql = std::string("UPDATE ") + table + " SET " + column + " = NULL";
     editLoosely(table, sql);

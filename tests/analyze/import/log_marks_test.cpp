@@ -191,8 +191,7 @@ TEST(LogMarks, WhatALineTellsOf) {
   };
   for (const char* text : {"Too many open files", "TOO MANY OPEN FILES", "accept EMFILE",
                            "No file descriptors available (os error 24)",
-                           "socket() (24: Too many "
-                           "open files) while connecting to upstream"}) {
+                           "socket() (24: Too many open files) while connecting to upstream"}) {
     EXPECT_EQ(kind_of(text), "EMFILE") << text;
   }
   for (const char* text : {"accept4: too many open files in system", "open: ENFILE",
